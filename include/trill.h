@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* trill: run, measure and teach large language models on ordinary machines.
+ *
+ * Two opaque things: a model (weights under one memory budget) and a session (one sequence of tokens). Sessions of one
+ * model may be driven from any threads; the model's scheduler joins all that wait into one forward step.
+ *
+ * Rules: functions return a trill_status, >= 0 is good; the sentence for a failure is trill_error(), of the calling
+ * thread. What comes back through ret_... is written only on success; what the caller must free says so. Text is UTF-8.
+ * Structs begin with `size`: set by the ..._init function, so that programs built against an older header keep working.
+ * The library prints nothing, never exits, and has no global state but that sentence. */
+#ifndef TRILL_H
+#define TRILL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TRILL_API __attribute__((visibility("default")))
+#define TRILL_VERSION "0.1.0"
+
+enum trill_status {
+    TRILL_OK = 0,
+    TRILL_FAIL = -1,
+    TRILL_USAGE = -2,        /* an argument is wrong */
+    TRILL_BAD_FILE = -3,     /* a model file is damaged, hostile or not supported */
+    TRILL_BUDGET = -4,       /* does not fit in the budget; the sentence says what would */
+    TRILL_NO_MEMORY = -5,
+    TRILL_IO = -6,
+    TRILL_CANCELLED = -7
+};
+
+TRILL_API const char *trill_version(void);                            /* of the library that runs */
+TRILL_API const char *trill_error(void);                              /* this thread's last failure; never NULL */
+TRILL_API int trill_exit_code(int status);                            /* 0 done, 1 failed, 2 usage, 3 bad file, 4 budget, 130 interrupted */
+TRILL_API void trill_free(void *memory);                              /* for everything "to be freed" below; NULL is fine */
+
+/* --- model -------------------------------------------------------------------------------------------------------- */
+
+struct trill_model;
+
+enum trill_log_level { TRILL_LOG_INFO, TRILL_LOG_WARNING };
+
+struct trill_model_options {
+    size_t size;
+    uint32_t threads;                    /* 0: one per CPU that the process may use */
+    uint64_t ram_bytes;                  /* the budget for all that the process takes; 0: what is available less a margin */
+    uint32_t context;                    /* tokens a session may hold; 0: the model's own, as far as the budget allows */
+    uint32_t sessions;                   /* sessions that are open at a time; 0: 1 */
+    uint32_t chunk;                      /* tokens computed together in one step; 0: 512 */
+    const char *cpu;                     /* "ref", "avx2", "avx512", "neon"; NULL or "auto": the best */
+    const char *kv;                      /* "f32", "f16", "bf16", "q8_0"; NULL: f32 for f32 models, else f16 */
+    const char *activations;             /* "auto" or "f32"; NULL: auto */
+    int vocabulary_only;                 /* no weights: tokenising and templates only */
+    void (*log)(void *context, int level, const char *text);          /* may be NULL; called from the opening thread */
+    void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);       /* while loading; may be NULL */
+    void *context_pointer;               /* given to both */
+    const volatile int *cancel;          /* loading stops where it becomes non-zero; may be NULL */
+};
+
+TRILL_API void trill_model_options_init(struct trill_model_options *options, size_t size);
+/* path: a GGUF file (the first part of a split one), a safetensors file, or a folder with config.json. */
+TRILL_API int trill_model_open(const char *path, const struct trill_model_options *options, struct trill_model **ret_model);
+TRILL_API void trill_model_close(struct trill_model *model);          /* after its sessions */
+
+struct trill_model_figures {
+    size_t size;
+    uint64_t parameters, active_parameters;
+    uint64_t weight_bytes;               /* as stored */
+    uint64_t bytes_per_token;            /* weight bytes that decoding one token reads */
+    uint64_t kv_bytes_per_token;         /* that one more token of context takes */
+    uint64_t budget_bytes, planned_bytes;        /* the budget; what the layouts take of it */
+    uint64_t peak_bytes;                 /* of the process so far */
+    uint64_t read_bytes;                 /* from model files so far */
+    double load_seconds;
+    uint32_t vocabulary, context, trained_context, layers, width, threads;
+    const char *architecture, *format, *cpu, *kv, *activations;       /* borrowed from the model */
+};
+
+TRILL_API int trill_model_figures(struct trill_model *model, struct trill_model_figures *figures, size_t size);
+
+/* What is in a model file, headers only: the document of `trill inspect --json`. To be freed. */
+TRILL_API int trill_inspect(const char *path, char **ret_json);
+
+/* --- text --------------------------------------------------------------------------------------------------------- */
+
+enum {
+    TRILL_SPECIAL = 1,                   /* control tokens written in the text are recognised (in: encode, out: shown) */
+    TRILL_BOS = 2                        /* with the BOS (and EOS) that the model wants */
+};
+
+TRILL_API int trill_tokenize(struct trill_model *model, const char *text, size_t n_bytes, unsigned flags, int32_t **ret_ids,
+                             size_t *ret_count);                      /* ids to be freed */
+TRILL_API int trill_detokenize(struct trill_model *model, const int32_t *ids, size_t count, unsigned flags, char **ret_text,
+                               size_t *ret_bytes);                    /* text to be freed */
+TRILL_API int trill_token_ends(struct trill_model *model, int32_t id);       /* 1: generation ends at this id */
+
+struct trill_chat {
+    size_t size;
+    const char *messages;                /* JSON list of {"role", "content", ...} */
+    const char *tools;                   /* JSON list, or NULL */
+    const char *variables;               /* JSON object for the template (enable_thinking ...), or NULL */
+    const char *template_text;           /* instead of the model's own; NULL: the model's */
+    int no_generation_prompt;
+};
+
+TRILL_API void trill_chat_init(struct trill_chat *chat, size_t size);
+TRILL_API int trill_chat_render(struct trill_model *model, const struct trill_chat *chat, char **ret_text, size_t *ret_bytes);  /* to be freed */
+/* Text that came from messages and tools never becomes a control token. */
+TRILL_API int trill_chat_tokenize(struct trill_model *model, const struct trill_chat *chat, int32_t **ret_ids, size_t *ret_count);   /* to be freed */
+TRILL_API int trill_model_has_chat(struct trill_model *model);        /* 1: the model brings a template */
+
+/* --- session ------------------------------------------------------------------------------------------------------ */
+
+struct trill_session;
+
+TRILL_API int trill_session_open(struct trill_model *model, struct trill_session **ret_session);
+TRILL_API void trill_session_close(struct trill_session *session);
+/* Stops what runs in this session, at once, from any thread or signal handler; the next call starts afresh. */
+TRILL_API void trill_session_cancel(struct trill_session *session);
+
+/* Sets the whole sequence. What it shares with the former one is not computed again. Nothing is computed yet. */
+TRILL_API int trill_session_set(struct trill_session *session, const int32_t *ids, size_t count);
+TRILL_API int trill_session_append(struct trill_session *session, const int32_t *ids, size_t count);
+TRILL_API int trill_session_ids(struct trill_session *session, const int32_t **ret_ids, size_t *ret_count);  /* borrowed until the next change */
+
+/* Computes what was set and not yet computed. For every such token, in order, row(i, logits that follow token i) is called
+ * where `row` is given; it returns non-zero to stop (TRILL_CANCELLED). */
+typedef int (*trill_row)(void *context, size_t position, const float *logits, size_t vocabulary);
+TRILL_API int trill_session_compute(struct trill_session *session, trill_row row, void *context);
+
+/* A copy that shares memory with the original until they differ. */
+TRILL_API int trill_session_fork(struct trill_session *session, struct trill_session **ret_session);
+/* The state in a file, checked when loaded; only the same model and formats load it. */
+TRILL_API int trill_session_save(struct trill_session *session, const char *path);
+TRILL_API int trill_session_load(struct trill_session *session, const char *path);
+
+struct trill_bias { int32_t id; float bias; };
+
+struct trill_generate_options {
+    size_t size;
+    uint32_t max_tokens;                 /* 0: until the context is full */
+    float temperature;                   /* 0: greedy */
+    uint32_t top_k;                      /* 0: off */
+    float top_p, min_p, typical_p;       /* 1, 0, 1: off */
+    float repeat_penalty, presence_penalty, frequency_penalty;        /* 1, 0, 0: off */
+    uint32_t repeat_last;
+    uint64_t seed, choice;
+    const struct trill_bias *bias;
+    size_t n_bias;
+    const char *const *stop;             /* the answer ends before the first of these strings */
+    size_t n_stop;
+    int ignore_end;                      /* goes on behind end-of-text tokens */
+    unsigned flags;                      /* TRILL_SPECIAL: control tokens are shown in the text */
+    int (*text)(void *context, const char *bytes, size_t n_bytes);    /* whole characters, as they come; non-zero stops; may be NULL */
+    void *context_pointer;
+};
+
+enum trill_finish { TRILL_FINISH_STOP, TRILL_FINISH_LENGTH, TRILL_FINISH_CONTEXT, TRILL_FINISH_CANCELLED };
+
+struct trill_generation {
+    size_t size;
+    enum trill_finish finish;
+    char *text;                          /* of the answer; to be freed with trill_generation_done */
+    size_t text_bytes;
+    int32_t *ids;                        /* of the answer, without the end token */
+    size_t count;
+    uint32_t prompt_tokens, reused_tokens;       /* of the prompt; of these found in the state */
+    double first_token_seconds, prefill_seconds, decode_seconds;
+    uint32_t decode_steps;
+};
+
+TRILL_API void trill_generate_options_init(struct trill_generate_options *options, size_t size);
+TRILL_API int trill_session_generate(struct trill_session *session, const struct trill_generate_options *options,
+                                     struct trill_generation *ret_generation, size_t size);
+TRILL_API void trill_generation_done(struct trill_generation *generation);
+
+/* --- measuring ---------------------------------------------------------------------------------------------------- */
+
+struct trill_peaks {
+    size_t size;
+    double memory_bytes_per_s;           /* streaming reads of random data in huge pages */
+    double int8_ops_per_s, bf16_flops, f32_flops;        /* a multiply and an add are two */
+};
+
+/* What this machine can do with `threads` threads at the level that `cpu` names (NULL: the best), measured in about a second. */
+TRILL_API int trill_measure_peaks(uint32_t threads, const char *cpu, struct trill_peaks *ret_peaks, size_t size);
+
+TRILL_API const char *trill_cpu_levels(void);                         /* "ref avx2 avx512": what this CPU can run */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Files: bounded reading at offsets, and writing that is either complete or absent.
+ * An output file is written beside its place, synced and renamed by commit; done without commit removes it. */
+#ifndef TL_BASE_FILE_H
+#define TL_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tl_file {
+    int fd;
+    char *path;
+    uint64_t size_bytes;
+};
+
+int tl_file_open(const char *path, struct tl_file **ret_file);        /* regular files only; TL_E_FILE / TL_E_IO with errno's text */
+void tl_file_close(struct tl_file *file);
+/* Exactly n_bytes from offset; a short file or an I/O error fails with path and offset. Any thread. */
+int tl_file_read(const struct tl_file *file, uint64_t offset, void *ret_bytes, size_t n_bytes);
+/* A whole small file, NUL-terminated behind its length; fails when larger than `limit`. tl_free by caller. */
+int tl_file_slurp(const char *path, size_t limit, char **ret_text, size_t *ret_bytes);
+bool tl_file_exists(const char *path);
+bool tl_file_is_folder(const char *path);
+char *tl_file_join(const char *folder, const char *name);             /* tl_free; NULL: out of memory */
+
+struct tl_outfile;
+int tl_outfile_open(const char *path, struct tl_outfile **ret_file);
+int tl_outfile_write(struct tl_outfile *file, const void *bytes, size_t n_bytes);   /* buffered; "disk full" etc. with path */
+uint64_t tl_outfile_offset(const struct tl_outfile *file);
+int tl_outfile_commit(struct tl_outfile *file);                       /* flush, sync, rename; file stays to be closed */
+void tl_outfile_close(struct tl_outfile *file);                       /* NULL is fine; removes what was not committed */
+
+/* For tests: the countdown-th read or write from now fails with EIO; -1 = none. Process-wide. */
+void tl_file_fail_after(long countdown);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* Model files: GGUF (v2, v3; one file or split) and safetensors (one file or sharded, with its JSON side files), read
+ * into one neutral list of tensors and metadata. Opening touches headers only; tensor bytes are read by offset.
+ *
+ * Metadata is a list of (key, value). From GGUF: the file's own keys ("llama.block_count", "tokenizer.ggml.tokens").
+ * From a safetensors folder: config.json flattened with dots under "config." ("config.hidden_size",
+ * "config.rope_scaling.factor", "config.text_config.num_hidden_layers", arrays of scalars as arrays, arrays of objects
+ * skipped), generation_config.json under "generation_config.", tokenizer_config.json under "tokenizer_config."
+ * (a token given as an object contributes "tokenizer_config.bos_token.content"), and the chat template, wherever it was
+ * found, as "tokenizer.chat_template" in both. A null is absent.
+ * Files are hostile: every count, length and offset is checked; errors say file, field, found, expected (TL_E_FILE). */
+#ifndef TL_MODELFILE_MODELFILE_H
+#define TL_MODELFILE_MODELFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/file.h"
+#include "number/number.h"
+
+enum { TL_TENSOR_DIMS = 4 };
+
+enum tl_modelfile_format { TL_MODELFILE_GGUF, TL_MODELFILE_SAFETENSORS };
+
+struct tl_tensor {
+    const char *name;                    /* as the file has it */
+    const struct tl_number *number;
+    uint32_t n_dims;                     /* 0 (a scalar) .. 4 */
+    uint64_t shape[TL_TENSOR_DIMS];      /* outermost first, as in safetensors; [rows, cols] of a matrix */
+    uint64_t n_elems, n_bytes;
+    uint32_t part;                       /* which file of a split or sharded model */
+    uint64_t offset;                     /* absolute, in that file */
+};
+
+enum tl_meta_kind { TL_META_BOOL, TL_META_INT, TL_META_UINT, TL_META_FLOAT, TL_META_STRING };
+
+struct tl_meta {
+    const char *key;
+    enum tl_meta_kind kind;              /* of the value, or of the array's elements */
+    bool is_array;
+    uint64_t count;                      /* of an array; 1 otherwise */
+    const void *data_;                   /* private */
+};
+
+struct tl_modelfile;
+
+/* MODEL: a file (GGUF, the first part of a split GGUF, or .safetensors) or a folder (safetensors with config.json, or
+ * one that holds exactly one GGUF model). */
+int tl_modelfile_open(const char *path, struct tl_modelfile **ret_file);
+void tl_modelfile_close(struct tl_modelfile *file);
+
+const char *tl_modelfile_path(const struct tl_modelfile *file);
+enum tl_modelfile_format tl_modelfile_format(const struct tl_modelfile *file);
+uint64_t tl_modelfile_bytes(const struct tl_modelfile *file);         /* of all parts */
+
+uint64_t tl_modelfile_tensors(const struct tl_modelfile *file);
+const struct tl_tensor *tl_modelfile_tensor(const struct tl_modelfile *file, uint64_t index);       /* in file order */
+const struct tl_tensor *tl_modelfile_find(const struct tl_modelfile *file, const char *name);       /* NULL: absent; hashed */
+const struct tl_file *tl_modelfile_part(const struct tl_modelfile *file, uint32_t part);
+/* Bytes [offset, offset + n_bytes) of a tensor; any thread. */
+int tl_modelfile_read(const struct tl_modelfile *file, const struct tl_tensor *tensor, uint64_t offset, void *ret_bytes,
+                      size_t n_bytes);
+
+uint64_t tl_modelfile_metas(const struct tl_modelfile *file);
+const struct tl_meta *tl_modelfile_meta_at(const struct tl_modelfile *file, uint64_t index);
+const struct tl_meta *tl_modelfile_meta(const struct tl_modelfile *file, const char *key);          /* NULL: absent */
+
+/* Values. Absent: returns 0 and leaves *ret as it is (so preset the default); present: 1; wrong kind or out of range:
+ * fails with file, key, found and expected. Integers of either sign and floats that are whole convert where they fit. */
+int tl_meta_u64(const struct tl_modelfile *file, const char *key, uint64_t max, uint64_t *ret);
+int tl_meta_i64(const struct tl_modelfile *file, const char *key, int64_t *ret);
+int tl_meta_f64(const struct tl_modelfile *file, const char *key, double *ret);      /* finite */
+int tl_meta_bool(const struct tl_modelfile *file, const char *key, bool *ret);
+int tl_meta_string(const struct tl_modelfile *file, const char *key, const char **ret_text, size_t *ret_bytes);   /* NUL-terminated too */
+/* Elements of an array (or of a single value as an array of one): index must be below count. */
+int tl_meta_at_i64(const struct tl_meta *meta, uint64_t index, int64_t *ret);        /* TL_E_FILE where it is no integer */
+int tl_meta_at_f64(const struct tl_meta *meta, uint64_t index, double *ret);
+int tl_meta_at_string(const struct tl_meta *meta, uint64_t index, const char **ret_text, size_t *ret_bytes);
+
+/* The text of tokenizer.json beside the weights; 0 and NULL where there is none. Read at the first call, kept. */
+int tl_modelfile_tokenizer_json(struct tl_modelfile *file, const char **ret_text, size_t *ret_bytes);
+void tl_modelfile_drop_tokenizer_json(struct tl_modelfile *file);     /* frees that text once a tokenizer is built */
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Writing model files. Metadata and tensors are declared first, then begin writes the header, then every tensor's bytes
+ * follow in the order of declaration, in pieces of any size. The file appears under its name only at commit.
+ * GGUF is written as v3 (alignment 32); safetensors as one file with sorted, contiguous offsets, its metadata
+ * string to string under __metadata__ (side files such as config.json are the caller's). */
+#ifndef TL_MODELFILE_WRITER_H
+#define TL_MODELFILE_WRITER_H
+
+#include "modelfile/modelfile.h"
+
+struct tl_writer;
+
+int tl_writer_open(const char *path, enum tl_modelfile_format format, struct tl_writer **ret_writer);
+void tl_writer_close(struct tl_writer *writer);                       /* NULL is fine; removes what was not committed */
+
+int tl_writer_meta(struct tl_writer *writer, const struct tl_meta *meta);            /* a copy from a file that was read */
+int tl_writer_u64(struct tl_writer *writer, const char *key, uint64_t value);        /* GGUF: u32 where it fits */
+int tl_writer_f64(struct tl_writer *writer, const char *key, double value);          /* GGUF: f32 */
+int tl_writer_bool(struct tl_writer *writer, const char *key, bool value);
+int tl_writer_string(struct tl_writer *writer, const char *key, const char *text, size_t n_bytes);
+
+int tl_writer_tensor(struct tl_writer *writer, const char *name, const struct tl_number *number, uint32_t n_dims,
+                     const uint64_t *shape);
+int tl_writer_begin(struct tl_writer *writer);
+int tl_writer_bytes(struct tl_writer *writer, const void *bytes, size_t n_bytes);
+int tl_writer_commit(struct tl_writer *writer);                       /* fails where bytes are missing */
+
+#endif

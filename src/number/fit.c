@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* Scales for groups of values. Each fit tries a few step sizes around the one that spans the group, rounds the values
+ * to codes at each, solves for the best scale (and minimum) of those codes by least squares, and keeps the best. */
+#include "number/fit.h"
+
+#include <math.h>
+
+float tl_fit_largest(const float *values, uint32_t n)
+{
+    float largest = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (fabsf(values[i]) > fabsf(largest))
+            largest = values[i];
+    return largest;
+}
+
+float tl_fit_magnitude(const float *values, uint32_t n)
+{
+    float magnitude = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        float size = fabsf(values[i]);
+        magnitude = size > magnitude ? size : magnitude;
+    }
+    return magnitude;
+}
+
+void tl_fit_range(const float *values, uint32_t n, float *ret_low, float *ret_high)
+{
+    float low = FLT_MAX, high = -FLT_MAX;
+    for (uint32_t i = 0; i < n; i++) {
+        low = values[i] < low ? values[i] : low;
+        high = values[i] > high ? values[i] : high;
+    }
+    *ret_low = low;
+    *ret_high = high;
+}
+
+float tl_fit_scale(const float *values, uint32_t n, int32_t low)
+{
+    float unit = tl_fit_inverse(tl_fit_largest(values, n)), best_gain = 0, best_scale = 0;
+    for (int32_t step = -10; step <= 10; step++) {
+        float inverse = ((float)low + 0.1f * (float)step) * unit;
+        float with_codes = 0, of_codes = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            float code = (float)tl_fit_round(values[i] * inverse, low, -low - 1);
+            with_codes += values[i] * code;
+            of_codes += code * code;
+        }
+        if (of_codes > 0 && with_codes * with_codes > best_gain * of_codes) {
+            best_scale = with_codes / of_codes;
+            best_gain = best_scale * with_codes;
+        }
+    }
+    return best_scale;
+}
+
+/* The squared error of s * code - m over a group, from sums alone:
+ * sum x^2 + s^2 sum c^2 + n m^2 - 2 s sum cx + 2 m sum x - 2 s m sum c. The constant sum x^2 is left out. */
+struct sums { float n, x, c, cc, cx; };
+
+static float error_of(const struct sums *s, float scale, float min)
+{
+    return scale * (scale * s->cc - 2 * s->cx - 2 * min * s->c) + min * (s->n * min + 2 * s->x);
+}
+
+static void solve(const struct sums *s, float *ret_scale, float *ret_min)
+{
+    float determinant = s->n * s->cc - s->c * s->c;
+    float scale = 0, min = 0;
+    if (determinant > 0) {
+        scale = (s->n * s->cx - s->c * s->x) / determinant;
+        min = (s->c * s->cx - s->cc * s->x) / determinant;
+    }
+    if (!(min > 0)) {
+        min = 0;
+        scale = s->cc > 0 ? s->cx / s->cc : 0;
+    }
+    *ret_scale = scale > 0 ? scale : 0;
+    *ret_min = min;
+}
+
+float tl_fit_scale_min(const float *values, uint32_t n, int32_t high, float *ret_min)
+{
+    float low, top, best_scale, best_min, best_error;
+    tl_fit_range(values, n, &low, &top);
+    low = low < 0 ? low : 0;
+    best_scale = 0;
+    best_min = -low;
+    best_error = FLT_MAX;
+    float unit = tl_fit_inverse(top - low);
+    for (int32_t step = -10; step <= 10 && unit > 0; step++) {
+        float inverse = ((float)high + 0.1f * (float)step) * unit;
+        struct sums s = {.n = (float)n};
+        for (uint32_t i = 0; i < n; i++) {
+            float code = (float)tl_fit_round((values[i] - low) * inverse, 0, high);
+            s.x += values[i];
+            s.c += code;
+            s.cc += code * code;
+            s.cx += code * values[i];
+        }
+        float scale, min;
+        solve(&s, &scale, &min);
+        float error = error_of(&s, scale, min);
+        if (error < best_error) {
+            best_error = error;
+            best_scale = scale;
+            best_min = min;
+        }
+    }
+    *ret_min = best_min;
+    return best_scale;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Private to this room: what the encoders share. Values may be anything, NaN and infinities included: codes always
+ * come out within their range. Fits minimise the plain sum of squared errors. */
+#ifndef TL_NUMBER_FIT_H
+#define TL_NUMBER_FIT_H
+
+#include <float.h>
+#include <stdint.h>
+
+/* Nearest integer, halves away from zero, held within [low, high]; NaN: low. */
+static inline int32_t tl_fit_round(float value, int32_t low, int32_t high)
+{
+    if (!(value > (float)low))
+        return low;
+    if (value >= (float)high)
+        return high;
+    int32_t whole = (int32_t)value;
+    float rest = value - (float)whole;
+    return whole + (rest >= 0.5f) - (rest <= -0.5f);
+}
+
+/* Towards zero, held within [0, high]; NaN: 0. */
+static inline uint8_t tl_fit_truncate(float value, int32_t high)
+{
+    if (!(value > 0))
+        return 0;
+    return (uint8_t)(value >= (float)high ? high : (int32_t)value);
+}
+
+/* 1 / scale, or 0 where a scale is zero, subnormal or not finite: the same with and without flushing of subnormals. */
+static inline float tl_fit_inverse(float scale)
+{
+    float size = __builtin_fabsf(scale);
+    return size >= FLT_MIN && size <= FLT_MAX ? 1 / scale : 0;
+}
+
+float tl_fit_largest(const float *values, uint32_t n);               /* the first value of greatest magnitude, with its sign */
+float tl_fit_magnitude(const float *values, uint32_t n);             /* the greatest magnitude */
+void tl_fit_range(const float *values, uint32_t n, float *ret_low, float *ret_high);
+
+/* Scale s for values ~ s * code, codes in [low, -low - 1]. */
+float tl_fit_scale(const float *values, uint32_t n, int32_t low);
+/* Scale s and minimum m, both >= 0, for values ~ s * code - m, codes in [0, high]. */
+float tl_fit_scale_min(const float *values, uint32_t n, int32_t high, float *ret_min);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* How numbers are stored. A format is one file and one row of numbers.def.
+ *
+ * Two kinds. Plain formats (f32, f16, bf16) hold one value an element. Block formats hold unsigned codes with a scale,
+ * and in some a minimum, for every group of 16 or 32 elements:
+ *
+ *     value[i] = scale[i / group] * (float)(code[i] - offset) + min[i / group]       (two roundings; no min: one)
+ *
+ * where scale and min are the exact f32 products of what the block stores (for example d * sc of q4_k; the stored
+ * minimum enters with its sign, so q4_k's min is -(dmin * m)). Codes are at most 255, offset at most 128.
+ * Everything else in the program (decode, the kernels of every ISA level) works from these codes, so a new block format
+ * runs everywhere as soon as its file exists; a level may then add a faster unpacking.
+ * Formats follow the definitions of ggml's quantised blocks (gguf-py, quants.py) and the safetensors format. */
+#ifndef TL_NUMBER_NUMBER_H
+#define TL_NUMBER_NUMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum tl_number_id {
+#define NUMBER(id, name) TL_NUMBER_##id,
+#include "number/numbers.def"
+#undef NUMBER
+    TL_NUMBERS
+};
+
+enum { TL_NUMBER_MAX_BLOCK = 256, TL_NUMBER_MAX_BLOCK_BYTES = 512, TL_NUMBER_MAX_FIELDS = 8 };
+
+/* A run of bytes of a block, cut into granules; panels interleave granule by granule over their 16 rows. */
+struct tl_number_field { uint16_t bytes, granule; };
+
+struct tl_number {
+    enum tl_number_id id;
+    const char *name;                    /* "q4_k" */
+    const char *safetensors;             /* dtype there, "BF16"; NULL: not stored there */
+    int32_t gguf_type;                   /* ggml_type there; -1: not stored there */
+    uint32_t block_elems, block_bytes;   /* plain formats: 1 element */
+    uint32_t group;                      /* elements a scale: 16 or 32; 0: plain */
+    uint32_t offset;                     /* subtracted from every code */
+    bool has_min;
+    uint32_t panel_elems;                /* elements a row gives to one panel block: block_elems; bf16: 2 */
+    struct tl_number_field fields[TL_NUMBER_MAX_FIELDS];     /* of one panel block, in stored order; bytes 0 ends */
+
+    /* Block formats: one block -> codes[block_elems], scale and min [block_elems / group] (min untouched without has_min). */
+    void (*unpack)(const void *block, uint8_t *ret_codes, float *ret_scale, float *ret_min);
+    /* Plain formats: n elements -> f32, exactly. NULL for block formats. */
+    void (*widen)(const void *from, size_t n_elems, float *ret_values);
+    /* n f32 (a multiple of block_elems) -> stored form, round to nearest even where the format is plain. */
+    void (*encode)(const float *values, size_t n_elems, void *ret_bytes);
+};
+
+const struct tl_number *tl_number(enum tl_number_id id);              /* never NULL for a valid id */
+const struct tl_number *tl_number_by_gguf(int64_t gguf_type);         /* NULL: unknown */
+const struct tl_number *tl_number_by_safetensors(const char *dtype);  /* NULL: unknown */
+const struct tl_number *tl_number_by_name(const char *name);          /* NULL: unknown */
+
+/* Bytes of `n_elems` elements in rows of whole blocks; false: not a multiple of the block, or it wraps. */
+bool tl_number_bytes(const struct tl_number *number, uint64_t n_elems, uint64_t *ret_bytes);
+
+/* Decodes n elements (a multiple of block_elems), exactly as the format is defined. */
+void tl_number_decode(const struct tl_number *number, const void *bytes, size_t n_elems, float *ret_values);
+
+/* Scalar conversions, round to nearest even, NaN kept quiet. */
+float tl_f16_to_f32(uint16_t half);
+uint16_t tl_f32_to_f16(float value);
+static inline float tl_bf16_to_f32(uint16_t half)
+{
+    union { uint32_t u; float f; } bits = { .u = (uint32_t)half << 16 };
+    return bits.f;
+}
+uint16_t tl_f32_to_bf16(float value);
+
+#endif

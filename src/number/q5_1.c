@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* q5_1: 32 codes of 5 bits, f16 scale and minimum. Block: d [2], m [2], fifth bits [4], low nibbles [16].
+ * Encoding is ggml's: the range of the block in 31 steps. */
+#include "number/bits.h"
+#include "number/fit.h"
+#include "number/formats.h"
+#include "number/half.h"
+
+enum { ELEMS = 32, BYTES = 24 };
+
+static void unpack(const void *block, uint8_t *ret_codes, float *ret_scale, float *ret_min)
+{
+    const uint8_t *bytes = block;
+    ret_scale[0] = tl_half_load(bytes);
+    ret_min[0] = tl_half_load(bytes + 2);
+    tl_bits_get(bytes + 8, 16, 4, 2, ret_codes);
+    tl_bits_get_word(bytes + 4, ret_codes);
+}
+
+static void encode(const float *values, size_t n_elems, void *ret_bytes)
+{
+    uint8_t *block = ret_bytes, codes[ELEMS];
+    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
+        const float *x = values + at;
+        float low, high;
+        tl_fit_range(x, ELEMS, &low, &high);
+        float scale = (high - low) / 31, inverse = tl_fit_inverse(scale);
+        for (uint32_t i = 0; i < ELEMS; i++)
+            codes[i] = tl_fit_truncate((x[i] - low) * inverse + 0.5f, 31);
+        memset(block, 0, BYTES);
+        tl_half_store(block, scale);
+        tl_half_store(block + 2, low);
+        tl_bits_put_word(codes, block + 4);
+        tl_bits_put(codes, 16, 4, 2, 0, block + 8);
+    }
+}
+
+const struct tl_number tl_number_q5_1 = {
+    .id = TL_NUMBER_Q5_1, .name = "q5_1", .gguf_type = 7,
+    .block_elems = ELEMS, .block_bytes = BYTES, .group = 32, .has_min = true, .panel_elems = ELEMS,
+    .fields = {{4, 2}, {4, 4}, {16, 4}},
+    .unpack = unpack, .encode = encode,
+};

@@ -5,6 +5,11 @@
 
 #include <math.h>
 
+#include "number/half.h"
+#include "number/number.h"
+
+enum { SUPER = TL_NUMBER_MAX_BLOCK, MAX_GROUPS = SUPER / 16 };
+
 float tl_fit_largest(const float *values, uint32_t n)
 {
     float largest = 0;
@@ -109,4 +114,45 @@ float tl_fit_scale_min(const float *values, uint32_t n, int32_t high, float *ret
     }
     *ret_min = best_min;
     return best_scale;
+}
+
+void tl_fit_super(const float *values, uint32_t group, int32_t low, int32_t low_step, uint8_t *d, int8_t *ret_steps,
+                  uint8_t *ret_codes)
+{
+    float scales[MAX_GROUPS] = {0};
+    uint32_t groups = SUPER / group;
+    for (uint32_t g = 0; g < groups; g++)
+        scales[g] = tl_fit_scale(values + g * group, group, low);
+    float unit = tl_half_store(d, tl_fit_largest(scales, groups) / (float)low_step), inverse = tl_fit_inverse(unit);
+    for (uint32_t g = 0; g < groups; g++) {
+        ret_steps[g] = (int8_t)tl_fit_round(scales[g] * inverse, low_step, -low_step - 1);
+        float per_scale = tl_fit_inverse(unit * (float)ret_steps[g]);
+        for (uint32_t i = g * group; i < (g + 1) * group; i++)
+            ret_codes[i] = (uint8_t)(tl_fit_round(values[i] * per_scale, low, -low - 1) - low);
+    }
+}
+
+/* Steps of [0, high_step] for n values >= 0; stores and returns their unit. */
+static float fit_steps(const float *values, uint32_t n, int32_t high_step, uint8_t *unit_bytes, uint8_t *ret_steps)
+{
+    float unit = tl_half_store(unit_bytes, tl_fit_magnitude(values, n) / (float)high_step), inverse = tl_fit_inverse(unit);
+    for (uint32_t i = 0; i < n; i++)
+        ret_steps[i] = (uint8_t)tl_fit_round(values[i] * inverse, 0, high_step);
+    return unit;
+}
+
+void tl_fit_super_min(const float *values, uint32_t group, int32_t high, int32_t high_step, uint8_t *d, uint8_t *dmin,
+                      uint8_t *ret_steps, uint8_t *ret_min_steps, uint8_t *ret_codes)
+{
+    float scales[MAX_GROUPS] = {0}, mins[MAX_GROUPS] = {0};
+    uint32_t groups = SUPER / group;
+    for (uint32_t g = 0; g < groups; g++)
+        scales[g] = tl_fit_scale_min(values + g * group, group, high, &mins[g]);
+    float unit = fit_steps(scales, groups, high_step, d, ret_steps);
+    float min_unit = fit_steps(mins, groups, high_step, dmin, ret_min_steps);
+    for (uint32_t g = 0; g < groups; g++) {
+        float per_scale = tl_fit_inverse(unit * ret_steps[g]), min = min_unit * ret_min_steps[g];
+        for (uint32_t i = g * group; i < (g + 1) * group; i++)
+            ret_codes[i] = (uint8_t)tl_fit_round((values[i] + min) * per_scale, 0, high);
+    }
 }

@@ -43,4 +43,11 @@ float tl_fit_scale(const float *values, uint32_t n, int32_t low);
 /* Scale s and minimum m, both >= 0, for values ~ s * code - m, codes in [0, high]. */
 float tl_fit_scale_min(const float *values, uint32_t n, int32_t high, float *ret_min);
 
+/* The two levels of the K formats, over 256 values in groups of `group`. Scales are steps of one f16 d, stored at
+ * `d`; minima are steps of one f16 stored at `dmin`. Codes come out with their offset added. */
+void tl_fit_super(const float *values, uint32_t group, int32_t low, int32_t low_step, uint8_t *d, int8_t *ret_steps,
+                  uint8_t *ret_codes);
+void tl_fit_super_min(const float *values, uint32_t group, int32_t high, int32_t high_step, uint8_t *d, uint8_t *dmin,
+                      uint8_t *ret_steps, uint8_t *ret_min_steps, uint8_t *ret_codes);
+
 #endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* q4_k: 256 codes of 4 bits in groups of 32; a group's scale and minimum are 6-bit steps of the block's d and dmin.
+ * Block: d [2], dmin [2], steps [12] (kscales.h), codes [128]: four runs of 32 bytes, each with two groups, the first
+ * in the low nibbles. */
+#include "number/bits.h"
+#include "number/fit.h"
+#include "number/formats.h"
+#include "number/half.h"
+#include "number/kscales.h"
+
+enum { ELEMS = 256, BYTES = 144, GROUP = 32, GROUPS = ELEMS / GROUP, STEPS = 4, CODES = 16 };
+
+static void unpack(const void *block, uint8_t *ret_codes, float *ret_scale, float *ret_min)
+{
+    const uint8_t *bytes = block;
+    uint8_t scales[GROUPS], mins[GROUPS];
+    float d = tl_half_load(bytes), dmin = tl_half_load(bytes + 2);
+    tl_kscales_get(bytes + STEPS, scales, mins);
+    for (uint32_t g = 0; g < GROUPS; g++) {
+        ret_scale[g] = d * (float)scales[g];
+        ret_min[g] = -(dmin * (float)mins[g]);
+    }
+    for (uint32_t run = 0; run < 4; run++)
+        tl_bits_get(bytes + CODES + 32 * run, 32, 4, 2, ret_codes + 64 * run);
+}
+
+static void encode(const float *values, size_t n_elems, void *ret_bytes)
+{
+    uint8_t *block = ret_bytes, codes[ELEMS], scales[GROUPS], mins[GROUPS];
+    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
+        memset(block, 0, BYTES);
+        tl_fit_super_min(values + at, GROUP, 15, 63, block, block + 2, scales, mins, codes);
+        tl_kscales_put(scales, mins, block + STEPS);
+        for (uint32_t run = 0; run < 4; run++)
+            tl_bits_put(codes + 64 * run, 32, 4, 2, 0, block + CODES + 32 * run);
+    }
+}
+
+const struct tl_number tl_number_q4_k = {
+    .id = TL_NUMBER_Q4_K, .name = "q4_k", .gguf_type = 12,
+    .block_elems = ELEMS, .block_bytes = BYTES, .group = GROUP, .has_min = true, .panel_elems = ELEMS,
+    .fields = {{4, 2}, {12, 1}, {128, 4}},
+    .unpack = unpack, .encode = encode,
+};

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Makes tests/golden/number/: for every block format and plain format, stored blocks and the f32 values that gguf-py
+decodes from them (NAME.blocks, NAME.values), and f32 values with the blocks that gguf-py encodes (encode.values,
+NAME.encoded) where gguf-py has an encoder. Deterministic; needs numpy and gguf (pip install gguf==0.19.0).
+
+    python3 tests/golden/number_formats.py
+"""
+import os
+import numpy as np
+from gguf import GGMLQuantizationType as T, GGML_QUANT_SIZES as SIZES
+from gguf.quants import dequantize, quantize
+
+OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'number')
+NAMES = 'F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K Q3_K Q4_K Q5_K Q6_K'.split()
+# Where the f16 scales of a block lie.
+SCALES = dict(Q8_0=[0], Q4_0=[0], Q4_1=[0, 2], Q5_0=[0], Q5_1=[0, 2], Q2_K=[80, 82], Q3_K=[108], Q4_K=[0, 2],
+              Q5_K=[0, 2], Q6_K=[208])
+EXTREME = [0x0000, 0x8000, 0x0001, 0x8001, 0x03ff, 0x0400, 0x3c00, 0xbc00, 0x7bff, 0xfbff, 0x7c00, 0xfc00, 0x7e00]
+
+
+def blocks_of(name, rng):
+    elems, size = SIZES[T[name]]
+    if elems == 1:
+        values = rng.integers(0, 256, (1, 512 * size), dtype=np.uint8)
+        if name == 'F16':                      # every kind of half, both signs
+            extra = np.array(EXTREME + [0x7c01, 0xfdff, 0x3555], dtype=np.uint16).view(np.uint8)
+            values[0, :extra.size] = extra
+        return values
+    n = 40 if elems == 32 else 24
+    blocks = rng.integers(0, 256, (n, size), dtype=np.uint8)
+    for i, block in enumerate(blocks):
+        for j, at in enumerate(SCALES[name]):
+            if i < len(EXTREME):               # every extreme scale, with another extreme minimum
+                half = EXTREME[(i + 5 * j) % len(EXTREME)]
+            else:
+                half = int(np.float16(rng.normal() * 0.02).view(np.uint16))
+            block[at:at + 2] = np.array([half], dtype=np.uint16).view(np.uint8)
+    return blocks
+
+
+def values_to_encode(rng):
+    x = rng.normal(size=(16, 256)).astype(np.float32) * np.float32(0.05)
+    x[1] = 0
+    x[2] *= np.float32(1e-6)
+    x[3] = np.abs(x[3])
+    x[4] = rng.integers(-8, 8, 256) / np.float32(8)
+    x[5] *= np.exp(rng.normal(size=256)).astype(np.float32)
+    x[6] = np.float32(0.25)
+    return x
+
+
+def main():
+    os.makedirs(OUT, exist_ok=True)
+    rng = np.random.default_rng(20260101)
+    put = lambda name, data: open(os.path.join(OUT, name), 'wb').write(np.ascontiguousarray(data).tobytes())
+    values = values_to_encode(rng)
+    put('encode.values', values)
+    for name in NAMES:
+        blocks = blocks_of(name, rng)
+        with np.errstate(all='ignore'):
+            decoded = dequantize(blocks, T[name]).astype(np.float32)
+        put(name.lower() + '.blocks', blocks)
+        put(name.lower() + '.values', decoded)
+        try:
+            put(name.lower() + '.encoded', quantize(values, T[name]))
+        except NotImplementedError:
+            pass
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/* Number formats: the facts of every row, decoding and encoding against gguf-py's bits (tests/golden/number, made by
+ * tests/golden/number_formats.py), error bounds of every encoder, hostile values, and all halves. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "number/number.h"
+
+/* A file of tests/golden/number, found from this source file's own path; NULL: there is none. */
+static void *golden(const char *name, const char *kind, size_t *ret_bytes)
+{
+    static const char here[] = __FILE__, tail[] = "tests/unit/number/test_number.c";
+    char path[4096];
+    snprintf(path, sizeof path, "%.*stests/golden/number/%s.%s", (int)(sizeof here - sizeof tail), here, name, kind);
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return NULL;
+    fseek(file, 0, SEEK_END);
+    *ret_bytes = (size_t)ftell(file);
+    rewind(file);
+    void *bytes = malloc(*ret_bytes);
+    assert_int_equal(fread(bytes, 1, *ret_bytes, file), *ret_bytes);
+    fclose(file);
+    return bytes;
+}
+
+static uint32_t bits_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return bits;
+}
+
+static void assert_same(const char *name, size_t at, float found, float expected)
+{
+    if (bits_of(found) == bits_of(expected) || (isnan(found) && isnan(expected)))
+        return;
+    fail_msg("%s: element %zu is %a, expected %a", name, at, (double)found, (double)expected);
+}
+
+static void test_facts(void **state)
+{
+    (void)state;
+    for (int id = 0; id < TL_NUMBERS; id++) {
+        const struct tl_number *n = tl_number((enum tl_number_id)id);
+        assert_non_null(n);
+        assert_int_equal(n->id, id);
+        assert_ptr_equal(tl_number_by_name(n->name), n);
+        if (n->gguf_type >= 0)
+            assert_ptr_equal(tl_number_by_gguf(n->gguf_type), n);
+        if (n->safetensors)
+            assert_ptr_equal(tl_number_by_safetensors(n->safetensors), n);
+        assert_true(n->block_elems >= 1 && n->block_elems <= TL_NUMBER_MAX_BLOCK);
+        assert_true(n->panel_elems >= 1 && n->panel_elems % n->block_elems == 0);
+        assert_true(n->offset <= 128);
+        uint32_t bytes = 0;
+        for (const struct tl_number_field *field = n->fields; field->bytes; field++) {
+            assert_true(field->granule == 1 || field->granule == 2 || field->granule == 4);
+            assert_int_equal(field->bytes % field->granule, 0);
+            bytes += field->bytes;
+        }
+        assert_int_equal(bytes, n->panel_elems / n->block_elems * n->block_bytes);
+        assert_true(bytes <= TL_NUMBER_MAX_BLOCK_BYTES);
+        assert_non_null(n->encode);
+        assert_true(n->group ? n->unpack && !n->widen && n->block_elems % n->group == 0 : n->widen && !n->unpack);
+    }
+    assert_null(tl_number_by_name("q7_7"));
+    assert_null(tl_number_by_gguf(-1));
+    assert_null(tl_number_by_gguf(INT64_C(1) << 32));
+    assert_null(tl_number_by_safetensors("I64"));
+}
+
+static void test_bytes(void **state)
+{
+    (void)state;
+    for (int id = 0; id < TL_NUMBERS; id++) {
+        const struct tl_number *n = tl_number((enum tl_number_id)id);
+        uint64_t bytes = 77;
+        assert_true(tl_number_bytes(n, UINT64_C(5) * n->block_elems, &bytes));
+        assert_int_equal(bytes, 5 * n->block_bytes);
+        assert_true(tl_number_bytes(n, 0, &bytes));
+        assert_int_equal(bytes, 0);
+        if (n->block_elems > 1)
+            assert_false(tl_number_bytes(n, n->block_elems - 1, &bytes));
+        if (n->block_bytes > n->block_elems)
+            assert_false(tl_number_bytes(n, UINT64_MAX / n->block_elems * n->block_elems, &bytes));
+        assert_int_equal(bytes, 0);
+    }
+}
+
+static void test_golden_decode(void **state)
+{
+    (void)state;
+    for (int id = 0; id < TL_NUMBERS; id++) {
+        const struct tl_number *n = tl_number((enum tl_number_id)id);
+        size_t n_bytes, n_expected;
+        uint8_t *blocks = golden(n->name, "blocks", &n_bytes);
+        float *expected = golden(n->name, "values", &n_expected);
+        if (!blocks || !expected)
+            fail_msg("tests/golden/number/%s.blocks or .values is missing: add the format to number_formats.py", n->name);
+        size_t n_elems = n_bytes / n->block_bytes * n->block_elems;
+        assert_int_equal(n_elems * 4, n_expected);
+        float *values = malloc(n_elems * 4);
+        tl_number_decode(n, blocks, n_elems, values);
+        for (size_t i = 0; i < n_elems; i++)
+            assert_same(n->name, i, values[i], expected[i]);
+        free(values);
+        free(expected);
+        free(blocks);
+    }
+}
+
+static void test_golden_encode(void **state)
+{
+    (void)state;
+    size_t n_values, n_expected, compared = 0;
+    float *values = golden("encode", "values", &n_values);
+    assert_non_null(values);
+    for (int id = 0; id < TL_NUMBERS; id++) {
+        const struct tl_number *n = tl_number((enum tl_number_id)id);
+        uint8_t *expected = golden(n->name, "encoded", &n_expected);
+        if (!expected)
+            continue;
+        uint8_t *bytes = malloc(n_expected);
+        n->encode(values, n_values / 4, bytes);
+        for (size_t i = 0; i < n_expected; i++)
+            if (bytes[i] != expected[i])
+                fail_msg("%s: encoded byte %zu is %02x, expected %02x", n->name, i, bytes[i], expected[i]);
+        compared++;
+        free(bytes);
+        free(expected);
+    }
+    assert_true(compared >= 8);
+    free(values);
+}
+
+/* decode must be what the header says of unpack's codes, scales and minima. */
+static void test_unpack(void **state)
+{
+    (void)state;
+    for (int id = 0; id < TL_NUMBERS; id++) {
+        const struct tl_number *n = tl_number((enum tl_number_id)id);
+        uint8_t codes[TL_NUMBER_MAX_BLOCK];
+        float scale[16], min[16], values[TL_NUMBER_MAX_BLOCK];
+        size_t n_bytes;
+        uint8_t *blocks = n->group ? golden(n->name, "blocks", &n_bytes) : NULL;
+        if (!blocks)
+            continue;
+        for (const uint8_t *block = blocks; block < blocks + n_bytes; block += n->block_bytes) {
+            memset(min, 0xee, sizeof min);
+            n->unpack(block, codes, scale, min);
+            tl_number_decode(n, block, n->block_elems, values);
+            for (uint32_t i = 0; i < n->block_elems; i++) {
+                float product = scale[i / n->group] * (float)((int)codes[i] - (int)n->offset);
+                assert_same(n->name, i, values[i], n->has_min ? product + min[i / n->group] : product);
+            }
+            if (!n->has_min)
+                assert_int_equal(bits_of(min[0]), 0xeeeeeeee);
+        }
+        free(blocks);
+    }
+}
+
+static float normal(uint64_t *seed)
+{
+    float sum = 0;
+    for (int i = 0; i < 12; i++) {
+        *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        sum += (float)(*seed >> 40) / 16777216.0f;
+    }
+    return sum - 6;
+}
+
+/* Root mean square error over that of the values, on normally distributed values: halves for each bit of storage. */
+static void test_error_bounds(void **state)
+{
+    (void)state;
+    enum { N = 64 * TL_NUMBER_MAX_BLOCK };
+    static float values[N], back[N];
+    static uint8_t bytes[N * 4];
+    uint64_t seed = 1;
+    for (int i = 0; i < N; i++)
+        values[i] = 0.02f * normal(&seed);
+    for (int id = 0; id < TL_NUMBERS; id++) {
+        const struct tl_number *n = tl_number((enum tl_number_id)id);
+        double error = 0, power = 0, bits = 8.0 * n->block_bytes / n->block_elems;
+        n->encode(values, N, bytes);
+        tl_number_decode(n, bytes, N, back);
+        for (int i = 0; i < N; i++) {
+            error += pow((double)back[i] - (double)values[i], 2);
+            power += pow((double)values[i], 2);
+        }
+        double found = sqrt(error / power), bound = n->group ? 2.5 * pow(2, -bits) : n->id == TL_NUMBER_BF16 ? 0x1p-8 : 0x1p-11;
+        print_message("%-5s %6.3f bits: relative error %.6f (bound %.6f)\n", n->name, bits, found, bound);
+        assert_true(found <= bound);
+    }
+}
+
+/* Values that no encoder may stumble over; finite ones within half's range come back finite. */
+static void test_hostile_values(void **state)
+{
+    (void)state;
+    static const float odd[] = {0, -0.0f, 1e-45f, 1e-38f, -1e-30f, 1, -1, 65504, -65504, 1e30f, -3e38f, INFINITY, -INFINITY, NAN};
+    enum { ODD = sizeof odd / sizeof odd[0] };
+    float values[TL_NUMBER_MAX_BLOCK], back[TL_NUMBER_MAX_BLOCK];
+    uint8_t bytes[4 * TL_NUMBER_MAX_BLOCK];
+    for (int id = 0; id < TL_NUMBERS; id++) {
+        const struct tl_number *n = tl_number((enum tl_number_id)id);
+        for (uint32_t a = 0; a < ODD; a++)
+            for (uint32_t b = 0; b < ODD; b++) {
+                for (uint32_t i = 0; i < TL_NUMBER_MAX_BLOCK; i++)
+                    values[i] = i % 3 ? odd[a] : odd[b];
+                n->encode(values, TL_NUMBER_MAX_BLOCK, bytes);
+                tl_number_decode(n, bytes, TL_NUMBER_MAX_BLOCK, back);
+                for (uint32_t i = 0; i < TL_NUMBER_MAX_BLOCK && a < 9 && b < 9; i++)
+                    if (!isfinite(back[i]))
+                        fail_msg("%s: %g beside %g comes back as %g", n->name, (double)odd[b], (double)odd[a], (double)back[i]);
+            }
+    }
+}
+
+static float half_by_definition(uint16_t half)
+{
+    int exponent = half >> 10 & 31, mantissa = half & 1023;
+    float size = exponent == 31 ? (mantissa ? NAN : INFINITY)
+               : exponent ? ldexpf((float)(1024 + mantissa), exponent - 25) : ldexpf((float)mantissa, -24);
+    return half & 0x8000 ? -size : size;
+}
+
+/* Every half, and the values exactly between, just below and just above the middle of each two neighbours. */
+static void test_all_halves(void **state)
+{
+    (void)state;
+    for (uint32_t h = 0; h < 0x10000; h++) {
+        float value = half_by_definition((uint16_t)h);
+        assert_same("f16", h, tl_f16_to_f32((uint16_t)h), value);
+        if (isnan(value)) {
+            assert_true((tl_f32_to_f16(value) & 0x7e00) == 0x7e00);
+            continue;
+        }
+        assert_int_equal(tl_f32_to_f16(value), h);
+        if ((h & 0x7fff) >= 0x7c00)
+            continue;
+        float next = (h & 0x7fff) == 0x7bff ? copysignf(65536, value) : half_by_definition((uint16_t)(h + 1));
+        float middle = (value + next) / 2;
+        assert_int_equal(tl_f32_to_f16(middle), h + (h & 1));
+        assert_int_equal(tl_f32_to_f16(nextafterf(middle, value)), h);
+        assert_int_equal(tl_f32_to_f16(nextafterf(middle, next)), h + 1);
+    }
+    assert_int_equal(tl_f32_to_f16(3e38f), 0x7c00);
+    assert_int_equal(tl_f32_to_f16(-1e-45f), 0x8000);
+}
+
+static void test_bf16(void **state)
+{
+    (void)state;
+    for (uint32_t h = 0; h < 0x10000; h++) {
+        float value = tl_bf16_to_f32((uint16_t)h);
+        if (isnan(value)) {
+            assert_true(isnan(tl_bf16_to_f32(tl_f32_to_bf16(value))));
+            continue;
+        }
+        assert_int_equal(tl_f32_to_bf16(value), h);
+        if ((h & 0x7fff) >= 0x7f7f)
+            continue;
+        uint32_t bits = h << 16 | 0x8000;
+        float middle, above;
+        memcpy(&middle, &bits, 4);
+        bits++;
+        memcpy(&above, &bits, 4);
+        assert_int_equal(tl_f32_to_bf16(middle), h + (h & 1));
+        assert_int_equal(tl_f32_to_bf16(above), h + 1);
+    }
+    assert_int_equal(tl_f32_to_bf16(3.4e38f), 0x7f80);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_facts),         cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_golden_decode), cmocka_unit_test(test_golden_encode),
+        cmocka_unit_test(test_unpack),        cmocka_unit_test(test_error_bounds),
+        cmocka_unit_test(test_hostile_values), cmocka_unit_test(test_all_halves),
+        cmocka_unit_test(test_bf16),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

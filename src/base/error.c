@@ -34,8 +34,11 @@ int tl_fail_in(int code, const char *format, ...)
     int length = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     size_t used = length < 0 ? 0 : (size_t)length;
-    if (used < sizeof text)
-        snprintf(text + used, sizeof text - used, ": %s", error_text);
+    for (const char *rest = ": "; *rest && used < sizeof text - 1; rest++)
+        text[used++] = *rest;
+    for (const char *rest = error_text; *rest && used < sizeof text - 1; rest++)
+        text[used++] = *rest;
+    text[used < sizeof text ? used : sizeof text - 1] = 0;
     return tl_error_set(code, text);
 }
 

@@ -33,5 +33,7 @@ void tl_outfile_close(struct tl_outfile *file);                       /* NULL is
 
 /* For tests: the countdown-th read or write from now fails with EIO; -1 = none. Process-wide. */
 void tl_file_fail_after(long countdown);
+/* Asked before each read and write of a file; false, with errno set, when a test wants it to fail. */
+bool tl_file_permit(void);
 
 #endif

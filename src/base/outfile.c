@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* Output files that are complete or absent: written under a unique name in the target's folder, synced, renamed, and
+ * the folder synced. A target that exists and is no regular file (a device, a pipe) is written directly. The first
+ * failure sticks: commit fails after a failed write. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+
+enum { OUTFILE_BUFFER_BYTES = 1 << 18, NAME_ATTEMPTS = 100 };
+
+struct tl_outfile {
+    int fd;
+    char *path, *temporary;  /* temporary is NULL when written directly, or once renamed */
+    uint64_t offset;         /* behind everything accepted so far */
+    size_t n_buffered;
+    int status;
+    char buffer[OUTFILE_BUFFER_BYTES];
+};
+
+/* Created with the permissions that the user's mask gives any new file. */
+static int open_temporary(struct tl_outfile *file)
+{
+    size_t room = strlen(file->path) + 48;
+    if (!(file->temporary = tl_alloc(room, 1)))
+        return TL_E_NOMEM;
+    for (int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
+        snprintf(file->temporary, room, "%s.part-%ld-%" PRIx64, file->path, (long)getpid(), tl_clock_ns());
+        file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file->fd >= 0)
+            return 0;
+        if (errno != EEXIST)
+            break;
+    }
+    tl_fail(TL_E_IO, "%s: cannot be created: %m", file->path);
+    tl_free(file->temporary);
+    file->temporary = NULL;
+    return TL_E_IO;
+}
+
+static int open_target(struct tl_outfile *file)
+{
+    struct stat facts;
+    if (stat(file->path, &facts) < 0 || S_ISREG(facts.st_mode))
+        return open_temporary(file);
+    file->fd = open(file->path, O_WRONLY | O_CLOEXEC);
+    return file->fd < 0 ? tl_fail(TL_E_IO, "%s: cannot be written: %m", file->path) : 0;
+}
+
+int tl_outfile_open(const char *path, struct tl_outfile **ret_file)
+{
+    struct tl_outfile *file = tl_alloc(1, sizeof *file);
+    if (!file)
+        return TL_E_NOMEM;
+    file->fd = -1;
+    file->path = tl_strdup(path);
+    int r = file->path ? open_target(file) : TL_E_NOMEM;
+    if (r < 0) {
+        tl_outfile_close(file);
+        return r;
+    }
+    *ret_file = file;
+    return 0;
+}
+
+static int write_all(struct tl_outfile *file, const char *bytes, size_t n_bytes)
+{
+    while (n_bytes > 0) {
+        ssize_t n = tl_file_permit() ? write(file->fd, bytes, n_bytes) : -1;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return file->status = tl_fail(TL_E_IO, "%s: writing: %m", file->path);
+        bytes += n;
+        n_bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+static int flush(struct tl_outfile *file)
+{
+    size_t n_bytes = file->n_buffered;
+    file->n_buffered = 0;
+    return write_all(file, file->buffer, n_bytes);
+}
+
+int tl_outfile_write(struct tl_outfile *file, const void *bytes, size_t n_bytes)
+{
+    if (file->status < 0)
+        return file->status;
+    file->offset += n_bytes;
+    if (n_bytes > sizeof file->buffer - file->n_buffered) {
+        int r = flush(file);
+        if (r < 0 || n_bytes >= sizeof file->buffer)
+            return r < 0 ? r : write_all(file, bytes, n_bytes);
+    }
+    if (n_bytes)
+        memcpy(file->buffer + file->n_buffered, bytes, n_bytes);
+    file->n_buffered += n_bytes;
+    return 0;
+}
+
+uint64_t tl_outfile_offset(const struct tl_outfile *file)
+{
+    return file->offset;
+}
+
+/* After this the new name survives a power cut. File systems without folder sync are not at fault. */
+static int sync_folder(const struct tl_outfile *file)
+{
+    TL_AUTO char *folder = tl_strdup(file->path);
+    if (!folder)
+        return TL_E_NOMEM;
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = 0;
+    int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    int r = fsync(fd) < 0 && errno == EIO ? tl_fail(TL_E_IO, "%s: syncing its folder: %m", file->path) : 0;
+    close(fd);
+    return r;
+}
+
+int tl_outfile_commit(struct tl_outfile *file)
+{
+    int r = file->status < 0 ? file->status : flush(file);
+    if (r < 0 || !file->temporary)
+        return r;
+    if (!tl_file_permit() || fsync(file->fd) < 0)
+        return file->status = tl_fail(TL_E_IO, "%s: syncing: %m", file->path);
+    if (rename(file->temporary, file->path) < 0)
+        return file->status = tl_fail(TL_E_IO, "%s: cannot be put in place: %m", file->path);
+    tl_free(file->temporary);
+    file->temporary = NULL;
+    return sync_folder(file);
+}
+
+void tl_outfile_close(struct tl_outfile *file)
+{
+    if (!file)
+        return;
+    if (file->fd >= 0)
+        close(file->fd);
+    if (file->temporary)
+        unlink(file->temporary);
+    tl_free(file->temporary);
+    tl_free(file->path);
+    tl_free(file);
+}

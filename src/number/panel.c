@@ -62,17 +62,26 @@ static void pack_field(const uint8_t *const from[TL_PANEL_ROWS], uint64_t at, ui
         pack1(from, at, n_bytes, to);
 }
 
-/* One row of one field into its place, or back. */
+/* --- one row of one field into its place, and back ------------------------------------------------------------------ */
+
 static void put_granules(uint8_t *panel, uint32_t row, uint64_t n_bytes, uint32_t granule, const uint8_t *from)
 {
     for (uint64_t at = 0; at < n_bytes; at += granule)
         memcpy(panel + TL_PANEL_ROWS * at + row * granule, from + at, granule);
 }
 
-static void get_granules(const uint8_t *panel, uint32_t row, uint64_t n_bytes, uint32_t granule, uint8_t *to)
+static void get_granules(const uint8_t *panel, uint32_t row, uint64_t n_bytes, uint32_t granule, uint8_t *restrict to)
 {
-    for (uint64_t at = 0; at < n_bytes; at += granule)
-        memcpy(to + at, panel + TL_PANEL_ROWS * at + row * granule, granule);
+    panel += row * granule;
+    if (granule == 4)
+        for (uint64_t at = 0; at < n_bytes; at += 4)
+            memcpy(to + at, panel + TL_PANEL_ROWS * at, 4);
+    else if (granule == 2)
+        for (uint64_t at = 0; at < n_bytes; at += 2)
+            memcpy(to + at, panel + TL_PANEL_ROWS * at, 2);
+    else
+        for (uint64_t at = 0; at < n_bytes; at++)
+            to[at] = panel[TL_PANEL_ROWS * at];
 }
 
 static bool one_granule(const struct tl_number *number)
@@ -135,40 +144,53 @@ void tl_panel_pack(const struct tl_number *number, const void *rows, uint32_t n_
         pack_row(number, (const uint8_t *)rows + r * cut.stored_bytes, r, &cut, whole, panel);
 }
 
-/* What a row gave to panel block `index`, in stored order. */
-static void take_block(const struct tl_number *number, const uint8_t *panel, uint32_t row, uint64_t index,
-                       uint64_t block_bytes, uint8_t *ret_block)
+/* What a row gave to the `n` panel blocks from `index` on, in stored order; several only where a block is one granule. */
+static void take_blocks(const struct tl_number *number, const uint8_t *panel, uint32_t row, uint64_t index, uint64_t n,
+                        uint64_t block_bytes, uint8_t *ret_bytes)
 {
     uint64_t at = index * block_bytes;
     for (const struct tl_number_field *field = number->fields; field->bytes; field++) {
-        get_granules(panel + TL_PANEL_ROWS * at, row, field->bytes, field->granule, ret_block);
-        ret_block += field->bytes;
-        at += field->bytes;
+        get_granules(panel + TL_PANEL_ROWS * at, row, n * field->bytes, field->granule, ret_bytes);
+        ret_bytes += n * field->bytes;
+        at += n * field->bytes;
     }
+}
+
+/* How many panel blocks pass through a buffer at once. */
+static uint64_t stride_of(const struct tl_number *number, const struct cut *cut)
+{
+    return one_granule(number) ? TL_NUMBER_MAX_BLOCK_BYTES / cut->block_bytes : 1;
+}
+
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 void tl_panel_row(const struct tl_number *number, const void *panel, uint32_t row, uint64_t cols, void *ret_row)
 {
     struct cut cut = cut_row(number, cols);
-    uint8_t block[TL_NUMBER_MAX_BLOCK_BYTES], *to = ret_row;
-    for (uint64_t b = 0; b < cut.blocks; b++) {
-        uint64_t at = b * cut.block_bytes, left = cut.stored_bytes - at;
-        take_block(number, panel, row, b, cut.block_bytes, block);
-        memcpy(to + at, block, left < cut.block_bytes ? left : cut.block_bytes);
+    uint64_t stride = stride_of(number, &cut);
+    uint8_t bytes[TL_NUMBER_MAX_BLOCK_BYTES], *to = ret_row;
+    for (uint64_t b = 0; b < cut.blocks; b += stride) {
+        uint64_t at = b * cut.block_bytes, n = lesser(stride, cut.blocks - b);
+        take_blocks(number, panel, row, b, n, cut.block_bytes, bytes);
+        memcpy(to + at, bytes, lesser(n * cut.block_bytes, cut.stored_bytes - at));
     }
 }
 
 void tl_panel_row_decode(const struct tl_number *number, const void *panel, uint32_t row, uint64_t cols, float *ret_values)
 {
     struct cut cut = cut_row(number, cols);
-    uint8_t block[TL_NUMBER_MAX_BLOCK_BYTES];
+    uint64_t stride = stride_of(number, &cut);
+    uint8_t bytes[TL_NUMBER_MAX_BLOCK_BYTES];
     float values[TL_NUMBER_MAX_BLOCK];
-    for (uint64_t b = 0; b < cut.blocks; b++) {
-        uint64_t at = b * number->panel_elems, left = cols - at;
-        bool short_of = left < number->panel_elems;
-        take_block(number, panel, row, b, cut.block_bytes, block);
-        tl_number_decode(number, block, number->panel_elems, short_of ? values : ret_values + at);
-        if (short_of)
-            memcpy(ret_values + at, values, left * sizeof(float));
+    for (uint64_t b = 0; b < cut.blocks; b += stride) {
+        uint64_t at = b * number->panel_elems, n = lesser(stride, cut.blocks - b), elems = n * number->panel_elems;
+        bool whole = elems <= cols - at;
+        take_blocks(number, panel, row, b, n, cut.block_bytes, bytes);
+        tl_number_decode(number, bytes, elems, whole ? ret_values + at : values);
+        if (!whole)
+            memcpy(ret_values + at, values, (cols - at) * sizeof(float));
     }
 }

@@ -66,7 +66,7 @@ static void check(const struct tl_number *n, uint32_t n_rows, uint64_t cols, uin
 static void test_layout(void **state)
 {
     (void)state;
-    static const uint32_t blocks[] = {1, 2, 3, 4, 7, 18};
+    static const uint32_t blocks[] = {1, 2, 3, 4, 7, 18, 255, 257};
     for (int id = 0; id < TL_NUMBERS; id++)
         for (uint32_t n_rows = 1; n_rows <= TL_PANEL_ROWS; n_rows++)
             for (unsigned i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {

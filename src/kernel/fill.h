@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Private to this room: what every level of isa.def provides. A fill function is called once, with a copy of the table
+ * of the level below, on a CPU that has the level's features; it overwrites the pointers that the level improves. */
+#ifndef TL_KERNEL_FILL_H
+#define TL_KERNEL_FILL_H
+
+#include "kernel/kernel.h"
+
+#define ISA(name, architecture, features) \
+    void tl_kernel_fill_##name##_product(struct tl_kernel *kernel);     /* activations and matrix products */ \
+    void tl_kernel_fill_##name##_vector(struct tl_kernel *kernel);      /* vectors and attend */ \
+    void tl_attend_##name(const struct tl_attend *attend);
+#include "kernel/isa.def"
+#undef ISA
+
+#endif

@@ -17,9 +17,9 @@ In $XDG_CACHE_HOME/trill/reference/: MODEL-text.npy, float32 [n, vocab], and MOD
 PROGRAM is called as PROGRAM MODEL.gguf IDS.txt OUT and writes raw float32 logits [n, vocab] (peer-logits.c is one).
 """
 import argparse, json, os, pathlib, subprocess, tempfile
+import numpy as np
 
 os.environ['TQDM_DISABLE'] = '1'
-import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / 'tests/golden/real'

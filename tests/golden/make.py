@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Small random models and the logits that Hugging Face transformers computes for them in float32.
+
+  make.py [CASE ...]            needs torch 2.13, transformers 5.23, safetensors, tokenizers, numpy
+
+Each case is a folder laid out like a published repository (config.json, model.safetensors, tokenizer.json, ...) with
+  tokens.json    70 ids
+  logits.npy     float32 [70, vocab], row i follows token i; eager attention, one thread
+  texts.json     strings and their ids: control tokens recognised, none added
+llama-bf16 and llama-f16 store their weights in that type; their logits are those of the stored values in float32.
+make_gguf.py adds model.gguf.
+"""
+import json, pathlib, shutil, sys
+import numpy as np, torch, transformers as T
+from safetensors.torch import save_file
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+HERE = pathlib.Path(__file__).resolve().parent
+VOCAB = 320
+SPECIAL = ['<|endoftext|>', '<|im_start|>', '<|im_end|>']
+CORPUS = ['the weight that is read is the weight that is used and the rest of the layer waits for it',
+          'there are three ways to write the date: 2024-05-17, 17 May 2024, 5/17/24',
+          'int main(void) {\n    return the_answer == 42;\n}\n', 'über die Wärme in den Straßen, où sont les élèves, 水 水 は']
+TEXTS = ['', 'Hello there', 'the  answer is\n\n\n 42, is it not?', "it's THE weather; we'll wait", 'Straße naïve 水は 火',
+         '<|im_start|>user\nthe date<|im_end|>', 'tab\there, zero \u200b width, 🙂👩‍👧', ' leading and trailing ', '1234567 a1b22']
+CHATML = ("{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+          "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
+
+
+def trained(tokenizer, alphabet, size):
+    tokenizer.train_from_iterator(CORPUS * 4, trainers.BpeTrainer(
+        vocab_size=size, initial_alphabet=alphabet, special_tokens=SPECIAL, show_progress=False))
+    return tokenizer
+
+
+def byte_level():
+    """Bytes as letters, split by the pattern of the qwen2 family."""
+    pattern = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+               r"|\s+(?!\S)|\s+")
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(pattern), 'isolated'),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    return trained(tokenizer, pre_tokenizers.ByteLevel.alphabet(), VOCAB)
+
+
+def sentencepiece():
+    """Spaces as U+2581, merges over whole words of characters, unknown characters as byte tokens."""
+    def shaped(model):
+        tokenizer = Tokenizer(model)
+        tokenizer.normalizer = normalizers.Replace(' ', '▁')
+        tokenizer.decoder = decoders.Sequence([decoders.Replace('▁', ' '), decoders.ByteFallback(), decoders.Fuse()])
+        return tokenizer
+    learner = shaped(models.BPE())
+    learner.pre_tokenizer = pre_tokenizers.Split('▁', 'merged_with_next')
+    letters = sorted(set('▁' + ''.join(CORPUS)) - {' ', '水', 'é'})
+    model = json.loads(trained(learner, letters, VOCAB - 257).to_str())['model']
+    merges = [tuple(pair) for pair in model['merges']]
+    pieces = SPECIAL + ['<unk>'] + [f'<0x{byte:02X}>' for byte in range(256)]
+    pieces += [piece for piece in model['vocab'] if piece not in SPECIAL][:VOCAB - len(pieces)]
+    merges = [(a, b) for a, b in merges if {a, b, a + b} <= set(pieces)]
+    tokenizer = shaped(models.BPE(vocab={piece: i for i, piece in enumerate(pieces)}, merges=merges,
+                                  unk_token='<unk>', byte_fallback=True, fuse_unk=True))
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in SPECIAL + ['<unk>']])
+    return tokenizer
+
+
+def write_tokenizer(tokenizer, folder):
+    fast = T.PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token='<|im_end|>', pad_token='<|endoftext|>')
+    fast.chat_template = CHATML
+    fast.save_pretrained(folder)
+    encoded = [{'text': text, 'ids': tokenizer.encode(text, add_special_tokens=False).ids} for text in TEXTS]
+    lines = ',\n'.join(json.dumps(one, ensure_ascii=False) for one in encoded)
+    (folder / 'texts.json').write_text(f'[{lines}]\n')
+
+
+def randomise(model, seed):
+    """Large enough that every norm, bias and attention weight shows in the logits; from numpy, so that it stays the same."""
+    random = np.random.default_rng(seed)
+    for name, parameter in sorted(model.named_parameters()):
+        noise = torch.from_numpy(random.standard_normal(parameter.shape, dtype=np.float32))
+        if 'norm' in name:
+            parameter.data += 0.2 * noise
+        elif parameter.dim() == 1:
+            parameter.data = 0.3 * noise
+        else:
+            parameter.data = noise * (1.0 if 'embed' in name else 1.4 / parameter.shape[1] ** 0.5)
+
+
+def stored_as(model, dtype):
+    """The parameters alone: the rotation's frequencies are not stored and stay float32."""
+    model.config.dtype = dtype
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+
+
+def with_old_keys(config):
+    """rope_theta and rope_scaling, as repositories had them before rope_parameters."""
+    rope = config.pop('rope_parameters')
+    if 'full_attention' in rope:
+        config['rope_local_base_freq'] = rope['sliding_attention']['rope_theta']
+        rope = rope['full_attention']
+    config['rope_theta'] = rope.pop('rope_theta')
+    config['rope_scaling'] = None if rope['rope_type'] == 'default' else rope
+    return config
+
+
+SIZES = dict(vocab_size=VOCAB, hidden_size=32, intermediate_size=56, num_attention_heads=4, num_key_value_heads=2,
+             num_hidden_layers=2, max_position_embeddings=256, bos_token_id=None, eos_token_id=2, pad_token_id=0)
+LLAMA3 = dict(rope_type='llama3', rope_theta=500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+              original_max_position_embeddings=64)
+LINEAR = dict(rope_type='linear', rope_theta=10000.0, factor=4.0)
+YARN = dict(rope_type='yarn', rope_theta=10000.0, factor=4.0, original_max_position_embeddings=64,
+            beta_fast=32.0, beta_slow=1.0)
+GEMMA = dict(full_attention=dict(rope_type='linear', rope_theta=1e6, factor=8.0),
+             sliding_attention=dict(rope_type='default', rope_theta=10000.0))
+
+
+def llama(**more):
+    return T.LlamaForCausalLM, T.LlamaConfig(**SIZES | dict(tie_word_embeddings=True) | more)
+
+
+# case: (class, configuration), old keys?, stored type, largest shard
+CASES = {
+    'llama': (llama(rope_parameters=LLAMA3, tie_word_embeddings=False), True, torch.float32, '1MB'),
+    'llama-linear': (llama(rope_parameters=LINEAR, num_key_value_heads=4), False, torch.float32, '1MB'),
+    'llama-yarn': (llama(rope_parameters=YARN, num_key_value_heads=1), True, torch.float32, '1MB'),
+    'llama-bf16': (llama(rope_parameters=LLAMA3), False, torch.bfloat16, '1MB'),
+    'llama-f16': (llama(rope_parameters=LLAMA3), False, torch.float16, '1MB'),
+    'qwen2': ((T.Qwen2ForCausalLM, T.Qwen2Config(**SIZES, tie_word_embeddings=False)), False, torch.float32, '60KB'),
+    'qwen3': ((T.Qwen3ForCausalLM, T.Qwen3Config(**SIZES, head_dim=20, tie_word_embeddings=True)), True, torch.float32, '1MB'),
+    'gemma3': ((T.Gemma3ForCausalLM, T.Gemma3TextConfig(
+        **SIZES | dict(num_hidden_layers=7, num_attention_heads=2, num_key_value_heads=1), head_dim=16,
+        query_pre_attn_scalar=16, sliding_window=16, rope_parameters=GEMMA)), True, torch.float32, '1MB'),
+}
+
+
+def make(name, seed):
+    (kind, config), old_keys, dtype, shard = CASES[name]
+    config._attn_implementation = 'eager'
+    model = kind(config).eval()
+    randomise(model, seed)
+    stored_as(model, dtype)
+    folder = HERE / name
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder, max_shard_size=shard)
+    write_tokenizer(sentencepiece() if name == 'gemma3' else byte_level(), folder)
+    if old_keys:
+        path = folder / 'config.json'
+        path.write_text(json.dumps(with_old_keys(json.loads(path.read_text())), indent=2) + '\n')
+
+    ids = np.random.default_rng(seed).integers(3, VOCAB, 70).tolist()
+    stored_as(model, torch.float32)
+    with torch.no_grad():
+        logits = model(torch.tensor([ids]), use_cache=False).logits[0].numpy()
+    (folder / 'tokens.json').write_text(json.dumps(ids) + '\n')
+    np.save(folder / 'logits.npy', logits)
+    for path in folder.iterdir():
+        path.chmod(0o644)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    print(f'{name:13} logits: standard deviation {logits.std():.2f}, largest {abs(logits).max():.2f}; {size // 1024} KiB')
+
+
+def main():
+    T.utils.logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    for seed, name in enumerate(CASES, 1):
+        if not sys.argv[1:] or name in sys.argv[1:]:
+            make(name, seed)
+
+
+main()

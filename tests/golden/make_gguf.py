@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Adds model.gguf to the cases of make.py, written by llama.cpp's own converter in the type of the stored weights.
+
+  make_gguf.py LLAMA_CPP_SOURCE [CASE ...]
+
+Two things the converter cannot know of a made-up repository are told to it: byte-level vocabularies split like qwen2's,
+and gemma3's merges, read from tokenizer.json, become the scores of a SentencePiece vocabulary.
+"""
+import json, pathlib, runpy, subprocess, sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+OUTTYPES = {'float32': 'f32', 'float16': 'f16', 'bfloat16': 'bf16'}
+
+
+def write_sentencepiece(converter):
+    """Types: 1 normal, 2 unknown, 3 control, 6 byte. An earlier merge has the higher score."""
+    model = json.loads((converter.dir_model / 'tokenizer.json').read_text())['model']
+    merged = {a + b: -float(rank) for rank, (a, b) in reversed(list(enumerate(model['merges'])))}
+    pieces = sorted(model['vocab'], key=model['vocab'].get)
+
+    def kind(piece):
+        return 2 if piece == '<unk>' else 3 if piece.startswith('<|') else 6 if piece.startswith('<0x') else 1
+    writer = converter.gguf_writer
+    writer.add_tokenizer_model('llama')
+    writer.add_tokenizer_pre('default')
+    writer.add_token_list(pieces)
+    writer.add_token_scores([merged.get(piece, -1000.0) for piece in pieces])
+    writer.add_token_types([kind(piece) for piece in pieces])
+    for add, piece in ((writer.add_unk_token_id, '<unk>'), (writer.add_eos_token_id, '<|im_end|>'),
+                       (writer.add_pad_token_id, '<|endoftext|>')):
+        add(model['vocab'][piece])
+    writer.add_add_bos_token(False)
+    writer.add_add_space_prefix(False)
+    writer.add_chat_template((converter.dir_model / 'chat_template.jinja').read_text())
+
+
+def convert(source, folder):
+    sys.path[:0] = [str(source), str(source / 'gguf-py')]
+    import conversion.base, conversion.gemma
+    for kind in vars(conversion.base).values():
+        if hasattr(kind, 'get_vocab_base_pre'):
+            kind.get_vocab_base_pre = lambda self, tokenizer: 'qwen2'
+    conversion.gemma.Gemma3Model.set_vocab = write_sentencepiece
+    outtype = OUTTYPES[json.loads((folder / 'config.json').read_text())['dtype']]
+    sys.argv = ['convert_hf_to_gguf.py', str(folder), '--outfile', str(folder / 'model.gguf'), '--outtype', outtype]
+    runpy.run_path(str(source / 'convert_hf_to_gguf.py'), run_name='__main__')
+
+
+def main():
+    source, cases = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]
+    if len(cases) == 1:
+        return convert(source, HERE / cases[0])
+    for case in cases or sorted(path.parent.name for path in HERE.glob('*/tokens.json')):    # a process each: they patch
+        result = subprocess.run([sys.executable, __file__, source, case], capture_output=True, text=True)
+        print(f'{case:13}', 'done' if result.returncode == 0 else result.stderr.strip().splitlines()[-1])
+
+
+main()

@@ -6,7 +6,7 @@
 
 #include "kernel/kernel.h"
 
-#define ISA(name, architecture, features) \
+#define ISA(name, architecture, features, folder, flags) \
     void tl_kernel_fill_##name##_product(struct tl_kernel *kernel);     /* activations and matrix products */ \
     void tl_kernel_fill_##name##_vector(struct tl_kernel *kernel);      /* vectors and attend */ \
     void tl_attend_##name(const struct tl_attend *attend);

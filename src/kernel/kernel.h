@@ -24,8 +24,8 @@ enum tl_acts_form {
 };
 
 /* Q8, for each row and block of 32 columns (a last partial block is padded with zeros):
- *   amax = max |x|;  scale = amax / 127;  inverse = amax > 0 ? 127 / amax : 0;  code = rint(x * inverse) (to even);
- *   sums of codes over each 16, exact. */
+ *   amax = max |x|;  scale = amax / 127;  2^-100 <= amax < inf: code = rint(x * (127 / amax)) (to even), else code = 0;
+ *   sums of codes over each 16, exact. What is not finite in x shows in the scale and so in the product. */
 struct tl_acts {
     enum tl_acts_form form;
     uint32_t cols;

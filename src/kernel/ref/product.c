@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* Matrix products, the truth: one f32 accumulator an output, columns in order, kept in `out` between blocks. The order
+ * of operations is the one written in kernel.h at struct tl_product; nothing here is arranged for speed.
+ * Groups that padding alone fills take part like any other: their codes of activations are 0. */
+#include <math.h>
+
+#include "kernel/acts.h"
+#include "kernel/fill.h"
+#include "kernel/walk.h"
+
+enum { CHUNK = TL_NUMBER_MAX_BLOCK };
+
+static void clear(const struct tl_product *product, uint32_t row)
+{
+    for (uint32_t t = product->token_from; t < product->token_to; t++)
+        product->out[t * product->out_stride + row] = 0;
+}
+
+/* --- F32 and BF16: decoded values ---------------------------------------------------------------------------------- */
+
+static float dot_f32(const float *w, const float *x, uint32_t n, float acc)
+{
+    for (uint32_t k = 0; k < n; k++)
+        acc = fmaf(w[k], x[k], acc);
+    return acc;
+}
+
+/* n is even: pairs, the odd column first. */
+static float dot_bf16(const float *w, const uint16_t *x, uint32_t n, float acc)
+{
+    for (uint32_t k = 0; k < n; k += 2) {
+        acc = fmaf(w[k + 1], tl_bf16_to_f32(x[k + 1]), acc);
+        acc = fmaf(w[k], tl_bf16_to_f32(x[k]), acc);
+    }
+    return acc;
+}
+
+static void row_of_values(const struct tl_product *product, const uint8_t *panel, uint32_t row, float *out)
+{
+    const struct tl_number *number = product->number;
+    uint64_t column_bytes = TL_PANEL_ROWS * tl_walk_row_block_bytes(number);
+    bool bf16 = product->acts->form == TL_ACTS_BF16;
+    float w[CHUNK + 2];
+    for (uint32_t from = 0; from < product->cols; from += CHUNK) {
+        uint32_t n = product->cols - from < CHUNK ? product->cols - from : CHUNK;
+        w[n] = 0;
+        tl_panel_row_decode(number, panel + from / number->panel_elems * column_bytes, row, n, w);
+        for (uint32_t t = product->token_from; t < product->token_to; t++) {
+            const void *x = tl_acts_row(product->acts, t);
+            float *acc = &out[t * product->out_stride];
+            *acc = bf16 ? dot_bf16(w, (const uint16_t *)x + from, n + n % 2, *acc) : dot_f32(w, (const float *)x + from, n, *acc);
+        }
+    }
+}
+
+static void product_values(const struct tl_product *product, uint32_t panel_from, uint32_t panel_to)
+{
+    for (uint32_t p = panel_from; p < panel_to; p++)
+        for (uint32_t r = 0; r < tl_walk_rows(product, p); r++) {
+            clear(product, p * TL_PANEL_ROWS + r);
+            row_of_values(product, tl_walk_panel(product, p), r, product->out + p * TL_PANEL_ROWS + r);
+        }
+}
+
+/* --- Q8: codes ------------------------------------------------------------------------------------------------------ */
+
+/* One group of 16 or 32 columns, the `part`-th 16 of its record on. */
+static float dot_group(const struct tl_number *number, const uint8_t *codes, float scale, float min,
+                       const struct tl_acts_block *x, uint32_t part, float acc)
+{
+    int32_t s = 0, sum = 0;
+    for (uint32_t i = 0; i < number->group; i++) {
+        s += (codes[i] - (int32_t)number->offset) * x->codes[16 * part + i];
+        sum += x->codes[16 * part + i];
+    }
+    acc = fmaf((float)s, scale * x->scale, acc);
+    if (number->has_min)
+        acc = fmaf(min, x->scale * (float)sum, acc);
+    return acc;
+}
+
+static void row_of_codes(const struct tl_product *product, const uint8_t *panel, uint32_t row, float *out)
+{
+    const struct tl_number *number = product->number;
+    uint64_t block_bytes = TL_PANEL_ROWS * tl_walk_row_block_bytes(number);
+    uint8_t codes[TL_NUMBER_MAX_BLOCK];
+    float scale[TL_WALK_GROUPS], min[TL_WALK_GROUPS] = {0};
+    for (uint32_t b = 0; b < tl_walk_blocks(number, product->cols); b++) {
+        tl_walk_unpack(number, panel + b * block_bytes, row, codes, scale, min);
+        for (uint32_t t = product->token_from; t < product->token_to; t++) {
+            const struct tl_acts_block *x = tl_acts_row(product->acts, t);
+            float *acc = &out[t * product->out_stride];
+            x += b * (number->block_elems / TL_ACTS_BLOCK);
+            for (uint32_t at = 0, g = 0; at < number->block_elems; at += number->group, g++)
+                *acc = dot_group(number, codes + at, scale[g], min[g], x + at / TL_ACTS_BLOCK, at / 16 % 2, *acc);
+        }
+    }
+}
+
+static void product_q8(const struct tl_product *product, uint32_t panel_from, uint32_t panel_to)
+{
+    for (uint32_t p = panel_from; p < panel_to; p++)
+        for (uint32_t r = 0; r < tl_walk_rows(product, p); r++) {
+            clear(product, p * TL_PANEL_ROWS + r);
+            row_of_codes(product, tl_walk_panel(product, p), r, product->out + p * TL_PANEL_ROWS + r);
+        }
+}
+
+void tl_kernel_fill_ref_product(struct tl_kernel *kernel)
+{
+    kernel->acts_fill[TL_ACTS_F32] = tl_acts_fill_f32;
+    kernel->acts_fill[TL_ACTS_BF16] = tl_acts_fill_bf16_ref;
+    kernel->acts_fill[TL_ACTS_Q8] = tl_acts_fill_q8_ref;
+    kernel->product[TL_ACTS_F32] = product_values;
+    kernel->product[TL_ACTS_BF16] = product_values;
+    kernel->product[TL_ACTS_Q8] = product_q8;
+}

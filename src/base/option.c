@@ -56,6 +56,14 @@ static bool in_range(const struct tl_option *option, double value)
     return (option->min == 0 && option->max == 0) || (value >= option->min && value <= option->max);
 }
 
+static int append_value(const struct tl_option *option, struct tl_option_list *list, const char *text)
+{
+    if (list->count == TL_OPTION_LIST_MAX)
+        return tl_fail(TL_E_USAGE, "--%s: given more than %d times", option->name, TL_OPTION_LIST_MAX);
+    list->items[list->count++] = text;
+    return 0;
+}
+
 static int set_value(const struct tl_option *option, void *fields, const char *text)
 {
     char *field = (char *)fields + option->field_offset;
@@ -94,6 +102,8 @@ static int set_value(const struct tl_option *option, void *fields, const char *t
         if (good)
             *(const char **)(void *)field = text;
         break;
+    case TL_OPTION_LIST:
+        return append_value(option, (void *)field, text);
     }
     return good ? 0 : fail_value(option, text);
 }

@@ -3,7 +3,7 @@
  *
  * A row names a field of the caller's struct by its offset. Accepted: --name VALUE, --name=VALUE, -b VALUE, -bVALUE;
  * flags take no value; "--" ends the options; "-" alone and whatever is left over are arguments. An option that is given
- * twice keeps its last value. Failures are TL_E_USAGE, with the nearest name where one is close. */
+ * twice keeps its last value, lists apart. Failures are TL_E_USAGE, with the nearest name where one is close. */
 #ifndef TL_BASE_OPTION_H
 #define TL_BASE_OPTION_H
 
@@ -21,6 +21,14 @@ enum tl_option_type {
     TL_OPTION_TEXT,          /* const char *: the argument itself */
     TL_OPTION_FILE,          /* the same; completed as a file name */
     TL_OPTION_CHOICE,        /* the same; one of value_name's words: "f32|f16|bf16" */
+    TL_OPTION_LIST,          /* struct tl_option_list: each time it is given adds one */
+};
+
+enum { TL_OPTION_LIST_MAX = 64 };
+
+struct tl_option_list {
+    const char *items[TL_OPTION_LIST_MAX];
+    size_t count;
 };
 
 struct tl_option {

@@ -123,16 +123,19 @@ static int read_string(struct tl_json *json)
 {
     json->raw = json->at++;
     tl_buffer_clear(&json->string);
-    for (;;) {
+    if (tl_buffer_append(&json->string, "", 0) < 0) {
+        json->state = FAILED;
+        return json->string.status;
+    }
+    while (!peek(json, '"')) {
+        const char *before = json->at;
         int r = peek(json, '\\') ? read_escape(json) : read_run(json);
+        if (r >= 0 && json->at == before)
+            r = fail(json, json->at < json->end ? "an escaped control character" : "the end of a string");
         if (r < 0) {
             json->state = FAILED;
             return r;
         }
-        if (peek(json, '"'))
-            break;
-        if (!peek(json, '\\'))
-            return fail(json, json->at < json->end ? "an escaped control character" : "the end of a string");
     }
     json->at++;
     json->raw_bytes = (size_t)(json->at - json->raw);

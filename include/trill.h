@@ -118,7 +118,7 @@ struct trill_session;
 
 TRILL_API int trill_session_open(struct trill_model *model, struct trill_session **ret_session);
 TRILL_API void trill_session_close(struct trill_session *session);
-/* Stops what runs in this session, at once, from any thread or signal handler; the next call starts afresh. */
+/* Stops what runs in this session (or, where nothing runs, the next call), from any thread or signal handler. */
 TRILL_API void trill_session_cancel(struct trill_session *session);
 
 /* Sets the whole sequence. What it shares with the former one is not computed again. Nothing is computed yet. */
@@ -127,7 +127,8 @@ TRILL_API int trill_session_append(struct trill_session *session, const int32_t 
 TRILL_API int trill_session_ids(struct trill_session *session, const int32_t **ret_ids, size_t *ret_count);  /* borrowed until the next change */
 
 /* Computes what was set and not yet computed. For every such token, in order, row(i, logits that follow token i) is called
- * where `row` is given; it returns non-zero to stop (TRILL_CANCELLED). */
+ * where `row` is given; it returns non-zero to stop (TRILL_CANCELLED). With several
+ * sessions at work the call may come from another thread that leads the step; never from two at once. */
 typedef int (*trill_row)(void *context, size_t position, const float *logits, size_t vocabulary);
 TRILL_API int trill_session_compute(struct trill_session *session, trill_row row, void *context);
 

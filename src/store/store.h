@@ -10,6 +10,7 @@
 #include "base/meter.h"
 #include "base/pool.h"
 #include "modelfile/modelfile.h"
+#include "number/panel.h"
 
 enum tl_weight_form { TL_WEIGHT_PANELS, TL_WEIGHT_VECTOR };
 
@@ -33,11 +34,14 @@ int tl_store_add(struct tl_store *store, const struct tl_tensor *tensor, enum tl
 
 /* Takes the resident bytes from `arena`; on a counting arena this only adds up. */
 int tl_store_layout(struct tl_store *store, struct tl_arena *arena);
+uint32_t tl_store_count(const struct tl_store *store);                /* ids so far */
 uint64_t tl_store_bytes(const struct tl_store *store);                /* of all weights declared, as stored */
+
+uint64_t tl_store_staging_bytes(const struct tl_store *store);        /* that one thread takes while loading */
 
 /* Reads and packs everything. Bounded staging per thread. cancel may be NULL; progress may be NULL (bytes done, total). */
 typedef void (*tl_store_progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
-int tl_store_load(struct tl_store *store, struct tl_pool *pool, const _Atomic int *cancel, tl_store_progress progress,
+int tl_store_load(struct tl_store *store, struct tl_pool *pool, const volatile int *cancel, tl_store_progress progress,
                   void *context);
 
 int tl_store_pin(struct tl_store *store, uint32_t id, struct tl_weight *ret_weight);

@@ -29,6 +29,11 @@ void tl_tokenizer_free(struct tl_tokenizer *tokenizer);
 int tl_tokenizer_encode(const struct tl_tokenizer *tokenizer, const char *text, size_t n_bytes, unsigned flags,
                         int32_t **ret_ids, size_t *ret_count);
 
+/* The same, where `plain` [n_bytes] marks bytes in which no control token is recognised (a user's words inside a rendered
+ * template): one is found only where none of its bytes is marked. NULL: nothing is marked. */
+int tl_tokenizer_encode_marked(const struct tl_tokenizer *tokenizer, const char *text, size_t n_bytes, const uint8_t *plain,
+                               unsigned flags, int32_t **ret_ids, size_t *ret_count);
+
 uint32_t tl_tokenizer_size(const struct tl_tokenizer *tokenizer);
 /* The bytes that a token stands for in running text (a blank for U+2581, one byte for <0x0A>); control tokens: their
  * name when `special`, else nothing. Borrowed. */

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* What is in a model file, as JSON: headers only, any architecture, any tensor type. Arrays of more than 64 values are
+ * told by their length. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "api/api.h"
+#include "base/error.h"
+
+enum { LONG_ARRAY = 64 };
+
+static void put_value(const struct tl_meta *meta, uint64_t index, struct tl_buffer *out)
+{
+    int64_t whole;
+    double real;
+    const char *text;
+    size_t n_bytes;
+    switch (meta->kind) {
+    case TL_META_STRING:
+        if (tl_meta_at_string(meta, index, &text, &n_bytes) >= 0)
+            tl_buffer_json_string(out, text, n_bytes);
+        else
+            tl_buffer_printf(out, "null");
+        return;
+    case TL_META_FLOAT:
+        if (tl_meta_at_f64(meta, index, &real) >= 0)
+            tl_buffer_printf(out, "%.9g", real);
+        else
+            tl_buffer_printf(out, "null");           /* JSON has no infinity */
+        return;
+    case TL_META_BOOL:
+        tl_buffer_printf(out, tl_meta_at_i64(meta, index, &whole) >= 0 && whole ? "true" : "false");
+        return;
+    case TL_META_INT:
+    case TL_META_UINT:
+        if (tl_meta_at_i64(meta, index, &whole) >= 0)
+            tl_buffer_printf(out, "%" PRId64, whole);
+        else
+            tl_buffer_printf(out, "null");
+        return;
+    }
+}
+
+static void put_metadata(const struct tl_modelfile *file, struct tl_buffer *out)
+{
+    for (uint64_t i = 0; i < tl_modelfile_metas(file); i++) {
+        const struct tl_meta *meta = tl_modelfile_meta_at(file, i);
+        tl_buffer_printf(out, i ? ",\n  " : "\n  ");
+        tl_buffer_json_string(out, meta->key, strlen(meta->key));
+        tl_buffer_printf(out, ": ");
+        if (meta->is_array && meta->count > LONG_ARRAY) {
+            tl_buffer_printf(out, "{\"count\": %" PRIu64 "}", meta->count);
+            continue;
+        }
+        tl_buffer_printf(out, meta->is_array ? "[" : "");
+        for (uint64_t k = 0; k < meta->count; k++) {
+            tl_buffer_printf(out, k ? ", " : "");
+            put_value(meta, k, out);
+        }
+        tl_buffer_printf(out, meta->is_array ? "]" : "");
+    }
+}
+
+static uint64_t put_tensors(const struct tl_modelfile *file, struct tl_buffer *out)
+{
+    uint64_t parameters = 0;
+    for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++) {
+        const struct tl_tensor *tensor = tl_modelfile_tensor(file, i);
+        tl_buffer_printf(out, i ? ",\n  {\"name\": " : "\n  {\"name\": ");
+        tl_buffer_json_string(out, tensor->name, strlen(tensor->name));
+        tl_buffer_printf(out, ", \"type\": \"%s\", \"shape\": [", tensor->type_name);
+        for (uint32_t k = 0; k < tensor->n_dims; k++)
+            tl_buffer_printf(out, "%s%" PRIu64, k ? ", " : "", tensor->shape[k]);
+        tl_buffer_printf(out, "], \"bytes\": %" PRIu64 "}", tensor->n_bytes);
+        parameters += tensor->n_elems;
+    }
+    return parameters;
+}
+
+static void put_document(const struct tl_modelfile *file, struct tl_buffer *out)
+{
+    struct tl_buffer tensors;
+    const char *name = NULL;
+    size_t n_bytes = 0;
+    bool gguf = tl_modelfile_format(file) == TL_MODELFILE_GGUF;
+    tl_buffer_init(&tensors, 0);
+    uint64_t parameters = put_tensors(file, &tensors);
+    tl_buffer_printf(out, "{\"architecture\": ");
+    if (tl_meta_string(file, gguf ? "general.architecture" : "config.model_type", &name, &n_bytes) > 0)
+        tl_buffer_json_string(out, name, n_bytes);
+    else
+        tl_buffer_printf(out, "null");
+    tl_buffer_printf(out, ", \"format\": \"%s\", \"parameters\": %" PRIu64 ", \"active_parameters\": %" PRIu64 ", \"bytes\": %" PRIu64
+                     ",\n \"tensors\": [", gguf ? "gguf" : "safetensors", parameters, parameters, tl_modelfile_bytes(file));
+    if (tensors.len)
+        tl_buffer_append(out, tensors.data, tensors.len);
+    tl_buffer_printf(out, "],\n \"metadata\": {");
+    put_metadata(file, out);
+    tl_buffer_printf(out, "}}\n");
+    if (tensors.status < 0)
+        out->status = tensors.status;
+    tl_buffer_done(&tensors);
+}
+
+int trill_inspect(const char *path, char **ret_json)
+{
+    struct tl_modelfile *file;
+    struct tl_buffer out;
+    size_t n_bytes;
+    int status = tl_modelfile_open(path, &file);
+    if (status < 0)
+        return status;
+    tl_buffer_init(&out, 0);
+    put_document(file, &out);
+    tl_modelfile_close(file);
+    status = out.status;
+    char *json = tl_buffer_take(&out, &n_bytes);
+    if (status < 0)
+        return status;
+    *ret_json = json;
+    return 0;
+}

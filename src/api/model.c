@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* trill_model: opening, figures, and the few calls without a handle. */
+#include "api/api.h"
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "model/arch.h"
+
+const char *trill_version(void) { return TRILL_VERSION; }
+const char *trill_error(void) { return tl_error_text(); }
+int trill_exit_code(int status) { return tl_status_exit(status); }
+void trill_free(void *memory) { tl_free(memory); }
+const char *trill_cpu_levels(void) { return tl_kernel_names(); }
+
+void trill_model_options_init(struct trill_model_options *options, size_t size)
+{
+    static const struct trill_model_options preset = { .size = sizeof(preset) };
+    tl_api_out(options, size, &preset, sizeof(preset));
+}
+
+static int translate(const struct trill_model_options *from, struct tl_engine_options *to)
+{
+    const char *activations = from->activations ? from->activations : "auto";
+    if (strcmp(activations, "auto") != 0 && strcmp(activations, "f32") != 0)
+        return tl_fail(TL_E_USAGE, "activations \"%.40s\" are not known (there are: auto f32)", activations);
+    *to = (struct tl_engine_options){
+        .threads = from->threads, .context = from->context, .sessions = from->sessions, .chunk = from->chunk,
+        .ram_bytes = from->ram_bytes, .cpu = from->cpu, .kv = from->kv, .exact = !strcmp(activations, "f32"),
+        .vocabulary_only = from->vocabulary_only, .log = from->log, .progress = from->progress,
+        .context_pointer = from->context_pointer, .cancel = from->cancel,
+    };
+    return 0;
+}
+
+int trill_model_open(const char *path, const struct trill_model_options *options, struct trill_model **ret_model)
+{
+    struct trill_model_options known = { .size = sizeof(known) };
+    struct tl_engine_options engine_options;
+    tl_api_in(&known, sizeof(known), options);
+    int status = translate(&known, &engine_options);
+    if (status < 0)
+        return status;
+    struct trill_model *model = tl_alloc(1, sizeof(*model));
+    if (!model)
+        return TL_E_NOMEM;
+    status = tl_engine_open(path, &engine_options, &model->engine);
+    if (status < 0) {
+        tl_free(model);
+        return status;
+    }
+    *ret_model = model;
+    return 0;
+}
+
+void trill_model_close(struct trill_model *model)
+{
+    if (model)
+        tl_engine_close(model->engine);
+    tl_free(model);
+}
+
+static const char *widest_format(const struct tl_modelfile *file)
+{
+    uint64_t bytes[TL_NUMBERS] = { 0 };
+    int widest = 0;
+    for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++) {
+        const struct tl_tensor *tensor = tl_modelfile_tensor(file, i);
+        if (tensor->number)
+            bytes[tensor->number->id] += tensor->n_bytes;
+    }
+    for (int i = 1; i < TL_NUMBERS; i++)
+        widest = bytes[i] > bytes[widest] ? i : widest;
+    return tl_number((enum tl_number_id)widest)->name;
+}
+
+static void fill_model(struct tl_engine *engine, struct trill_model_figures *f)
+{
+    const struct tl_geometry *g = tl_model_geometry(engine->model);
+    const struct tl_model_limits *limits = tl_model_limits(engine->model);
+    f->parameters = f->active_parameters = tl_model_program(engine->model)->parameters;
+    f->weight_bytes = tl_model_weight_bytes(engine->model);
+    f->bytes_per_token = tl_model_program(engine->model)->product_bytes;
+    f->kv_bytes_per_token = tl_cache_token_bytes(tl_model_cache(engine->model));
+    f->context = limits->context;
+    f->threads = limits->threads;
+    f->trained_context = g->context;
+    f->layers = g->n_layers;
+    f->width = g->width;
+    f->architecture = g->arch->name;
+    f->cpu = engine->kernel->name;
+    f->kv = tl_model_cache(engine->model)->format->name;
+}
+
+int trill_model_figures(struct trill_model *model, struct trill_model_figures *figures, size_t size)
+{
+    struct tl_engine *engine = model->engine;
+    struct trill_model_figures f = {
+        .size = sizeof(f), .budget_bytes = engine->budget_bytes, .planned_bytes = engine->planned_bytes,
+        .peak_bytes = tl_cpu_peak_rss(), .read_bytes = tl_meter_get(&engine->meters, TL_METER_FILE_BYTES),
+        .load_seconds = engine->load_seconds, .vocabulary = tl_tokenizer_size(engine->tokenizer),
+        .architecture = "", .cpu = "", .kv = "", .format = widest_format(engine->file), .activations = engine->exact ? "f32" : "auto",
+    };
+    if (engine->model) {
+        fill_model(engine, &f);
+        f.vocabulary = tl_model_geometry(engine->model)->vocab;
+    }
+    tl_api_out(figures, size, &f, sizeof(f));
+    return 0;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* From messages to ids by the model's chat template. */
+#ifndef TL_ENGINE_CHAT_H
+#define TL_ENGINE_CHAT_H
+
+#include "engine/engine.h"
+
+struct tl_chat {
+    const char *messages, *tools, *variables;        /* JSON; the last two may be NULL */
+    const char *template_text;           /* NULL: the model's own */
+    bool no_generation_prompt;
+};
+
+int tl_chat_render(const struct tl_engine *engine, const struct tl_chat *chat, struct tl_parts *ret_parts);      /* tl_parts_done */
+/* Control tokens are recognised in what the template wrote, never in what came from messages and tools. ids: tl_free. */
+int tl_chat_tokenize(const struct tl_engine *engine, const struct tl_chat *chat, int32_t **ret_ids, size_t *ret_count);
+
+#endif

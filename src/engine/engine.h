@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* A model opened under a budget, and the sessions that run on it.
+ *
+ * One scheduler joins the waiting requests of all sessions into one forward step: whichever thread finds no step running
+ * leads the next one for all. Caches and states are touched only by the leader, or while no step runs (tl_engine_enter). */
+#ifndef TL_ENGINE_ENGINE_H
+#define TL_ENGINE_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/buffer.h"
+#include "base/meter.h"
+#include "base/pool.h"
+#include "kernel/kernel.h"
+#include "model/model.h"
+#include "modelfile/modelfile.h"
+#include "text/sampler.h"
+#include "text/template.h"
+#include "text/tokenizer.h"
+
+struct tl_engine_options {
+    uint32_t threads, context, sessions, chunk;      /* 0: the default */
+    uint64_t ram_bytes;                  /* 0: what is available less a margin */
+    const char *cpu, *kv;                /* NULL or "auto": the default */
+    bool exact, vocabulary_only;
+    void (*log)(void *context, int level, const char *text);
+    void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
+    void *context_pointer;
+    const volatile int *cancel;
+};
+
+/* One session's wish for a step: compute ids[0..n_ids), and give the logits behind the last or behind each of them. */
+struct tl_request {
+    struct tl_session *session;
+    const int32_t *ids;
+    uint32_t n_ids, n_done, n_now;       /* n_now: in the step that runs */
+    bool want_last;
+    int (*row)(void *context, uint32_t index, const float *logits);   /* every row, in order, from the thread that leads */
+    void *context;
+    int status;
+    bool finished;
+    char text[512];                      /* sentence of a failure, for the thread that asked */
+    struct tl_request *next;
+};
+
+struct tl_engine {
+    struct tl_modelfile *file;
+    struct tl_tokenizer *tokenizer;
+    struct tl_template *template;        /* NULL: the model brings none */
+    struct tl_model *model;              /* NULL: vocabulary only */
+    struct tl_pool *pool;
+    const struct tl_kernel *kernel;
+    struct tl_meters meters;
+    uint64_t budget_bytes, planned_bytes;
+    double load_seconds;
+    bool exact;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;              /* a step ended, or an exclusive user left */
+    bool busy;                           /* a step runs, or somebody has entered */
+    struct tl_request *waiting;          /* oldest first */
+    uint32_t n_sessions, max_sessions;
+    /* the leader's, sized for a chunk */
+    int32_t *step_ids;
+    uint8_t *step_wanted;
+    struct tl_span *step_spans;
+    struct tl_request **step_requests;
+};
+
+int tl_engine_open(const char *path, const struct tl_engine_options *options, struct tl_engine **ret_engine);
+void tl_engine_close(struct tl_engine *engine);
+
+/* plan.c: chooses context and chunk so that everything fits in the budget. TL_E_BUDGET names the smallest that works. */
+int tl_engine_plan(struct tl_engine *engine, const struct tl_engine_options *options, struct tl_model_limits *ret_limits);
+
+/* scheduler.c */
+int tl_scheduler_new(struct tl_engine *engine, uint32_t chunk);
+void tl_scheduler_free(struct tl_engine *engine);
+/* Puts the request into steps until it is done. Returns its status, the sentence recorded in this thread. */
+int tl_scheduler_run(struct tl_engine *engine, struct tl_request *request);
+/* Waits until no step runs and keeps others out until leave: for changes of states. */
+void tl_engine_enter(struct tl_engine *engine);
+void tl_engine_leave(struct tl_engine *engine);
+
+#endif

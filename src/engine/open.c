@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* Opens a model: headers, vocabulary, plan, memory, weights; in that order, so that what cannot work fails early. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "engine/engine.h"
+
+static int open_text(struct tl_engine *engine, const struct tl_engine_options *options)
+{
+    const char *text;
+    size_t n_bytes;
+    int status = tl_tokenizer_new(engine->file, &engine->tokenizer);
+    if (status < 0)
+        return status;
+    tl_modelfile_drop_tokenizer_json(engine->file);
+    status = tl_meta_string(engine->file, "tokenizer.chat_template", &text, &n_bytes);
+    if (status > 0 && tl_template_new(text, n_bytes, &engine->template) < 0) {
+        char warning[600];
+        snprintf(warning, sizeof(warning), "the model's chat template is not used: %s", tl_error_text());
+        engine->template = NULL;
+        if (options->log)
+            options->log(options->context_pointer, 1, warning);
+    }
+    return status < 0 ? status : 0;
+}
+
+static int choose(const struct tl_engine_options *options, struct tl_engine *engine, struct tl_model_choices *ret_choices)
+{
+    bool automatic = !options->cpu || !strcmp(options->cpu, "auto");
+    engine->kernel = automatic ? tl_kernel_best() : tl_kernel_level(options->cpu);
+    if (!engine->kernel)
+        return tl_fail(TL_E_USAGE, "CPU level \"%.40s\" is not available here (there are: %s)", options->cpu, tl_kernel_names());
+    *ret_choices = (struct tl_model_choices){ .exact = options->exact };
+    if (options->kv && strcmp(options->kv, "auto") != 0) {
+        const struct tl_number *kv = tl_number_by_name(options->kv);
+        bool known = kv && (kv->id == TL_NUMBER_F32 || kv->id == TL_NUMBER_F16 || kv->id == TL_NUMBER_BF16 || kv->id == TL_NUMBER_Q8_0);
+        if (!known)
+            return tl_fail(TL_E_USAGE, "keys and values cannot be kept as \"%.40s\" (there are: f32 f16 bf16 q8_0)", options->kv);
+        ret_choices->kv = kv;
+    }
+    return 0;
+}
+
+static int check_vocabulary(const struct tl_engine *engine)
+{
+    uint32_t tokens = tl_tokenizer_size(engine->tokenizer), rows = tl_model_geometry(engine->model)->vocab;
+    if (tokens > rows)
+        return tl_fail(TL_E_FILE, "%s: the tokenizer has %u tokens, the embedding only %u rows", tl_modelfile_path(engine->file), tokens, rows);
+    return 0;
+}
+
+static int open_model(struct tl_engine *engine, const struct tl_engine_options *options)
+{
+    struct tl_model_choices choices;
+    struct tl_model_limits limits;
+    uint64_t begin = tl_clock_ns();
+    int status = choose(options, engine, &choices);
+    if (status >= 0)
+        status = tl_pool_new(options->threads, &engine->pool);
+    if (status >= 0)
+        status = tl_model_new(engine->file, &choices, &engine->meters, &engine->model);
+    if (status >= 0)
+        status = check_vocabulary(engine);
+    if (status >= 0)
+        status = tl_engine_plan(engine, options, &limits);
+    if (status >= 0)
+        status = tl_model_place(engine->model, &limits);
+    if (status >= 0)
+        status = tl_scheduler_new(engine, limits.chunk);
+    if (status >= 0)
+        status = tl_model_load(engine->model, engine->pool, options->cancel, options->progress, options->context_pointer);
+    if (status < 0)
+        return status;
+    engine->max_sessions = limits.sessions;
+    engine->load_seconds = tl_clock_seconds(begin);
+    return 0;
+}
+
+int tl_engine_open(const char *path, const struct tl_engine_options *options, struct tl_engine **ret_engine)
+{
+    struct tl_engine *engine = tl_alloc(1, sizeof(*engine));
+    if (!engine)
+        return TL_E_NOMEM;
+    pthread_mutex_init(&engine->lock, NULL);
+    pthread_cond_init(&engine->changed, NULL);
+    engine->exact = options->exact;
+    int status = tl_modelfile_open(path, &engine->file);
+    if (status >= 0)
+        status = open_text(engine, options);
+    if (status >= 0 && !options->vocabulary_only)
+        status = open_model(engine, options);
+    if (status < 0) {
+        tl_engine_close(engine);
+        return status;
+    }
+    *ret_engine = engine;
+    return 0;
+}
+
+void tl_engine_close(struct tl_engine *engine)
+{
+    if (!engine)
+        return;
+    tl_scheduler_free(engine);
+    tl_model_free(engine->model);
+    tl_pool_free(engine->pool);
+    tl_template_free(engine->template);
+    tl_tokenizer_free(engine->tokenizer);
+    tl_modelfile_close(engine->file);
+    pthread_cond_destroy(&engine->changed);
+    pthread_mutex_destroy(&engine->lock);
+    tl_free(engine);
+}

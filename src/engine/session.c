@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions: the ids of a sequence and which of them are computed. A new sequence keeps what it shares with the old one. */
+#include "engine/session.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+static uint32_t context_of(const struct tl_engine *engine) { return tl_model_limits(engine->model)->context; }
+
+static int count_session(struct tl_engine *engine)
+{
+    int status = 0;
+    tl_engine_enter(engine);
+    if (engine->n_sessions == engine->max_sessions)
+        status = tl_fail(TL_E_BUDGET, "%u sessions are open, and the budget was laid out for no more", engine->max_sessions);
+    else
+        engine->n_sessions++;
+    tl_engine_leave(engine);
+    return status;
+}
+
+int tl_session_open(struct tl_engine *engine, struct tl_session **ret_session)
+{
+    if (!engine->model)
+        return tl_fail(TL_E_USAGE, "the model was opened for its vocabulary only");
+    int status = count_session(engine);
+    if (status < 0)
+        return status;
+    uint32_t vocab = tl_model_geometry(engine->model)->vocab;
+    struct tl_session *session = tl_alloc(1, sizeof(*session));
+    if (!session) {
+        tl_engine_enter(engine);
+        engine->n_sessions--;
+        tl_engine_leave(engine);
+        return TL_E_NOMEM;
+    }
+    session->engine = engine;
+    session->ids = tl_alloc(context_of(engine), sizeof(*session->ids));
+    session->logits = tl_alloc(vocab, sizeof(*session->logits));
+    status = session->ids && session->logits ? tl_state_new(tl_model_cache(engine->model), &session->state) : TL_E_NOMEM;
+    if (status >= 0)
+        status = tl_sampler_new(vocab, &session->sampler);
+    if (status < 0) {
+        tl_session_close(session);
+        return status;
+    }
+    *ret_session = session;
+    return 0;
+}
+
+void tl_session_close(struct tl_session *session)
+{
+    if (!session)
+        return;
+    tl_engine_enter(session->engine);
+    tl_state_free(session->state);
+    session->engine->n_sessions--;
+    tl_engine_leave(session->engine);
+    tl_sampler_free(session->sampler);
+    tl_free(session->ids);
+    tl_free(session->logits);
+    tl_free(session);
+}
+
+void tl_session_cancel(struct tl_session *session) { atomic_store(&session->cancel, 1); }
+
+static int check_room(const struct tl_session *session, uint64_t count)
+{
+    if (count > context_of(session->engine))
+        return tl_fail(TL_E_USAGE, "context_length_exceeded: %llu tokens do not fit in the context of %u tokens",
+                       (unsigned long long)count, context_of(session->engine));
+    return 0;
+}
+
+static void truncate_state(struct tl_session *session, uint32_t length)
+{
+    if (length >= session->state->length)
+        return;
+    tl_engine_enter(session->engine);
+    tl_state_truncate(session->state, length);
+    tl_engine_leave(session->engine);
+}
+
+int tl_session_set(struct tl_session *session, const int32_t *ids, size_t count)
+{
+    int status = check_room(session, count);
+    if (status < 0)
+        return status;
+    uint32_t common = 0;
+    while (common < count && common < session->state->length && session->ids[common] == ids[common])
+        common++;
+    truncate_state(session, common);
+    if (common < session->n_ids && common < session->logits_at)
+        session->logits_at = 0;
+    memmove(session->ids, ids, count * sizeof(*ids));
+    session->n_ids = (uint32_t)count;
+    session->n_reused = session->state->length;
+    return 0;
+}
+
+int tl_session_append(struct tl_session *session, const int32_t *ids, size_t count)
+{
+    int status = check_room(session, (uint64_t)session->n_ids + count);
+    if (status < 0)
+        return status;
+    memcpy(session->ids + session->n_ids, ids, count * sizeof(*ids));
+    session->n_ids += (uint32_t)count;
+    return 0;
+}
+
+struct rows { int (*row)(void *context, uint32_t index, const float *logits); void *context; uint32_t first; };
+
+static int give_row(void *context, uint32_t index, const float *logits)
+{
+    struct rows *rows = context;
+    return rows->row(rows->context, rows->first + index, logits);
+}
+
+static int compute(struct tl_session *session, bool want_last, int (*row)(void *context, uint32_t index, const float *logits), void *context)
+{
+    struct rows rows = { row, context, session->state->length };
+    struct tl_request request = {
+        .session = session, .ids = session->ids + session->state->length, .n_ids = session->n_ids - session->state->length,
+        .want_last = want_last, .row = row ? give_row : NULL, .context = &rows,
+    };
+    if (request.n_ids == 0)
+        return 0;
+    int status = tl_scheduler_run(session->engine, &request);
+    if (status >= 0 && want_last)
+        session->logits_at = session->n_ids;
+    return status;
+}
+
+int tl_session_compute(struct tl_session *session, int (*row)(void *context, uint32_t index, const float *logits), void *context)
+{
+    return compute(session, false, row, context);
+}
+
+int tl_session_logits(struct tl_session *session, const float **ret_logits)
+{
+    if (session->logits_at != session->n_ids || session->state->length != session->n_ids) {
+        if (session->state->length == session->n_ids)
+            truncate_state(session, session->n_ids - 1);
+        int status = compute(session, true, NULL, NULL);
+        if (status < 0)
+            return status;
+    }
+    *ret_logits = session->logits;
+    return 0;
+}
+
+int tl_session_fork(struct tl_session *session, struct tl_session **ret_session)
+{
+    struct tl_session *copy;
+    struct tl_state *state = NULL;
+    int status = tl_session_open(session->engine, &copy);
+    if (status < 0)
+        return status;
+    tl_engine_enter(session->engine);
+    status = tl_state_fork(session->state, &state);
+    if (status >= 0) {
+        tl_state_free(copy->state);
+        copy->state = state;
+    }
+    tl_engine_leave(session->engine);
+    if (status < 0) {
+        tl_session_close(copy);
+        return status;
+    }
+    memcpy(copy->ids, session->ids, session->n_ids * sizeof(*copy->ids));
+    memcpy(copy->logits, session->logits, tl_model_geometry(session->engine->model)->vocab * sizeof(float));
+    copy->n_ids = session->n_ids;
+    copy->logits_at = session->logits_at;
+    *ret_session = copy;
+    return 0;
+}
+
+int tl_session_save(struct tl_session *session, const char *path)
+{
+    tl_engine_enter(session->engine);
+    int status = tl_state_save(session->state, session->ids, session->n_ids, path);
+    tl_engine_leave(session->engine);
+    return status;
+}
+
+int tl_session_load(struct tl_session *session, const char *path)
+{
+    int32_t *ids = NULL;
+    uint32_t count = 0;
+    tl_engine_enter(session->engine);
+    int status = tl_state_load(session->state, path, &ids, &count);
+    tl_engine_leave(session->engine);
+    if (status >= 0 && (status = check_room(session, count)) >= 0) {
+        memcpy(session->ids, ids, count * sizeof(*ids));
+        session->n_ids = count;
+    } else {
+        session->n_ids = 0;              /* a load that failed midway leaves an empty session */
+        truncate_state(session, 0);
+    }
+    session->logits_at = 0;
+    tl_free(ids);
+    return status;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* One sequence: its ids, what of them is computed, and the logits behind the last one. Driven by one thread at a time. */
+#ifndef TL_ENGINE_SESSION_H
+#define TL_ENGINE_SESSION_H
+
+#include "engine/engine.h"
+
+struct tl_session {
+    struct tl_engine *engine;
+    struct tl_state *state;              /* its length: how many ids are computed */
+    int32_t *ids;                        /* [context] */
+    uint32_t n_ids;
+    uint32_t n_reused;                   /* of the last set: found computed */
+    float *logits;                       /* [vocab] */
+    uint32_t logits_at;                  /* they follow this many ids; 0: none */
+    struct tl_sampler *sampler;
+    _Atomic int cancel;
+};
+
+int tl_session_open(struct tl_engine *engine, struct tl_session **ret_session);
+void tl_session_close(struct tl_session *session);
+void tl_session_cancel(struct tl_session *session);                   /* async-signal-safe */
+
+int tl_session_set(struct tl_session *session, const int32_t *ids, size_t count);
+int tl_session_append(struct tl_session *session, const int32_t *ids, size_t count);
+int tl_session_fork(struct tl_session *session, struct tl_session **ret_session);
+int tl_session_save(struct tl_session *session, const char *path);
+int tl_session_load(struct tl_session *session, const char *path);
+
+/* Computes what is not computed yet. `row` as in tl_request, with the place in the sequence as index; may be NULL. */
+int tl_session_compute(struct tl_session *session, int (*row)(void *context, uint32_t index, const float *logits), void *context);
+/* The same, and the logits behind the last id; borrowed until the next call. */
+int tl_session_logits(struct tl_session *session, const float **ret_logits);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* An architecture is data: how it is recognised, what its tensors are called, what differs in its geometry, and its list
+ * of operations. One file under arch/ and one row of archs.def. */
+#ifndef TL_MODEL_ARCH_H
+#define TL_MODEL_ARCH_H
+
+#include "model/geometry.h"
+#include "model/program.h"
+
+/* Names of a tensor in both kinds of file; %u is the layer. */
+struct tl_name { enum tl_role role; const char *gguf, *hf; };
+
+struct tl_arch {
+    const char *name;                    /* general.architecture of GGUF */
+    const char *model_types[4];          /* model_type of config.json, NULL-terminated */
+    const struct tl_name *names;         /* own names, ended by a NULL gguf; looked up before the common ones */
+    bool halves;                         /* GGUF keeps the vendor's order of q and k rows, so rotation pairs halves */
+    /* What is particular in the geometry; the common part has been read. NULL: nothing. */
+    int (*read)(const struct tl_modelfile *file, struct tl_geometry *geometry);
+    /* Appends the operations of one layer. */
+    int (*layer)(struct tl_builder *builder, uint32_t layer);
+};
+
+const struct tl_arch *tl_arch_find(const struct tl_modelfile *file);  /* NULL: unknown; then the sentence is recorded */
+
+#endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* Qwen 3, dense (Yang et al. 2025): the llama layer with a norm over each head of q and k. */
+#include "model/arch.h"
+
+static int layer(struct tl_builder *builder, uint32_t index)
+{
+    return tl_build_dense_layer(builder, index, TL_HEAD_NORMS | TL_BIASES);
+}
+
+const struct tl_arch tl_arch_qwen3 = { .name = "qwen3", .model_types = { "qwen3" }, .halves = true, .layer = layer };

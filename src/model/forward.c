@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* The interpreter: runs a program's stages over a batch of tokens.
+ *
+ * A stage is one parallel region: rows (token blocks), products (panel ranges of all its matrices) or attention (query rows
+ * by KV head). No result depends on how a region is cut, so neither do the logits depend on threads, batch or chunk. */
+#include <string.h>
+
+#include "base/error.h"
+#include "model/model_impl.h"
+
+enum { ROWS_A_PIECE = 4, FEW_TOKENS = 8 };
+
+/* --- rows --- */
+
+static void rows_piece(void *context, uint32_t piece, uint32_t thread)
+{
+    struct tl_step *s = context;
+    uint32_t from = piece * ROWS_A_PIECE, to = from + ROWS_A_PIECE;
+    (void)thread;
+    tl_step_rows(s, from, to < s->n_rows ? to : s->n_rows);
+}
+
+/* --- products --- */
+
+static uint32_t pieces_of(const struct tl_step *s, const struct tl_op *op)
+{
+    uint32_t panels = (op->rows + TL_PANEL_ROWS - 1) / TL_PANEL_ROWS;
+    return (panels + s->panels_a_piece - 1) / s->panels_a_piece;
+}
+
+static void add_bias(struct tl_step *s, const struct tl_op *op, const float *bias, uint32_t from, uint32_t to)
+{
+    for (uint32_t row = 0; row < s->n_rows; row++) {
+        float *out = tl_step_row(s, op->out, row) + from;
+        s->kernel->add(out, bias + from, to - from, out);
+    }
+}
+
+static void products_piece(void *context, uint32_t piece, uint32_t thread)
+{
+    struct tl_step *s = context;
+    uint32_t i = 0;
+    for (; piece >= pieces_of(s, &s->ops[i]); i++)
+        piece -= pieces_of(s, &s->ops[i]);
+    const struct tl_op *op = &s->ops[i];
+    uint32_t panels = (op->rows + TL_PANEL_ROWS - 1) / TL_PANEL_ROWS;
+    uint32_t from = piece * s->panels_a_piece, to = from + s->panels_a_piece < panels ? from + s->panels_a_piece : panels;
+    struct tl_acts acts = s->acts[op->form];
+    acts.cols = op->cols;
+    struct tl_product product = {
+        .number = s->weight[i].number, .panels = s->weight[i].data, .rows = op->rows, .cols = op->cols, .acts = &acts,
+        .token_from = 0, .token_to = s->n_rows, .out = s->stream[op->out], .out_stride = tl_stream_width(s->geometry, op->out),
+        .scratch = s->product_scratch + thread * s->product_scratch_bytes,
+    };
+    s->kernel->product[op->form](&product, from, to);
+    uint32_t row_to = to * TL_PANEL_ROWS < op->rows ? to * TL_PANEL_ROWS : op->rows;
+    if (op->bias != TL_NO_WEIGHT)
+        add_bias(s, op, s->bias[i].data, from * TL_PANEL_ROWS, row_to);
+}
+
+/* --- attention --- */
+
+static void attend_piece(void *context, uint32_t piece, uint32_t thread)
+{
+    struct tl_step *s = context;
+    const struct tl_geometry *g = s->geometry;
+    const struct tl_op *op = s->ops;
+    const struct tl_attend_item *item = &s->items[piece / g->n_kv_heads];
+    uint32_t kv_head = piece % g->n_kv_heads, group = g->n_heads / g->n_kv_heads, window = g->layer_window[op->layer];
+    const struct tl_state *state = s->batch->spans[item->span].state;
+    const float *q[TL_ATTEND_ROWS];
+    float *out[TL_ATTEND_ROWS];
+    uint32_t first[TL_ATTEND_ROWS], last[TL_ATTEND_ROWS], n_rows = item->row_to - item->row_from;
+    for (uint32_t i = 0; i < n_rows; i++) {
+        uint32_t row = item->row_from + i, token = s->span_first[item->span] + row / group, head = kv_head * group + row % group;
+        q[i] = tl_step_row(s, TL_S_Q, token) + (uint64_t)head * g->head_dim;
+        out[i] = tl_step_row(s, TL_S_A, token) + (uint64_t)head * g->v_dim;
+        last[i] = s->token_position[token];
+        first[i] = window && last[i] >= window ? last[i] - window + 1 : 0;
+    }
+    struct tl_attend attend = {
+        .format = state->cache->format, .head_dim = g->head_dim, .v_dim = g->v_dim, .n_rows = n_rows,
+        .pages = (const void *const *)state->table[state->cache->layer_group[op->layer]],
+        .page_offset = tl_cache_offset(state->cache, op->layer, kv_head), .q = q, .out = out, .first = first, .last = last,
+        .scale = g->attention_scale, .softcap = g->attention_softcap,
+        .scratch = s->attend_scratch + thread * s->attend_scratch_bytes,
+    };
+    s->kernel->attend(&attend);
+}
+
+/* Query rows in blocks; a lone token with few KV heads is cut finer, so that every thread has work. */
+static void list_items(struct tl_step *s)
+{
+    uint32_t group = s->geometry->n_heads / s->geometry->n_kv_heads;
+    s->n_items = 0;
+    for (uint32_t span = 0; span < s->batch->n_spans; span++) {
+        uint32_t rows = s->batch->spans[span].n_tokens * group, block = TL_ATTEND_ROWS;
+        if (rows <= TL_ATTEND_ROWS && s->batch->n_spans * s->geometry->n_kv_heads < 4)
+            block = (rows + 1) / 2;
+        for (uint32_t row = 0; row < rows; row += block)
+            s->items[s->n_items++] = (struct tl_attend_item){ span, row, row + block < rows ? row + block : rows };
+    }
+}
+
+/* --- stages --- */
+
+static int pin_stage(struct tl_step *s)
+{
+    for (uint32_t i = 0; i < s->n_ops; i++) {
+        const struct tl_op *op = &s->ops[i];
+        bool weighs = op->kind == TL_OP_EMBED || op->kind == TL_OP_NORM || op->kind == TL_OP_LINEAR;
+        int status = weighs ? tl_store_pin(s->store, op->weight, &s->weight[i]) : 0;
+        if (status >= 0 && op->kind == TL_OP_LINEAR && op->bias != TL_NO_WEIGHT)
+            status = tl_store_pin(s->store, op->bias, &s->bias[i]);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+static void unpin_stage(struct tl_step *s)
+{
+    for (uint32_t i = 0; i < s->n_ops; i++) {
+        const struct tl_op *op = &s->ops[i];
+        if (op->kind == TL_OP_EMBED || op->kind == TL_OP_NORM || op->kind == TL_OP_LINEAR)
+            tl_store_unpin(s->store, op->weight);
+        if (op->kind == TL_OP_LINEAR && op->bias != TL_NO_WEIGHT)
+            tl_store_unpin(s->store, op->bias);
+    }
+}
+
+static void run_stage(struct tl_step *s, struct tl_pool *pool, enum tl_stage_kind kind)
+{
+    uint32_t pieces = 0;
+    switch (kind) {
+    case TL_STAGE_ROWS:
+        tl_pool_run(pool, (s->n_rows + ROWS_A_PIECE - 1) / ROWS_A_PIECE, rows_piece, s);
+        break;
+    case TL_STAGE_PRODUCTS:
+        s->panels_a_piece = s->n_rows <= FEW_TOKENS ? 8 : 4;
+        for (uint32_t i = 0; i < s->n_ops; i++)
+            pieces += pieces_of(s, &s->ops[i]);
+        tl_pool_run(pool, pieces, products_piece, s);
+        break;
+    case TL_STAGE_ATTEND:
+        tl_pool_run(pool, s->n_items * s->geometry->n_kv_heads, attend_piece, s);
+        break;
+    }
+}
+
+static int run_part(struct tl_step *s, struct tl_pool *pool, const struct tl_program *program, uint32_t part, uint32_t n_rows)
+{
+    s->n_rows = n_rows;
+    for (uint32_t i = program->part_stage[part]; i < program->part_stage[part + 1]; i++) {
+        if (s->batch->stop && s->batch->stop(s->batch->context))
+            return tl_fail(TL_E_CANCEL, "interrupted");
+        s->ops = program->ops + program->stages[i].first_op;
+        s->n_ops = program->stages[i].n_ops;
+        int status = pin_stage(s);
+        if (status < 0)
+            return status;
+        run_stage(s, pool, program->stages[i].kind);
+        unpin_stage(s);
+    }
+    return 0;
+}
+
+/* --- a step --- */
+
+static void rope_piece(void *context, uint32_t row, uint32_t thread)
+{
+    struct tl_step *s = context;
+    const struct tl_geometry *g = s->geometry;
+    (void)thread;
+    for (int set = 0; set < TL_ROPES; set++) {
+        const struct tl_rope *rope = &g->rope[set];
+        float *pair = s->rope[set] + (uint64_t)row * g->n_rot;
+        for (uint32_t i = 0; i < g->n_rot / 2; i++, pair += 2) {
+            float sine, cosine;
+            tl_sin_cos((float)s->token_position[row] * rope->inv_freq[i], &sine, &cosine);
+            pair[0] = cosine * rope->scale;
+            pair[1] = sine * rope->scale;
+        }
+    }
+}
+
+static int check_batch(struct tl_step *s, const struct tl_batch *batch)
+{
+    uint32_t n = 0;
+    for (uint32_t span = 0; span < batch->n_spans; span++) {
+        if (batch->spans[span].n_tokens > s->max_tokens - n)
+            return tl_fail(TL_E_USAGE, "a step of more than %u tokens", s->max_tokens);
+        for (uint32_t i = 0; i < batch->spans[span].n_tokens; i++, n++) {
+            if (batch->ids[n] < 0 || (uint32_t)batch->ids[n] >= s->geometry->vocab)
+                return tl_fail(TL_E_USAGE, "token id %d is outside the vocabulary of %u", batch->ids[n], s->geometry->vocab);
+            s->token_span[n] = span;
+            s->token_position[n] = batch->spans[span].state->length + i;
+        }
+        s->span_first[span] = n - batch->spans[span].n_tokens;
+    }
+    s->n_tokens = n;
+    return 0;
+}
+
+static int give_logits(struct tl_step *s, struct tl_pool *pool, const struct tl_program *program)
+{
+    const struct tl_batch *batch = s->batch;
+    uint32_t tokens[64];
+    for (uint32_t t = 0, n = 0; t < s->n_tokens; t++) {
+        if (batch->wanted && batch->wanted[t]) {
+            memcpy(tl_step_row(s, TL_S_OUT, n), tl_step_row(s, TL_S_X, t), s->geometry->width * sizeof(float));
+            tokens[n++] = t;
+        }
+        if (n == 0 || (n < s->max_out && t + 1 < s->n_tokens))
+            continue;
+        int status = run_part(s, pool, program, program->n_parts - 1, n);
+        for (uint32_t i = 0; i < n && status >= 0; i++)
+            if (batch->logits && batch->logits(batch->context, tokens[i], tl_step_row(s, TL_S_LOGITS, i)))
+                status = tl_fail(TL_E_CANCEL, "interrupted");
+        if (status < 0)
+            return status;
+        n = 0;
+    }
+    return 0;
+}
+
+static int run_step(struct tl_step *s, struct tl_pool *pool, const struct tl_program *program)
+{
+    int status = 0;
+    list_items(s);
+    tl_pool_run(pool, s->n_tokens, rope_piece, s);
+    for (uint32_t part = 0; part + 1 < program->n_parts && status >= 0; part++)
+        status = run_part(s, pool, program, part, s->n_tokens);
+    return status < 0 ? status : give_logits(s, pool, program);
+}
+
+int tl_model_forward(struct tl_model *model, struct tl_pool *pool, const struct tl_kernel *kernel, const struct tl_batch *batch)
+{
+    struct tl_step *s = &model->step;
+    s->kernel = kernel;
+    s->batch = batch;
+    int status = check_batch(s, batch);
+    for (uint32_t i = 0; i < batch->n_spans && status >= 0; i++)
+        status = tl_state_reserve(batch->spans[i].state, batch->spans[i].n_tokens);
+    if (status < 0 || s->n_tokens == 0)
+        return status;
+    uint32_t mode = tl_pool_float_mode();
+    status = run_step(s, pool, &model->program);
+    tl_pool_float_restore(mode);
+    tl_meter_add(model->meters, TL_METER_STEPS, 1);
+    tl_meter_add(model->meters, TL_METER_MEMORY_BYTES, model->program.product_bytes);
+    for (uint32_t i = 0; i < batch->n_spans && status >= 0; i++)
+        tl_state_append(batch->spans[i].state, batch->spans[i].n_tokens);
+    return status;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads the geometry from metadata: the rows of fields.def, then what needs a rule of its own. */
+#include "model/geometry.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "model/arch.h"
+#include "model/rope.h"
+
+static const char *key_of(const struct tl_geometry *g, const char *gguf, const char *hf, char *buffer, size_t size)
+{
+    const char *tail = g->format == TL_MODELFILE_GGUF ? gguf : hf;
+    if (!tail || !*tail)
+        return NULL;
+    snprintf(buffer, size, "%s%s", g->prefix, tail);
+    return buffer;
+}
+
+int tl_geometry_f32(const struct tl_modelfile *file, const struct tl_geometry *g, const char *gguf, const char *hf, float *ret)
+{
+    char buffer[256];
+    double value;
+    const char *key = key_of(g, gguf, hf, buffer, sizeof(buffer));
+    int status = key ? tl_meta_f64(file, key, &value) : 0;
+    if (status > 0)
+        *ret = (float)value;
+    return status;
+}
+
+int tl_geometry_text(const struct tl_modelfile *file, const struct tl_geometry *g, const char *gguf, const char *hf, const char **ret)
+{
+    char buffer[256];
+    size_t n_bytes;
+    const char *key = key_of(g, gguf, hf, buffer, sizeof(buffer));
+    return key ? tl_meta_string(file, key, ret, &n_bytes) : 0;
+}
+
+/* One row of fields.def. Where the metadata holds one value a layer (a few GGUF files), all must be equal. */
+static int read_field(const struct tl_modelfile *file, const struct tl_geometry *g, const char *gguf, const char *hf, uint32_t least,
+                      uint32_t most, bool needed, uint32_t *ret)
+{
+    char buffer[256];
+    const char *key = key_of(g, gguf, hf, buffer, sizeof(buffer));
+    if (!key)
+        return 0;
+    const struct tl_meta *meta = tl_modelfile_meta(file, key);
+    if (!meta)
+        return needed ? tl_fail(TL_E_FILE, "%s: %s is missing", tl_modelfile_path(file), key) : 0;
+    for (uint64_t i = 0; i < meta->count; i++) {
+        int64_t value = 0;
+        int status = tl_meta_at_i64(meta, i, &value);
+        if (status < 0)
+            return tl_fail_in(status, "%s", tl_modelfile_path(file));
+        if (value < least || value > most)
+            return tl_fail(TL_E_FILE, "%s: %s is %lld, expected %u to %u", tl_modelfile_path(file), key, (long long)value, least, most);
+        if (i > 0 && (uint32_t)value != *ret)
+            return tl_fail(TL_E_FILE, "%s: %s differs between layers, which is not supported", tl_modelfile_path(file), key);
+        *ret = (uint32_t)value;
+    }
+    return 0;
+}
+
+static int read_fields(const struct tl_modelfile *file, struct tl_geometry *g)
+{
+    int status = 0;
+#define FIELD(member, gguf, hf, least, most, needed) \
+    if (status >= 0) \
+        status = read_field(file, g, gguf, hf, least, most, needed, &g->member);
+#include "model/fields.def"
+#undef FIELD
+    return status;
+}
+
+static int derive(const struct tl_modelfile *file, struct tl_geometry *g)
+{
+    const char *path = tl_modelfile_path(file);
+    if (!g->n_kv_heads)
+        g->n_kv_heads = g->n_heads;
+    if (g->n_heads % g->n_kv_heads)
+        return tl_fail(TL_E_FILE, "%s: %u heads are no multiple of %u KV heads", path, g->n_heads, g->n_kv_heads);
+    if (!g->head_dim && g->width % g->n_heads)
+        return tl_fail(TL_E_FILE, "%s: width %u is no multiple of %u heads", path, g->width, g->n_heads);
+    if (!g->head_dim)
+        g->head_dim = g->width / g->n_heads;
+    if (!g->v_dim)
+        g->v_dim = g->head_dim;
+    if (!g->n_rot)
+        g->n_rot = g->head_dim;
+    if (g->n_rot > g->head_dim)
+        return tl_fail(TL_E_FILE, "%s: rope over %u dimensions of heads of %u", path, g->n_rot, g->head_dim);
+    if (!g->context)
+        g->context = 2048;
+    if ((uint64_t)g->n_heads * g->head_dim > 1u << 24 || (uint64_t)g->n_heads * g->v_dim > 1u << 24)
+        return tl_fail(TL_E_FILE, "%s: %u heads of %u dimensions are beyond what is supported", path, g->n_heads, g->head_dim);
+    g->attention_scale = 1.0f / sqrtf((float)g->head_dim);
+    g->epsilon = 1e-6f;
+    int status = tl_geometry_f32(file, g, "attention.layer_norm_rms_epsilon", "rms_norm_eps", &g->epsilon);
+    if (status >= 0 && !(g->epsilon >= 0 && g->epsilon < 1))
+        return tl_fail(TL_E_FILE, "%s: epsilon of the norms is %g, expected 0 to 1", path, (double)g->epsilon);
+    return status;
+}
+
+static int read_vocab(const struct tl_modelfile *file, struct tl_geometry *g)
+{
+    uint64_t vocab = 0;
+    if (g->format == TL_MODELFILE_SAFETENSORS) {
+        char key[96];
+        snprintf(key, sizeof(key), "%svocab_size", g->prefix);
+        int status = tl_meta_u64(file, key, 1u << 24, &vocab);
+        if (status < 0)
+            return status;
+    } else {
+        const struct tl_tensor *embed = tl_modelfile_find(file, "token_embd.weight");
+        vocab = embed && embed->n_dims == 2 ? embed->shape[0] : 0;
+    }
+    if (vocab < 1 || vocab > 1u << 24)
+        return tl_fail(TL_E_FILE, "%s: a vocabulary of %llu tokens, expected 1 to %u", tl_modelfile_path(file),
+                       (unsigned long long)vocab, 1u << 24);
+    g->vocab = (uint32_t)vocab;
+    return 0;
+}
+
+/* One set for all layers; the keys are old ones (rope_theta, rope_scaling) or new ones (rope_parameters). */
+static int read_rope(const struct tl_modelfile *file, struct tl_geometry *g)
+{
+    struct tl_rope_facts facts = { .base = 10000.0f, .low_freq_factor = 1, .high_freq_factor = 4, .beta_fast = 32, .beta_slow = 1,
+                                   .original_context = (float)g->context };
+    int status = tl_geometry_f32(file, g, NULL, "rope_theta", &facts.base);
+    if (status >= 0)
+        status = tl_rope_read(file, g, "rope_scaling", &facts);
+    if (status >= 0 && g->format == TL_MODELFILE_SAFETENSORS)
+        status = tl_rope_read(file, g, "rope_parameters", &facts);
+    if (status >= 0)
+        status = tl_rope_make(file, &facts, g->n_rot, &g->rope[0]);
+    if (status >= 0)
+        g->rope[1] = g->rope[0];
+    return status;
+}
+
+/* "layer_types" of config.json: which layers see only a window. */
+static int read_windows(const struct tl_modelfile *file, struct tl_geometry *g)
+{
+    char key[96];
+    snprintf(key, sizeof(key), "%slayer_types", g->prefix);
+    const struct tl_meta *types = g->format == TL_MODELFILE_SAFETENSORS ? tl_modelfile_meta(file, key) : NULL;
+    if (!types)
+        return 0;
+    if (types->count != g->n_layers)
+        return tl_fail(TL_E_FILE, "%s: %s has %llu entries, expected %u", tl_modelfile_path(file), key,
+                       (unsigned long long)types->count, g->n_layers);
+    for (uint32_t i = 0; i < g->n_layers; i++) {
+        const char *text = "";
+        size_t n_bytes;
+        int status = tl_meta_at_string(types, i, &text, &n_bytes);
+        if (status < 0)
+            return tl_fail_in(status, "%s: %s", tl_modelfile_path(file), key);
+        g->layer_window[i] = !strcmp(text, "sliding_attention") ? g->window : 0;
+    }
+    return 0;
+}
+
+static void set_prefix(const struct tl_modelfile *file, struct tl_geometry *g)
+{
+    if (g->format == TL_MODELFILE_GGUF)
+        snprintf(g->prefix, sizeof(g->prefix), "%s.", g->arch->name);
+    else if (tl_modelfile_meta(file, "config.text_config.hidden_size"))
+        snprintf(g->prefix, sizeof(g->prefix), "config.text_config.");
+    else
+        snprintf(g->prefix, sizeof(g->prefix), "config.");
+}
+
+int tl_geometry_read(const struct tl_modelfile *file, struct tl_geometry *g)
+{
+    memset(g, 0, sizeof(*g));
+    g->arch = tl_arch_find(file);
+    if (!g->arch)
+        return TL_E_FILE;
+    g->format = tl_modelfile_format(file);
+    set_prefix(file, g);
+    g->embed_scale = 1.0f;
+    g->rope_halves = g->arch->halves || g->format == TL_MODELFILE_SAFETENSORS;
+    int status = read_fields(file, g);
+    if (status >= 0)
+        status = derive(file, g);
+    if (status >= 0)
+        status = read_vocab(file, g);
+    if (status >= 0)
+        status = read_rope(file, g);
+    if (status >= 0)
+        status = read_windows(file, g);
+    if (status >= 0 && g->arch->read)
+        status = g->arch->read(file, g);
+    return status;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* The numbers that shape a model, read from a file's metadata. Everything here was checked against the bounds of
+ * fields.def; shapes of tensors are checked against it when the model is built. */
+#ifndef TL_MODEL_GEOMETRY_H
+#define TL_MODEL_GEOMETRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "modelfile/modelfile.h"
+
+enum { TL_MAX_LAYERS = 4096, TL_ROPES = 2, TL_MAX_ROT = 512 };
+
+/* One set of rotation frequencies: angle = position * inv_freq[i]; cos and sin are multiplied by `scale`. */
+struct tl_rope {
+    float inv_freq[TL_MAX_ROT / 2];
+    float scale;
+};
+
+struct tl_geometry {
+    const struct tl_arch *arch;
+    enum tl_modelfile_format format;
+    char prefix[64];                     /* of metadata keys: "llama." or "config.text_config." */
+#define FIELD(member, gguf, safetensors, least, most, needed) uint32_t member;
+#include "model/fields.def"
+#undef FIELD
+    uint32_t vocab;
+    float epsilon;                       /* of the norms */
+    float attention_scale;               /* of the scores */
+    float attention_softcap, logit_softcap;      /* 0: none */
+    float embed_scale;                   /* of the embeddings; 1: none */
+    float norm_add;                      /* added to stored norm weights */
+    bool rope_halves;                    /* pairs (i, i + n_rot/2); else (2i, 2i + 1) */
+    bool gelu;                           /* tanh form in the gated unit; else SiLU */
+    bool tied;                           /* the embedding is the head */
+    struct tl_rope rope[TL_ROPES];       /* 0: full layers, 1: windowed layers */
+    uint32_t layer_window[TL_MAX_LAYERS];        /* 0: full attention */
+};
+
+/* Reads what every architecture shares and then calls the architecture's own reader. */
+int tl_geometry_read(const struct tl_modelfile *file, struct tl_geometry *ret_geometry);
+
+/* For architectures: a metadata value behind the file's own prefix; `gguf` or `hf` NULL: not there in that kind of file.
+ * Returns as tl_meta_... does: 1 present, 0 absent (*ret as it was), < 0 wrong. */
+int tl_geometry_f32(const struct tl_modelfile *file, const struct tl_geometry *geometry, const char *gguf, const char *hf, float *ret);
+int tl_geometry_text(const struct tl_modelfile *file, const struct tl_geometry *geometry, const char *gguf, const char *hf, const char **ret);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* A model: geometry, program, weights and the memory that a forward step needs.
+ *
+ * Order of use: new (headers only), plan as often as wanted (counts, allocates nothing), place (one arena a lifetime),
+ * load, then forward. plan and place run the same layout code. */
+#ifndef TL_MODEL_MODEL_H
+#define TL_MODEL_MODEL_H
+
+#include "base/meter.h"
+#include "base/pool.h"
+#include "kernel/kernel.h"
+#include "model/program.h"
+#include "model/state.h"
+#include "store/store.h"
+
+struct tl_model;
+
+struct tl_model_choices {
+    const struct tl_number *kv;          /* NULL: f32 for models of f32 alone, f16 for all others */
+    bool exact;                          /* activations unrounded */
+};
+
+/* What the memory is laid out for. */
+struct tl_model_limits { uint32_t context, sessions, chunk, threads; };
+
+struct tl_model_memory { uint64_t weights, states, batch, total; };
+
+int tl_model_new(const struct tl_modelfile *file, const struct tl_model_choices *choices, struct tl_meters *meters,
+                 struct tl_model **ret_model);
+void tl_model_free(struct tl_model *model);
+int tl_model_plan(struct tl_model *model, const struct tl_model_limits *limits, struct tl_model_memory *ret_memory);
+int tl_model_place(struct tl_model *model, const struct tl_model_limits *limits);
+int tl_model_load(struct tl_model *model, struct tl_pool *pool, const volatile int *cancel, tl_store_progress progress, void *context);
+
+const struct tl_geometry *tl_model_geometry(const struct tl_model *model);
+const struct tl_program *tl_model_program(const struct tl_model *model);
+struct tl_cache *tl_model_cache(struct tl_model *model);
+const struct tl_model_limits *tl_model_limits(const struct tl_model *model);
+uint64_t tl_model_weight_bytes(const struct tl_model *model);
+uint64_t tl_model_staging_bytes(const struct tl_model *model);       /* a thread takes while loading */
+
+/* A run of tokens that follow each other in one sequence. */
+struct tl_span { struct tl_state *state; uint32_t n_tokens; };
+
+/* One step: any number of tokens (up to the chunk) of any number of sequences (each at most once). */
+struct tl_batch {
+    const int32_t *ids;                  /* [sum of the spans' tokens], checked against the vocabulary */
+    const struct tl_span *spans;
+    uint32_t n_spans;
+    const uint8_t *wanted;               /* [tokens]: non-zero where logits are wanted; NULL: nowhere */
+    /* Called in order of tokens for each wanted one; may keep nothing of `logits` [vocab]. Non-zero ends the step's output. */
+    int (*logits)(void *context, uint32_t token, const float *logits);
+    bool (*stop)(void *context);         /* asked between stages; NULL: never */
+    void *context;
+};
+
+/* Advances every state by its span; on failure (TL_E_CANCEL, TL_E_USAGE, TL_E_BUDGET) no state has advanced. */
+int tl_model_forward(struct tl_model *model, struct tl_pool *pool, const struct tl_kernel *kernel, const struct tl_batch *batch);
+
+#endif

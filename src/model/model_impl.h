@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* What a model is made of. Private to this room. */
+#ifndef TL_MODEL_MODEL_IMPL_H
+#define TL_MODEL_MODEL_IMPL_H
+
+#include "model/step.h"
+
+struct tl_model {
+    const struct tl_modelfile *file;
+    struct tl_meters *meters;
+    struct tl_geometry geometry;
+    struct tl_program program;
+    struct tl_store *store;
+    struct tl_cache cache;
+    struct tl_step step;
+    struct tl_model_limits limits;
+    struct tl_arena weights, states, batch;      /* lifetimes: model, sessions, steps */
+};
+
+#endif

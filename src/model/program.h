@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* A model as a list of operations on named streams [tokens, width] and bound tensors.
+ *
+ * Architectures append operations through a builder, which resolves tensors, checks their shapes against the geometry and
+ * declares them to the store. The finished list is cut into stages: what a stage holds may run in one parallel region.
+ * The interpreter (forward.c) runs the list, the planner counts it, a trainer can walk it backwards. */
+#ifndef TL_MODEL_PROGRAM_H
+#define TL_MODEL_PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/kernel.h"
+#include "model/geometry.h"
+#include "store/store.h"
+
+/* What passes between operations. A row: STREAM(name, width in terms of the geometry g). */
+#define TL_STREAMS(STREAM) \
+    STREAM(X, g->width)                      /* residual */ \
+    STREAM(H, g->width)                      /* normed, or the output of a block before it is added */ \
+    STREAM(Q, g->n_heads * g->head_dim) \
+    STREAM(K, g->n_kv_heads * g->head_dim) \
+    STREAM(V, g->n_kv_heads * g->v_dim) \
+    STREAM(A, g->n_heads * g->v_dim)         /* attention's output */ \
+    STREAM(G, g->ff)                         /* gate, then gate * up */ \
+    STREAM(U, g->ff)                         /* up */ \
+    STREAM(OUT, g->width)                    /* rows whose logits are wanted */ \
+    STREAM(LOGITS, g->vocab)
+
+enum tl_stream {
+#define STREAM(name, width) TL_S_##name,
+    TL_STREAMS(STREAM)
+#undef STREAM
+    TL_STREAM_COUNT
+};
+
+/* Tensors by what they do. */
+enum tl_role {
+    TL_R_EMBED, TL_R_HEAD, TL_R_OUT_NORM, TL_R_ROPE_FACTORS,
+    TL_R_ATTN_NORM, TL_R_ATTN_POST_NORM, TL_R_Q, TL_R_K, TL_R_V, TL_R_O,
+    TL_R_Q_BIAS, TL_R_K_BIAS, TL_R_V_BIAS, TL_R_O_BIAS, TL_R_Q_NORM, TL_R_K_NORM,
+    TL_R_FFN_NORM, TL_R_FFN_POST_NORM, TL_R_GATE, TL_R_UP, TL_R_DOWN,
+    TL_ROLES
+};
+
+enum { TL_NO_WEIGHT = UINT32_MAX };
+
+/* What an operation does; the kinds of stage in brackets. */
+enum tl_op_kind {
+    TL_OP_EMBED,             /* [rows] out = row of the weight for the token's id, times scale */
+    TL_OP_NORM,              /* [rows] out = rms_norm(in) * weight, over each of `heads` equal parts of a row */
+    TL_OP_ROPE,              /* [rows] each head of in turns in place; rope set `layer_kind` */
+    TL_OP_KEEP,              /* [rows] K and V of each token enter the state of their layer */
+    TL_OP_ADD,               /* [rows] out = out + in */
+    TL_OP_GLU,               /* [rows] out = act(out) * in */
+    TL_OP_SOFTCAP,           /* [rows] out = softcap(in) */
+    TL_OP_ACTS,              /* [rows] in, in the form that products want */
+    TL_OP_LINEAR,            /* [products] out = in * weight^T + bias */
+    TL_OP_ATTEND,            /* [attend] A = attention(Q, state) */
+};
+
+struct tl_op {
+    enum tl_op_kind kind;
+    enum tl_stream in, out;
+    enum tl_acts_form form;              /* ACTS, LINEAR */
+    uint32_t weight, bias;               /* ids of the store, or TL_NO_WEIGHT */
+    uint32_t heads;                      /* NORM, ROPE */
+    uint32_t rows, cols;                 /* LINEAR */
+    uint32_t layer;
+    float scale;                         /* EMBED */
+};
+
+enum tl_stage_kind { TL_STAGE_ROWS, TL_STAGE_PRODUCTS, TL_STAGE_ATTEND };
+
+struct tl_stage { enum tl_stage_kind kind; uint32_t first_op, n_ops; };
+
+/* Part 0: from ids to X; parts 1..n_layers: the layers; part n_layers + 1: from OUT to LOGITS. */
+struct tl_program {
+    struct tl_op *ops;
+    struct tl_stage *stages;
+    uint32_t n_ops, cap_ops, n_stages, cap_stages;
+    uint32_t *part_stage;                /* [parts + 1]: first stage of each part */
+    uint32_t n_parts;
+    uint32_t acts_cols[TL_ACTS_FORMS];   /* widest input of each form; 0: form not used */
+    uint64_t product_bytes;              /* weight bytes that one token's products read */
+    uint64_t parameters;                 /* elements of all tensors bound */
+};
+
+struct tl_builder {
+    const struct tl_modelfile *file;
+    const struct tl_geometry *geometry;
+    struct tl_store *store;
+    struct tl_program *program;
+    bool exact;                          /* --activations f32 */
+    int acts_stream[TL_ACTS_FORMS];      /* which stream the acts of each form hold now; -1: none */
+    uint32_t layer;
+};
+
+int tl_program_build(const struct tl_modelfile *file, const struct tl_geometry *geometry, struct tl_store *store, bool exact,
+                     struct tl_program *ret_program);
+void tl_program_done(struct tl_program *program);
+uint64_t tl_stream_width(const struct tl_geometry *geometry, enum tl_stream stream);
+
+/* For architectures. A role that the file lacks is an error, except for biases, which are then absent. */
+int tl_build_norm(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t heads);
+int tl_build_linear(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role weight, enum tl_role bias);
+int tl_build_rope(struct tl_builder *builder, enum tl_stream stream, uint32_t heads);
+int tl_build_attention(struct tl_builder *builder);                   /* KEEP, then ATTEND: Q, K, V -> A */
+int tl_build_add(struct tl_builder *builder, enum tl_stream in, enum tl_stream out);
+int tl_build_glu(struct tl_builder *builder);                         /* G, U -> G */
+/* The same attention block and gated unit serve the dense families; roles absent from `norms` are not asked for. */
+enum { TL_HEAD_NORMS = 1, TL_POST_NORMS = 2, TL_BIASES = 4 };
+int tl_build_dense_layer(struct tl_builder *builder, uint32_t layer, unsigned features);
+
+#endif

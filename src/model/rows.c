@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* Operations that treat every token by itself. A stage of them runs token after token, so that a row stays in the cache
+ * while all of the stage's operations pass over it. */
+#include "model/step.h"
+
+#include <string.h>
+
+static void embed(struct tl_step *s, const struct tl_op *op, const struct tl_weight *w, uint32_t row)
+{
+    uint32_t id = (uint32_t)s->batch->ids[row];
+    float *out = tl_step_row(s, op->out, row);
+    const uint8_t *panel = (const uint8_t *)w->data + id / TL_PANEL_ROWS * tl_panel_bytes(w->number, w->cols);
+    tl_panel_row_decode(w->number, panel, id % TL_PANEL_ROWS, w->cols, out);
+    if (op->scale != 1.0f)
+        s->kernel->scale(out, op->scale, w->cols, out);
+}
+
+static void norm(struct tl_step *s, const struct tl_op *op, const struct tl_weight *w, uint32_t row)
+{
+    const float *in = tl_step_row(s, op->in, row);
+    float *out = tl_step_row(s, op->out, row);
+    for (uint32_t head = 0; head < op->heads; head++)
+        s->kernel->rms_norm(in + (uint64_t)head * w->cols, w->data, w->cols, s->geometry->epsilon, out + (uint64_t)head * w->cols);
+}
+
+static void rope(struct tl_step *s, const struct tl_op *op, uint32_t row)
+{
+    const struct tl_geometry *g = s->geometry;
+    const float *table = s->rope[g->layer_window[op->layer] != 0] + (uint64_t)row * g->n_rot;
+    float *heads = tl_step_row(s, op->in, row);
+    for (uint32_t head = 0; head < op->heads; head++)
+        s->kernel->rope(heads + (uint64_t)head * g->head_dim, g->n_rot, table, g->rope_halves);
+}
+
+static void keep(struct tl_step *s, const struct tl_op *op, uint32_t row)
+{
+    const struct tl_geometry *g = s->geometry;
+    const struct tl_state *state = s->batch->spans[s->token_span[row]].state;
+    const struct tl_cache *cache = state->cache;
+    uint32_t position = s->token_position[row];
+    uint8_t *page = state->table[cache->layer_group[op->layer]][position / TL_PAGE_TOKENS];
+    const float *k = tl_step_row(s, TL_S_K, row), *v = tl_step_row(s, TL_S_V, row);
+    for (uint32_t head = 0; head < g->n_kv_heads; head++)
+        tl_page_put(cache->format, g->head_dim, g->v_dim, page + tl_cache_offset(cache, op->layer, head),
+                    position % TL_PAGE_TOKENS, k + (uint64_t)head * g->head_dim, v + (uint64_t)head * g->v_dim);
+}
+
+static void acts(struct tl_step *s, const struct tl_op *op, uint32_t row)
+{
+    struct tl_acts form = s->acts[op->form];
+    form.cols = (uint32_t)tl_stream_width(s->geometry, op->in);
+    s->kernel->acts_fill[op->form](s->stream[op->in], form.cols, row, row + 1, &form);
+}
+
+static void run(struct tl_step *s, uint32_t index, uint32_t row)
+{
+    const struct tl_op *op = &s->ops[index];
+    const struct tl_kernel *kernel = s->kernel;
+    uint64_t width = tl_stream_width(s->geometry, op->in);
+    float *in = tl_step_row(s, op->in, row), *out = tl_step_row(s, op->out, row);
+    switch (op->kind) {
+    case TL_OP_EMBED: embed(s, op, &s->weight[index], row); break;
+    case TL_OP_NORM: norm(s, op, &s->weight[index], row); break;
+    case TL_OP_ROPE: rope(s, op, row); break;
+    case TL_OP_KEEP: keep(s, op, row); break;
+    case TL_OP_ADD: kernel->add(out, in, width, out); break;
+    case TL_OP_GLU: (s->geometry->gelu ? kernel->gelu_mul : kernel->silu_mul)(out, in, width, out); break;
+    case TL_OP_SOFTCAP: kernel->softcap(in, s->geometry->logit_softcap, width, out); break;
+    case TL_OP_ACTS: acts(s, op, row); break;
+    case TL_OP_LINEAR: case TL_OP_ATTEND: break;
+    }
+}
+
+void tl_step_rows(struct tl_step *s, uint32_t from, uint32_t to)
+{
+    for (uint32_t row = from; row < to; row++)
+        for (uint32_t i = 0; i < s->n_ops; i++)
+            run(s, i, row);
+}

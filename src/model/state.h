@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* Sequence state: the keys and values of one sequence, in pages that sequences share.
+ *
+ * Layers fall into groups of equal window; each group has a pool of pages of TL_PAGE_TOKENS positions (all its layers and
+ * KV heads), and a state has a page table a group. Pages are counted by reference: a fork shares all of them, and a page
+ * that is shared is copied when one side writes to it. Windowed groups give pages back once no position that can still be
+ * computed sees them. All functions of one cache are called by one thread at a time (the scheduler's). */
+#ifndef TL_MODEL_STATE_H
+#define TL_MODEL_STATE_H
+
+#include "base/arena.h"
+#include "model/geometry.h"
+#include "number/number.h"
+
+enum { TL_MAX_GROUPS = 4 };
+
+struct tl_page_group {
+    uint32_t window;                     /* 0: full attention */
+    uint32_t n_layers;
+    uint64_t head_bytes, page_bytes;     /* of one KV head in one layer; of all */
+    uint32_t n_pages, n_free;
+    uint8_t *pages;                      /* [n_pages][page_bytes] */
+    uint32_t *free;                      /* stack of page numbers */
+    uint32_t *users;                     /* [n_pages] references */
+};
+
+/* The pools of one model. */
+struct tl_cache {
+    const struct tl_geometry *geometry;
+    const struct tl_number *format;
+    uint32_t context, slack;             /* most tokens of a state; positions that a windowed group keeps behind its window */
+    uint32_t n_groups, table_pages;
+    struct tl_page_group group[TL_MAX_GROUPS];
+    uint8_t *layer_group;                /* [n_layers] */
+    uint16_t *layer_slot;                /* [n_layers] place in its group */
+    uint64_t fingerprint;                /* of model and formats: what save writes and load demands */
+};
+
+struct tl_state {
+    struct tl_cache *cache;
+    uint32_t length;                     /* positions computed */
+    uint32_t floor[TL_MAX_GROUPS];       /* first position whose page is still held */
+    void **table[TL_MAX_GROUPS];         /* [table_pages] */
+};
+
+/* Facts first (heap, small), then the pools from an arena (or only their sizes, counting). */
+int tl_cache_init(struct tl_cache *cache, const struct tl_geometry *geometry, const struct tl_number *format);
+int tl_cache_layout(struct tl_cache *cache, uint32_t context, uint32_t sequences, uint32_t chunk, struct tl_arena *arena);
+void tl_cache_done(struct tl_cache *cache);
+uint64_t tl_cache_token_bytes(const struct tl_cache *cache);          /* that one more position takes, windows left out */
+
+int tl_state_new(struct tl_cache *cache, struct tl_state **ret_state);
+void tl_state_free(struct tl_state *state);
+
+/* Makes room for positions length .. length + n_tokens - 1, owned by this state alone. TL_E_BUDGET: no pages left;
+ * TL_E_USAGE: beyond the context. Nothing is lost on failure. */
+int tl_state_reserve(struct tl_state *state, uint32_t n_tokens);
+/* After the step that filled them. */
+void tl_state_append(struct tl_state *state, uint32_t n_tokens);
+/* Back to `length` positions, or to the nearest earlier position whose state is exact. Returns the new length. */
+uint32_t tl_state_truncate(struct tl_state *state, uint32_t length);
+/* A second state with the same positions. A snapshot is a fork that is put aside; restoring it is taking it back. */
+int tl_state_fork(const struct tl_state *state, struct tl_state **ret_state);
+uint64_t tl_state_bytes(const struct tl_state *state);                /* pages held, shared ones included */
+/* Checked by length, fingerprint and checksum. load replaces the state's content. */
+int tl_state_save(const struct tl_state *state, const int32_t *ids, uint32_t n_ids, const char *path);
+int tl_state_load(struct tl_state *state, const char *path, int32_t **ret_ids, uint32_t *ret_count);
+
+static inline uint64_t tl_cache_offset(const struct tl_cache *cache, uint32_t layer, uint32_t kv_head)
+{
+    const struct tl_page_group *group = &cache->group[cache->layer_group[layer]];
+    return ((uint64_t)cache->layer_slot[layer] * cache->geometry->n_kv_heads + kv_head) * group->head_bytes;
+}
+
+#endif

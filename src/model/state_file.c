@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* States in files: a header, the ids, the pages of each group from its floor on, and a SHA-256 over all of it.
+ * Only the same model with the same formats loads one: the fingerprint says so. Numbers are little-endian. */
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "kernel/kernel.h"
+#include "model/state.h"
+
+static const char magic[8] = "trillst1";
+
+struct header {
+    char magic[8];
+    uint64_t fingerprint;
+    uint32_t length, n_ids, n_groups, reserved;
+    uint32_t floor[TL_MAX_GROUPS];
+    uint64_t page_bytes[TL_MAX_GROUPS];
+};
+
+struct out { struct tl_outfile *file; struct tl_sha256 sha; };
+
+static int put(struct out *out, const void *bytes, size_t n_bytes)
+{
+    tl_sha256_add(&out->sha, bytes, n_bytes);
+    return tl_outfile_write(out->file, bytes, n_bytes);
+}
+
+static struct header describe(const struct tl_state *state, uint32_t n_ids)
+{
+    struct header header = { .fingerprint = state->cache->fingerprint, .length = state->length, .n_ids = n_ids,
+                             .n_groups = state->cache->n_groups };
+    memcpy(header.magic, magic, sizeof(magic));
+    memcpy(header.floor, state->floor, sizeof(header.floor));
+    for (uint32_t i = 0; i < header.n_groups; i++)
+        header.page_bytes[i] = state->cache->group[i].page_bytes;
+    return header;
+}
+
+static uint32_t page_end(const struct tl_state *state) { return (state->length + TL_PAGE_TOKENS - 1) / TL_PAGE_TOKENS; }
+
+static int put_all(const struct tl_state *state, const int32_t *ids, uint32_t n_ids, struct out *out)
+{
+    struct header header = describe(state, n_ids);
+    uint8_t digest[TL_SHA256_BYTES];
+    int status = put(out, &header, sizeof(header));
+    if (status >= 0)
+        status = put(out, ids, n_ids * sizeof(*ids));
+    for (uint32_t i = 0; i < header.n_groups; i++)
+        for (uint32_t p = state->floor[i] / TL_PAGE_TOKENS; p < page_end(state) && status >= 0; p++)
+            status = put(out, state->table[i][p], header.page_bytes[i]);
+    if (status < 0)
+        return status;
+    tl_sha256_end(&out->sha, digest);
+    status = tl_outfile_write(out->file, digest, sizeof(digest));
+    return status < 0 ? status : tl_outfile_commit(out->file);
+}
+
+int tl_state_save(const struct tl_state *state, const int32_t *ids, uint32_t n_ids, const char *path)
+{
+    struct out out;
+    int status = tl_outfile_open(path, &out.file);
+    if (status < 0)
+        return status;
+    tl_sha256_init(&out.sha);
+    status = put_all(state, ids, n_ids, &out);
+    tl_outfile_close(out.file);
+    return status;
+}
+
+/* The checksum first, over a file of exactly the length that its header asks for: then everything in it can be believed. */
+static int check_file(const struct tl_state *state, const struct tl_file *file, struct header *header)
+{
+    const struct tl_cache *cache = state->cache;
+    int status = tl_file_read(file, 0, header, sizeof(*header));
+    if (status < 0)
+        return status;
+    if (memcmp(header->magic, magic, sizeof(magic)) != 0)
+        return tl_fail(TL_E_FILE, "%s: is no saved session", file->path);
+    if (header->fingerprint != cache->fingerprint || header->n_groups != cache->n_groups)
+        return tl_fail(TL_E_FILE, "%s: was saved with another model or other formats", file->path);
+    if (header->length > cache->context || header->n_ids < header->length)
+        return tl_fail(TL_E_USAGE, "%s: holds %u tokens, the context is %u", file->path, header->length, cache->context);
+    uint64_t bytes = sizeof(*header) + (uint64_t)header->n_ids * sizeof(int32_t) + TL_SHA256_BYTES;
+    for (uint32_t i = 0; i < header->n_groups; i++) {
+        if (header->page_bytes[i] != cache->group[i].page_bytes || header->floor[i] > header->length || header->floor[i] % TL_PAGE_TOKENS)
+            return tl_fail(TL_E_FILE, "%s: its pages do not fit this model", file->path);
+        bytes += ((uint64_t)(header->length + TL_PAGE_TOKENS - 1) / TL_PAGE_TOKENS - header->floor[i] / TL_PAGE_TOKENS) * header->page_bytes[i];
+    }
+    if (bytes != file->size_bytes)
+        return tl_fail(TL_E_FILE, "%s: has %llu bytes, expected %llu", file->path, (unsigned long long)file->size_bytes,
+                       (unsigned long long)bytes);
+    return 0;
+}
+
+static int check_sum(const struct tl_file *file)
+{
+    enum { BLOCK = 1 << 16 };
+    uint8_t *block = tl_alloc(1, BLOCK), digest[TL_SHA256_BYTES], stored[TL_SHA256_BYTES];
+    struct tl_sha256 sha;
+    int status = block ? 0 : TL_E_NOMEM;
+    uint64_t end = file->size_bytes - TL_SHA256_BYTES;
+    tl_sha256_init(&sha);
+    for (uint64_t at = 0; at < end && status >= 0; at += BLOCK) {
+        size_t n_bytes = end - at < BLOCK ? (size_t)(end - at) : BLOCK;
+        status = tl_file_read(file, at, block, n_bytes);
+        if (status >= 0)
+            tl_sha256_add(&sha, block, n_bytes);
+    }
+    tl_free(block);
+    if (status >= 0)
+        status = tl_file_read(file, end, stored, sizeof(stored));
+    tl_sha256_end(&sha, digest);
+    if (status >= 0 && memcmp(digest, stored, sizeof(stored)) != 0)
+        return tl_fail(TL_E_FILE, "%s: its checksum is wrong: the file is damaged", file->path);
+    return status;
+}
+
+/* Room is made in steps of a chunk, as the original grew: windowed groups never hold all pages at once. */
+static int make_room(struct tl_state *state, uint32_t length)
+{
+    tl_state_truncate(state, 0);
+    while (state->length < length) {
+        uint32_t left = length - state->length, step = left < state->cache->slack ? left : state->cache->slack;
+        int status = tl_state_reserve(state, step);
+        if (status < 0)
+            return status;
+        tl_state_append(state, step);
+    }
+    return 0;
+}
+
+static int read_pages(struct tl_state *state, const struct tl_file *file, const struct header *header)
+{
+    uint64_t at = sizeof(*header) + (uint64_t)header->n_ids * sizeof(int32_t);
+    int status = make_room(state, header->length);
+    for (uint32_t i = 0; i < header->n_groups && status >= 0; i++) {
+        for (uint32_t p = header->floor[i] / TL_PAGE_TOKENS; p < page_end(state) && status >= 0; p++, at += header->page_bytes[i])
+            if (state->table[i][p])
+                status = tl_file_read(file, at, state->table[i][p], header->page_bytes[i]);
+        if (state->floor[i] < header->floor[i])
+            state->floor[i] = header->floor[i];
+    }
+    if (status < 0)
+        tl_state_truncate(state, 0);
+    return status;
+}
+
+static int load_file(struct tl_state *state, const struct tl_file *file, int32_t **ret_ids, uint32_t *ret_count)
+{
+    struct header header;
+    int status = file->size_bytes < sizeof(header) + TL_SHA256_BYTES ? tl_fail(TL_E_FILE, "%s: is no saved session", file->path)
+                                                                     : check_file(state, file, &header);
+    if (status >= 0)
+        status = check_sum(file);
+    if (status < 0)
+        return status;
+    int32_t *ids = tl_alloc(header.n_ids + 1, sizeof(*ids));
+    status = ids ? tl_file_read(file, sizeof(header), ids, header.n_ids * sizeof(*ids)) : TL_E_NOMEM;
+    if (status >= 0)
+        status = read_pages(state, file, &header);
+    if (status < 0) {
+        tl_free(ids);
+        return status;
+    }
+    *ret_ids = ids;
+    *ret_count = header.n_ids;
+    return 0;
+}
+
+int tl_state_load(struct tl_state *state, const char *path, int32_t **ret_ids, uint32_t *ret_count)
+{
+    struct tl_file *file;
+    int status = tl_file_open(path, &file);
+    if (status < 0)
+        return status;
+    status = load_file(state, file, ret_ids, ret_count);
+    tl_file_close(file);
+    return status;
+}

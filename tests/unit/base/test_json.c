@@ -175,7 +175,7 @@ static void memory_runs_out(void **state)
 {
     (void)state;
     static const char text[] = "[\"a long string that makes the buffer grow, and grow, and grow, and grow once more\",1]";
-    for (long n = 0; n < 2; n++) {
+    for (long n = 0; n < 3; n++) {
         struct tl_json json;
         int r;
         tl_json_init(&json, "test", text, strlen(text));
@@ -183,8 +183,8 @@ static void memory_runs_out(void **state)
         while ((r = tl_json_next(&json)) > 0)
             ;
         tl_memory_fail_after(-1);
-        assert_int_equal(r, n == 0 ? TL_E_NOMEM : 0);
-        if (n == 0)
+        assert_int_equal(r, n < 2 ? TL_E_NOMEM : 0);
+        if (n < 2)
             assert_int_equal(tl_json_next(&json), TL_E_NOMEM);
         tl_json_done(&json);
     }

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* Files: reads at offsets, writing that is complete or absent, every failing read and write. */
+#include "base_test.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+
+static char folder[64];
+
+static char *path_of(const char *name)
+{
+    char *path = tl_file_join(folder, name);
+    assert_non_null(path);
+    return path;
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/trill-file-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+static int files_in_folder(void)
+{
+    int n = 0;
+    DIR *dir = opendir(folder);
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n - 2;
+}
+
+static int write_file(const char *path, const char *text, size_t n_bytes, size_t step)
+{
+    struct tl_outfile *file;
+    int r = tl_outfile_open(path, &file);
+    if (r < 0)
+        return r;
+    for (size_t at = 0; at < n_bytes && r >= 0; at += step)
+        r = tl_outfile_write(file, text + at, step < n_bytes - at ? step : n_bytes - at);
+    if (r >= 0) {
+        assert_int_equal(tl_outfile_offset(file), n_bytes);
+        r = tl_outfile_commit(file);
+    }
+    tl_outfile_close(file);
+    return r;
+}
+
+static void what_is_written_is_read(void **state)
+{
+    (void)state;
+    enum { N = 700001 };
+    TL_AUTO char *path = path_of("data"), *text = tl_alloc(N, 1), *back = tl_alloc(N, 1);
+    for (int i = 0; i < N; i++)
+        text[i] = (char)(i * 7 + i / 251);
+    static const size_t steps[] = {N, 1000, 262144, 300000};
+    for (size_t i = 0; i < ROWS(steps); i++) {
+        struct tl_file *file;
+        assert_int_equal(write_file(path, text, N, steps[i]), 0);
+        assert_int_equal(tl_file_open(path, &file), 0);
+        assert_int_equal(file->size_bytes, N);
+        assert_int_equal(tl_file_read(file, 0, back, N), 0);
+        assert_memory_equal(back, text, N);
+        assert_int_equal(tl_file_read(file, N - 5, back, 5), 0);
+        assert_memory_equal(back, text + N - 5, 5);
+        assert_int_equal(tl_file_read(file, N, back, 0), 0);
+        assert_int_equal(tl_file_read(file, N - 5, back, 6), TL_E_FILE);
+        assert_non_null(strstr(tl_error_text(), path));
+        assert_int_equal(tl_file_read(file, UINT64_MAX, back, 1), TL_E_FILE);
+        assert_int_equal(tl_file_read(file, INT64_MAX, back, 1), TL_E_FILE);
+        tl_file_close(file);
+    }
+    struct stat facts;
+    assert_int_equal(stat(path, &facts), 0);
+    mode_t mask = umask(0);
+    umask(mask);
+    assert_int_equal(facts.st_mode & 0777, 0666 & ~mask);
+    assert_int_equal(files_in_folder(), 1);
+    unlink(path);
+}
+
+static void uncommitted_files_vanish(void **state)
+{
+    (void)state;
+    TL_AUTO char *path = path_of("kept");
+    struct tl_outfile *file;
+    TL_AUTO char *text = NULL;
+    assert_int_equal(write_file(path, "old", 3, 3), 0);
+    assert_int_equal(tl_outfile_open(path, &file), 0);
+    assert_int_equal(tl_outfile_write(file, "new", 3), 0);
+    assert_int_equal(files_in_folder(), 2);
+    tl_outfile_close(file);
+    assert_int_equal(files_in_folder(), 1);
+    assert_int_equal(tl_file_slurp(path, 10, &text, NULL), 0);
+    assert_string_equal(text, "old");
+    tl_outfile_close(NULL);
+    tl_file_close(NULL);
+    unlink(path);
+}
+
+static void slurp_is_bounded(void **state)
+{
+    (void)state;
+    TL_AUTO char *path = path_of("small"), *text = NULL;
+    size_t n = 0;
+    assert_int_equal(write_file(path, "12345", 5, 5), 0);
+    assert_int_equal(tl_file_slurp(path, 4, &text, &n), TL_E_FILE);
+    assert_null(text);
+    assert_int_equal(tl_file_slurp(path, 5, &text, &n), 0);
+    assert_int_equal(n, 5);
+    assert_string_equal(text, "12345");
+    unlink(path);
+}
+
+static void only_regular_files_are_opened(void **state)
+{
+    (void)state;
+    TL_AUTO char *pipe = path_of("pipe"), *none = path_of("none");
+    struct tl_file *file = NULL;
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_int_equal(tl_file_open(pipe, &file), TL_E_FILE);
+    assert_int_equal(tl_file_open(folder, &file), TL_E_FILE);
+    assert_non_null(strstr(tl_error_text(), "folder"));
+    assert_int_equal(tl_file_open("/dev/null", &file), TL_E_FILE);
+    assert_int_equal(tl_file_open(none, &file), TL_E_IO);
+    assert_non_null(strstr(tl_error_text(), "No such file"));
+    assert_null(file);
+    assert_true(tl_file_exists(pipe) && !tl_file_exists(none));
+    assert_true(tl_file_is_folder(folder) && !tl_file_is_folder(pipe) && !tl_file_is_folder(none));
+    unlink(pipe);
+}
+
+static void bad_targets_fail(void **state)
+{
+    (void)state;
+    TL_AUTO char *inside = path_of("none/file");
+    assert_int_equal(write_file(inside, "x", 1, 1), TL_E_IO);
+    assert_int_equal(write_file(folder, "x", 1, 1), TL_E_IO);
+    assert_int_equal(write_file("/dev/full", "x", 1, 1), TL_E_IO);
+    assert_non_null(strstr(tl_error_text(), "No space left"));
+    assert_int_equal(write_file("/dev/null", "x", 1, 1), 0);
+    struct stat facts;
+    assert_int_equal(stat("/dev/null", &facts), 0);
+    assert_true(S_ISCHR(facts.st_mode));
+    assert_int_equal(files_in_folder(), 0);
+}
+
+static void paths_are_joined(void **state)
+{
+    (void)state;
+    static const char *const rows[][3] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"", "b", "b"}, {"/", "b", "/b"}};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        TL_AUTO char *path = tl_file_join(rows[i][0], rows[i][1]);
+        assert_string_equal(path, rows[i][2]);
+    }
+}
+
+/* One of all reads, writes and allocations fails, for each of them: no file stays half-written, nothing leaks. */
+static void every_operation_fails_once(void **state)
+{
+    (void)state;
+    TL_AUTO char *path = path_of("data");
+    static char text[600000];
+    for (int kind = 0; kind < 2; kind++)
+        for (long n = 0;; n++) {
+            char *back = NULL;
+            (kind ? tl_memory_fail_after : tl_file_fail_after)(n);
+            int r = write_file(path, text, sizeof text, 100000);
+            if (r >= 0)
+                r = tl_file_slurp(path, sizeof text, &back, NULL);
+            tl_memory_fail_after(-1);
+            tl_file_fail_after(-1);
+            tl_free(back);
+            assert_in_range(files_in_folder(), 0, 1);
+            unlink(path);
+            if (r >= 0) {
+                assert_true(n >= 4);
+                break;
+            }
+            assert_int_equal(r, kind ? TL_E_NOMEM : TL_E_IO);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_written_is_read), cmocka_unit_test(uncommitted_files_vanish),
+        cmocka_unit_test(slurp_is_bounded), cmocka_unit_test(only_regular_files_are_opened),
+        cmocka_unit_test(bad_targets_fail), cmocka_unit_test(paths_are_joined),
+        cmocka_unit_test(every_operation_fails_once),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

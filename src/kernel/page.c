@@ -72,5 +72,6 @@ void tl_page_put(const struct tl_number *format, uint32_t head_dim, uint32_t v_d
 
 uint64_t tl_attend_scratch_bytes(uint32_t n_rows, uint32_t n_positions)
 {
-    return (uint64_t)n_rows * (page_row_tiles(n_positions) * TL_TILE_TOKENS * sizeof(float));
+    uint64_t row_bytes = page_row_tiles(n_positions) * TL_TILE_TOKENS * sizeof(float), bytes;
+    return __builtin_mul_overflow(row_bytes, n_rows, &bytes) ? UINT64_MAX : bytes;
 }

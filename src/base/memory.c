@@ -43,7 +43,8 @@ static void record_failure(size_t count, size_t elem_bytes)
 void *tl_alloc(size_t count, size_t elem_bytes)
 {
     void *memory = NULL;
-    if (tl_memory_permit())
+    size_t n_bytes;
+    if (tl_memory_permit() && !__builtin_mul_overflow(count, elem_bytes, &n_bytes))
         memory = calloc(count ? count : 1, elem_bytes ? elem_bytes : 1);
     if (!memory)
         record_failure(count, elem_bytes);

@@ -7,7 +7,8 @@
  * "config.rope_scaling.factor", "config.text_config.num_hidden_layers", arrays of scalars as arrays, arrays of objects
  * skipped), generation_config.json under "generation_config.", tokenizer_config.json under "tokenizer_config."
  * (a token given as an object contributes "tokenizer_config.bos_token.content"), and the chat template, wherever it was
- * found, as "tokenizer.chat_template" in both. A null is absent.
+ * found, as "tokenizer.chat_template" in both; __metadata__ of the (first) safetensors file under "__metadata__.".
+ * A null is absent, and so is an array whose elements are of several kinds.
  * Files are hostile: every count, length and offset is checked; errors say file, field, found, expected (TL_E_FILE). */
 #ifndef TL_MODELFILE_MODELFILE_H
 #define TL_MODELFILE_MODELFILE_H
@@ -19,14 +20,15 @@
 #include "base/file.h"
 #include "number/number.h"
 
-enum { TL_TENSOR_DIMS = 4 };
+enum { TL_TENSOR_DIMS = 6 };             /* GGUF has at most 4 */
 
 enum tl_modelfile_format { TL_MODELFILE_GGUF, TL_MODELFILE_SAFETENSORS };
 
 struct tl_tensor {
-    const char *name;                    /* as the file has it */
-    const struct tl_number *number;
-    uint32_t n_dims;                     /* 0 (a scalar) .. 4 */
+    const char *name;                    /* as the file has it; no control characters */
+    const struct tl_number *number;      /* NULL: stored in a type that the file format defines and number does not have */
+    const char *type_name;               /* "q4_k"; with a number, its name; else as the format calls it: "i64", "iq2_xxs" */
+    uint32_t n_dims;                     /* 0 (a scalar) .. TL_TENSOR_DIMS */
     uint64_t shape[TL_TENSOR_DIMS];      /* outermost first, as in safetensors; [rows, cols] of a matrix */
     uint64_t n_elems, n_bytes;
     uint32_t part;                       /* which file of a split or sharded model */
@@ -45,8 +47,8 @@ struct tl_meta {
 
 struct tl_modelfile;
 
-/* MODEL: a file (GGUF, the first part of a split GGUF, or .safetensors) or a folder (safetensors with config.json, or
- * one that holds exactly one GGUF model). */
+/* MODEL: a file (GGUF, the first part of a split GGUF, .safetensors or one shard of a set, a .safetensors.index.json) or
+ * a folder (safetensors with config.json, or one that holds exactly one GGUF model). */
 int tl_modelfile_open(const char *path, struct tl_modelfile **ret_file);
 void tl_modelfile_close(struct tl_modelfile *file);
 
@@ -78,7 +80,8 @@ int tl_meta_at_i64(const struct tl_meta *meta, uint64_t index, int64_t *ret);   
 int tl_meta_at_f64(const struct tl_meta *meta, uint64_t index, double *ret);
 int tl_meta_at_string(const struct tl_meta *meta, uint64_t index, const char **ret_text, size_t *ret_bytes);
 
-/* The text of tokenizer.json beside the weights; 0 and NULL where there is none. Read at the first call, kept. */
+/* The text of tokenizer.json beside safetensors (1); 0 and NULL where there is none. Read at the first call, kept.
+ * A GGUF brings its own tokenizer: what lies beside it is not looked at. */
 int tl_modelfile_tokenizer_json(struct tl_modelfile *file, const char **ret_text, size_t *ret_bytes);
 void tl_modelfile_drop_tokenizer_json(struct tl_modelfile *file);     /* frees that text once a tokenizer is built */
 

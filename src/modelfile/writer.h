@@ -2,7 +2,8 @@
 /* Writing model files. Metadata and tensors are declared first, then begin writes the header, then every tensor's bytes
  * follow in the order of declaration, in pieces of any size. The file appears under its name only at commit.
  * GGUF is written as v3 (alignment 32); safetensors as one file with sorted, contiguous offsets, its metadata
- * string to string under __metadata__ (side files such as config.json are the caller's). */
+ * string to string under __metadata__ (numbers as text, arrays as JSON; side files such as config.json are the caller's).
+ * What describes the container (general.alignment, split.*) is not copied. Misuse fails with TL_E_FAIL. */
 #ifndef TL_MODELFILE_WRITER_H
 #define TL_MODELFILE_WRITER_H
 

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* An open model: what kind of file a path is, and access to what the readers found. Everything is fixed once it is
+ * open, tokenizer.json excepted, so any thread may read. */
+#include "modelfile/modelfile.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "modelfile/parts.h"
+
+static bool ends_with(const char *text, const char *tail)
+{
+    size_t n = strlen(text), m = strlen(tail);
+    return n >= m && strcmp(text + n - m, tail) == 0;
+}
+
+/* GGUF begins with its name; safetensors with the length of its header and then a brace. */
+static int read_by_content(struct tl_modelfile *file)
+{
+    struct tl_file *probe;
+    uint8_t head[9] = {0};
+    int r = tl_file_open(file->path, &probe);
+    if (r < 0)
+        return r;
+    uint64_t size = probe->size_bytes;
+    r = tl_file_read(probe, 0, head, size < sizeof head ? size : sizeof head);
+    tl_file_close(probe);
+    if (r < 0)
+        return r;
+    if (memcmp(head, "GGUF", 4) == 0)
+        return tl_gguf_read(file);
+    if (head[8] == '{')
+        return tl_folder_read_one(file);
+    return tl_fail(TL_E_FILE, "%s: found a file of %" PRIu64 " bytes beginning with %02x %02x %02x %02x, expected GGUF or safetensors",
+                   file->path, size, head[0], head[1], head[2], head[3]);
+}
+
+int tl_modelfile_open(const char *path, struct tl_modelfile **ret_file)
+{
+    struct tl_modelfile *file = tl_alloc(1, sizeof *file);
+    if (!file)
+        return TL_E_NOMEM;
+    int r = (file->path = tl_strdup(path)) ? 0 : TL_E_NOMEM;
+    if (r >= 0) {
+        if (tl_file_is_folder(path))
+            r = tl_folder_read(file);
+        else
+            r = ends_with(path, ".safetensors.index.json") ? tl_folder_read_index(file) : read_by_content(file);
+    }
+    if (r < 0) {
+        tl_modelfile_close(file);
+        return r;
+    }
+    *ret_file = file;
+    return 0;
+}
+
+void tl_modelfile_close(struct tl_modelfile *file)
+{
+    if (!file)
+        return;
+    for (uint64_t i = 0; i < file->n_parts; i++)
+        tl_file_close(file->parts[i]);
+    for (uint64_t i = 0; i < file->n_kept; i++)
+        tl_free(file->kept[i]);
+    tl_names_done(&file->tensor_names);
+    tl_names_done(&file->meta_names);
+    tl_free(file->parts);
+    tl_free(file->tensors);
+    tl_free(file->metas);
+    tl_free(file->kept);
+    tl_free(file->tokenizer_json);
+    tl_free(file->folder);
+    tl_free(file->path);
+    tl_free(file);
+}
+
+const char *tl_modelfile_path(const struct tl_modelfile *file)
+{
+    return file->path;
+}
+
+enum tl_modelfile_format tl_modelfile_format(const struct tl_modelfile *file)
+{
+    return file->format;
+}
+
+uint64_t tl_modelfile_bytes(const struct tl_modelfile *file)
+{
+    uint64_t bytes = 0;
+    for (uint64_t i = 0; i < file->n_parts; i++)
+        bytes += file->parts[i]->size_bytes;
+    return bytes;
+}
+
+uint64_t tl_modelfile_tensors(const struct tl_modelfile *file)
+{
+    return file->n_tensors;
+}
+
+const struct tl_tensor *tl_modelfile_tensor(const struct tl_modelfile *file, uint64_t index)
+{
+    return &file->tensors[index];
+}
+
+const struct tl_tensor *tl_modelfile_find(const struct tl_modelfile *file, const char *name)
+{
+    uint32_t index;
+    return tl_names_find(&file->tensor_names, name, &index) ? &file->tensors[index] : NULL;
+}
+
+const struct tl_file *tl_modelfile_part(const struct tl_modelfile *file, uint32_t part)
+{
+    return file->parts[part];
+}
+
+int tl_modelfile_read(const struct tl_modelfile *file, const struct tl_tensor *tensor, uint64_t offset, void *ret_bytes,
+                      size_t n_bytes)
+{
+    const struct tl_file *part = file->parts[tensor->part];
+    if (!tl_checked_range(offset, n_bytes, tensor->n_bytes))
+        return tl_fail(TL_E_FILE, "%s: tensor %s: found %" PRIu64 " bytes, expected %zu more from byte %" PRIu64, part->path,
+                       tensor->name, tensor->n_bytes, n_bytes, offset);
+    return tl_file_read(part, tensor->offset + offset, ret_bytes, n_bytes);
+}
+
+uint64_t tl_modelfile_metas(const struct tl_modelfile *file)
+{
+    return file->n_metas;
+}
+
+const struct tl_meta *tl_modelfile_meta_at(const struct tl_modelfile *file, uint64_t index)
+{
+    return &file->metas[index];
+}
+
+int tl_modelfile_tokenizer_json(struct tl_modelfile *file, const char **ret_text, size_t *ret_bytes)
+{
+    *ret_text = NULL;
+    *ret_bytes = 0;
+    if (!file->folder)
+        return 0;
+    if (!file->tokenizer_json) {
+        TL_AUTO char *path = tl_file_join(file->folder, "tokenizer.json");
+        if (!path)
+            return TL_E_NOMEM;
+        if (!tl_file_exists(path))
+            return 0;
+        int r = tl_file_slurp(path, TL_MODELFILE_MAX_TOKENIZER_BYTES, &file->tokenizer_json, &file->tokenizer_json_bytes);
+        if (r < 0)
+            return r;
+    }
+    *ret_text = file->tokenizer_json;
+    *ret_bytes = file->tokenizer_json_bytes;
+    return 1;
+}
+
+void tl_modelfile_drop_tokenizer_json(struct tl_modelfile *file)
+{
+    tl_free(file->tokenizer_json);
+    file->tokenizer_json = NULL;
+}

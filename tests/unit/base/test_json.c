@@ -76,6 +76,7 @@ static void strings(void **state)
         {"\"\"", "", 0}, {"\"a\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "a\"\\/\b\f\n\r\t", 9}, {"\"\\u0041\\u00e9\\u20AC\"", "A\xC3\xA9\xE2\x82\xAC", 6},
         {"\"\\uD83D\\uDE00\"", "\xF0\x9F\x98\x80", 4}, {"\"\\ud83dx\"", "\xEF\xBF\xBDx", 4}, {"\"\\ude00\"", "\xEF\xBF\xBD", 3},
         {"\"\\ud83d\\u0041\"", "\xEF\xBF\xBD" "A", 4}, {"\"\\ud83d\\ud83d\\ude00\"", "\xEF\xBF\xBD\xF0\x9F\x98\x80", 7},
+        {"\"\\ud83d\\udb80\"", "\xEF\xBF\xBD\xEF\xBF\xBD", 6}, {"\"\\ud83d\\ue000\"", "\xEF\xBF\xBD\xEE\x80\x80", 6},
         {"\"a\\u0000b\"", "a\0b", 3}, {"\"\x7F\"", "\x7F", 1}, {"\"\xF0\x9F\x98\x80\"", "\xF0\x9F\x98\x80", 4},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {

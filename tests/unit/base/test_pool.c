@@ -139,14 +139,16 @@ static void new_pools_fail_cleanly(void **state)
 static void float_mode_is_restored(void **state)
 {
     (void)state;
-    volatile float tiny = 0x1p-126f, half = 0.5f;
+    volatile float tiny = 0x1p-126f, half = 0.5f, subnormal = 0x1p-130f, large = 0x1p20f;
     uint32_t before = tl_pool_float_mode();
     assert_true(tiny * half == 0);
+    assert_true(subnormal * large == 0);
     uint32_t inner = tl_pool_float_mode();
     tl_pool_float_restore(inner);
     assert_true(tiny * half == 0);
     tl_pool_float_restore(before);
     assert_true(tiny * half != 0);
+    assert_true(subnormal * large != 0);
 }
 
 int main(void)

@@ -56,9 +56,11 @@ static int parse_type(struct tl_source *source, const char *field, enum tl_meta_
 static int parse_strings(struct tl_gguf *gguf, struct tl_gguf_value *value)
 {
     struct tl_source *source = &gguf->source;
-    if (value->count > tl_source_left(source) / 8)
-        return tl_source_fail(source, "count of strings: found %" PRIu64 ", expected at most %" PRIu64 " in what is left of the file",
-                              value->count, tl_source_left(source) / 8);
+    uint64_t most = tl_source_left(source) / 8;
+    if (most > TL_GGUF_MAX_STRINGS - gguf->n_strings)
+        most = TL_GGUF_MAX_STRINGS - gguf->n_strings;
+    if (value->count > most)
+        return tl_source_fail(source, "count of strings: found %" PRIu64 ", expected at most %" PRIu64, value->count, most);
     value->first_string = gguf->n_strings;
     for (uint64_t i = 0; i < value->count; i++) {
         uint32_t at;

@@ -6,7 +6,7 @@
 #include "modelfile/parts.h"
 #include "modelfile/source.h"
 
-enum { TL_GGUF_DIMS = 4, TL_GGUF_ALIGN = 32, TL_GGUF_MAX_ALIGN = 1 << 20 };
+enum { TL_GGUF_DIMS = 4, TL_GGUF_ALIGN = 32, TL_GGUF_MAX_ALIGN = 1 << 20, TL_GGUF_MAX_STRINGS = 1 << 22 };
 
 struct tl_gguf_value {
     uint32_t key_at, value_at;           /* value_at: of the value, or of the first element of an array */

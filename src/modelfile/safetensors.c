@@ -200,10 +200,11 @@ static int by_place(const void *a, const void *b)
 }
 
 /* Tensors in the order of their data, which must leave no byte of the file out and use none twice. */
-static int check_places(const struct reading *reading, const struct tl_tensor *tensors, uint64_t n)
+static int check_places(const struct reading *reading, uint64_t first)
 {
+    const struct tl_tensor *tensors = reading->file->tensors;
     uint64_t end = reading->data_offset;
-    for (uint64_t i = 0; i < n; i++) {
+    for (uint64_t i = first; i < reading->file->n_tensors; i++) {
         if (tensors[i].offset != end)
             return tl_fail(TL_E_FILE, "%s: tensor %s: data_offsets: found its beginning at byte %" PRIu64 " of the data, expected %" PRIu64 ", where the one before ends",
                            reading->path, tensors[i].name, tensors[i].offset - reading->data_offset, end - reading->data_offset);
@@ -252,7 +253,7 @@ static int read_text(struct reading *reading, char *text, uint64_t length)
     if (file->n_tensors > first)
         qsort(file->tensors + first, file->n_tensors - first, sizeof *file->tensors, by_place);
     r = tl_parts_name_tensors(file, first);
-    return r < 0 ? r : check_places(reading, file->tensors + first, file->n_tensors - first);
+    return r < 0 ? r : check_places(reading, first);
 }
 
 int tl_safetensors_read(struct tl_modelfile *file, const char *path)

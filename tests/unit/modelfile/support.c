@@ -14,7 +14,8 @@
 void put(struct bytes *to, const void *from, size_t n)
 {
     assert_true(n <= sizeof to->data - to->n);
-    memcpy(to->data + to->n, from, n);
+    if (n)
+        memcpy(to->data + to->n, from, n);
     to->n += n;
 }
 

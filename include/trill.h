@@ -189,6 +189,9 @@ struct trill_peaks {
 /* What this machine can do with `threads` threads at the level that `cpu` names (NULL: the best), measured in about a second. */
 TRILL_API int trill_measure_peaks(uint32_t threads, const char *cpu, struct trill_peaks *ret_peaks, size_t size);
 
+/* The first of them alone, with a buffer of n_bytes, in a fifth of a second: a true figure takes many times the last-level cache. */
+TRILL_API int trill_measure_memory(uint32_t threads, uint64_t n_bytes, double *ret_bytes_per_s);
+
 TRILL_API const char *trill_cpu_levels(void);                         /* "ref avx2 avx512": what this CPU can run */
 
 #ifdef __cplusplus

@@ -9,6 +9,7 @@
 
 enum { MAX_THREADS = 256 };
 static const uint64_t memory_bytes = 512u << 20;     /* many times the last-level cache */
+static const uint64_t least_bytes = 1u << 20;
 static const double seconds = 0.15;
 
 /* --- memory: random bytes, so that no page or line repeats --- */
@@ -30,16 +31,16 @@ static void fill_piece(void *context, uint32_t piece, uint32_t thread)
     }
 }
 
-static int measure_memory(struct tl_pool *pool, double *ret_bytes_per_s)
+static int measure_memory(struct tl_pool *pool, uint64_t n_bytes, double *ret_bytes_per_s)
 {
     struct tl_arena arena;
-    int status = tl_arena_init(&arena, memory_bytes);
+    int status = tl_arena_init(&arena, n_bytes);
     if (status < 0)
         return status;
-    struct fill fill = { tl_arena_take(&arena, memory_bytes, 1), memory_bytes / sizeof(uint64_t) };
+    struct fill fill = { tl_arena_take(&arena, n_bytes, 1), n_bytes / sizeof(uint64_t) };
     if (fill.words) {
         tl_pool_run(pool, FILL_PIECES, fill_piece, &fill);
-        *ret_bytes_per_s = tl_peak_memory(pool, fill.words, memory_bytes, seconds);
+        *ret_bytes_per_s = tl_peak_memory(pool, fill.words, n_bytes, seconds);
     }
     tl_arena_done(&arena);
     return fill.words ? 0 : TL_E_NOMEM;
@@ -81,13 +82,27 @@ int trill_measure_peaks(uint32_t threads, const char *cpu, struct trill_peaks *r
     int status = tl_pool_new(threads, &pool);
     if (status < 0)
         return status;
-    status = measure_memory(pool, &peaks.memory_bytes_per_s);
+    status = measure_memory(pool, memory_bytes, &peaks.memory_bytes_per_s);
     if (status >= 0) {
         peaks.int8_ops_per_s = measure_arithmetic(pool, level, tl_peak_int8_ops);
         peaks.bf16_flops = measure_arithmetic(pool, level, tl_peak_bf16_flops);
         peaks.f32_flops = measure_arithmetic(pool, level, tl_peak_f32_flops);
         tl_api_out(ret_peaks, size, &peaks, sizeof(peaks));
     }
+    tl_pool_free(pool);
+    return status;
+}
+
+int trill_measure_memory(uint32_t threads, uint64_t n_bytes, double *ret_bytes_per_s)
+{
+    struct tl_pool *pool;
+    if (threads > MAX_THREADS || n_bytes < least_bytes)
+        return tl_fail(TL_E_USAGE, "%u threads reading %llu bytes: at most %d threads, at least %llu bytes", threads,
+                       (unsigned long long)n_bytes, MAX_THREADS, (unsigned long long)least_bytes);
+    int status = tl_pool_new(threads, &pool);
+    if (status < 0)
+        return status;
+    status = measure_memory(pool, n_bytes - n_bytes % least_bytes, ret_bytes_per_s);
     tl_pool_free(pool);
     return status;
 }

@@ -22,7 +22,10 @@ enum {
     TL_ENCODE_CONTINUE = 4,  /* the text goes on behind other text: no SentencePiece leading blank */
 };
 
+/* The file may be closed afterwards: everything is copied. TL_E_FILE: file, key, found and expected. */
 int tl_tokenizer_new(struct tl_modelfile *file, struct tl_tokenizer **ret_tokenizer);
+/* From the text of a tokenizer.json alone; `where` names it in messages. */
+int tl_tokenizer_new_text(const char *where, const char *json, size_t n_bytes, struct tl_tokenizer **ret_tokenizer);
 void tl_tokenizer_free(struct tl_tokenizer *tokenizer);
 
 /* ret_ids: tl_free. Invalid UTF-8 is encoded by its bytes (or as U+FFFD where the kind has no bytes). */

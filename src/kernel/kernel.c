@@ -8,18 +8,8 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "kernel/arch.h"
 #include "kernel/fill.h"
-
-#if defined(__x86_64__)
-#define TL_X86 1
-#define TL_ARM64 0
-#elif defined(__aarch64__)
-#define TL_X86 0
-#define TL_ARM64 1
-#else
-#define TL_X86 0
-#define TL_ARM64 0
-#endif
 
 struct level {
     const char *name;

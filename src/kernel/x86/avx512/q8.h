@@ -8,7 +8,7 @@
 #include "kernel/walk.h"
 #include "kernel/x86/avx512/unpack.h"
 
-enum { TILE_PANELS = 2, FEW_TOKENS = 4, MANY_TOKENS = 6, CHUNK_PARTS = 16 };
+enum { TILE_PANELS = 2, FEW_TOKENS = 4, MANY_TOKENS = 5, CHUNK_PARTS = 16 };
 
 /* 32 columns of two panels, unpacked. */
 struct tile {

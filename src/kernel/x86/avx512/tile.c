@@ -7,8 +7,10 @@
 
 INLINE void put(const struct part *part, bool has_min, uint32_t groups, uint32_t side, struct tile *ret_tile)
 {
+    UNROLL
     for (uint32_t i = 0; i < PARTS; i++)
         ret_tile->codes[i][side] = part->codes[i];
+    UNROLL
     for (uint32_t g = 0; g < groups; g++) {
         ret_tile->scale[g][side] = part->scale[g];
         if (has_min)
@@ -20,7 +22,7 @@ INLINE void put(const struct part *part, bool has_min, uint32_t groups, uint32_t
     static void tile_##ID(const uint8_t *block, uint32_t n_parts, uint32_t side, struct tile *ret_tiles) \
     { \
         for (; n_parts > 0; block += TL_PANEL_ROWS * (bytes)) \
-            _Pragma("GCC unroll 8") \
+            UNROLL \
             for (uint32_t j = 0; j < (elems) / TL_ACTS_BLOCK; j++, n_parts--) { \
                 struct part part; \
                 unpack(TL_NUMBER_##ID, block, j, &part); \

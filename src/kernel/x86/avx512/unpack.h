@@ -11,6 +11,11 @@
 #include "kernel/kernel.h"
 
 #define INLINE static inline __attribute__((always_inline))
+#ifdef __clang__                         /* vectors in arrays stay in registers */
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
 
 enum { PARTS = 8 };                      /* vectors of codes in 32 columns */
 
@@ -83,6 +88,7 @@ INLINE __m128i low_bits(__m128i v, uint32_t shift, char mask)
 /* 16 bytes of nibbles a row: low ones are columns 0..15. */
 INLINE void nibbles(const uint8_t *block, uint32_t at, struct part *part)
 {
+    UNROLL
     for (uint32_t i = 0; i < 4; i++) {
         __m512i v = field4(block, at, i);
         part->codes[i] = move(v, 0, 0, 15);
@@ -95,6 +101,7 @@ INLINE void fifth_of_word(__m512i word, struct part *part)
 {
     const __m512i even = _mm512_set1_epi32(0x08040201), odd = _mm512_set1_epi32((int)0x80402010), add = _mm512_set1_epi8(16);
     const __m512i first = _mm512_broadcast_i32x4(_mm_set_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0));
+    UNROLL
     for (uint32_t i = 0; i < 4; i++) {
         __m512i bytes = _mm512_shuffle_epi8(word, _mm512_or_si512(first, _mm512_set1_epi8((char)i)));
         __m512i *c = &part->codes[2 * i];
@@ -122,6 +129,7 @@ INLINE void kscales(const uint8_t *block, uint32_t j, struct part *part)
 
 INLINE void part_q8_0(const uint8_t *block, struct part *part)
 {
+    UNROLL
     for (uint32_t i = 0; i < PARTS; i++)
         part->codes[i] = _mm512_xor_si512(field4(block, 2, i), _mm512_set1_epi8((char)0x80));
 }
@@ -129,8 +137,10 @@ INLINE void part_q8_0(const uint8_t *block, struct part *part)
 INLINE void part_q2_k(const uint8_t *block, uint32_t j, struct part *part)
 {
     __m512 d = field_half(block, 80), dmin = minus(field_half(block, 82));
+    UNROLL
     for (uint32_t i = 0; i < PARTS; i++)
         part->codes[i] = move(field4(block, 16 + 32 * (j / 4), i), 2 * (j % 4), 0, 3);
+    UNROLL
     for (uint32_t g = 0; g < 2; g++) {
         __m128i steps = field1(block, 2 * j + g);
         part->scale[g] = _mm512_mul_ps(d, steps_u8(low_bits(steps, 0, 15)));
@@ -141,8 +151,10 @@ INLINE void part_q2_k(const uint8_t *block, uint32_t j, struct part *part)
 INLINE void part_q3_k(const uint8_t *block, uint32_t j, struct part *part)
 {
     __m512 d = field_half(block, 108);
+    UNROLL
     for (uint32_t i = 0; i < PARTS; i++)
         part->codes[i] = or_move(move(field4(block, 32 + 32 * (j / 4), i), 2 * (j % 4), 0, 3), field4(block, 0, i), j, 2, 4);
+    UNROLL
     for (uint32_t g = 2 * j; g < 2 * j + 2; g++) {
         __m128i low = low_bits(field1(block, 96 + g % 8), g / 8 * 4, 15);
         __m128i high = _mm_slli_epi16(low_bits(field1(block, 104 + g % 4), g / 4 * 2, 3), 4);
@@ -154,9 +166,11 @@ INLINE void part_q6_k(const uint8_t *block, uint32_t j, struct part *part)
 {
     uint32_t half = j / 4, run = j % 4;
     __m512 d = field_half(block, 208);
+    UNROLL
     for (uint32_t i = 0; i < PARTS; i++)
         part->codes[i] = or_move(move(field4(block, 64 * half + 32 * (run % 2), i), run / 2 * 4, 0, 15),
                                  field4(block, 128 + 32 * half, i), 2 * run, 4, 48);
+    UNROLL
     for (uint32_t g = 0; g < 2; g++)
         part->scale[g] = _mm512_mul_ps(d, steps_i8(field1(block, 192 + 2 * j + g)));
 }
@@ -164,6 +178,7 @@ INLINE void part_q6_k(const uint8_t *block, uint32_t j, struct part *part)
 INLINE void part_k45(const uint8_t *block, uint32_t codes_at, uint32_t j, struct part *part)
 {
     kscales(block, j, part);
+    UNROLL
     for (uint32_t i = 0; i < PARTS; i++)
         part->codes[i] = move(field4(block, codes_at + 32 * (j / 2), i), j % 2 * 4, 0, 15);
 }
@@ -181,6 +196,7 @@ INLINE void unpack(enum tl_number_id id, const uint8_t *block, uint32_t j, struc
         part_k45(block, 16, j, part);
     else if (id == TL_NUMBER_Q5_K) {
         part_k45(block, 48, j, part);
+        UNROLL
         for (uint32_t i = 0; i < PARTS; i++)
             part->codes[i] = or_move(part->codes[i], field4(block, 16, i), j, 4, 16);
     } else {

@@ -106,7 +106,7 @@ struct tl_kernel {
 
     /* Vectors of n. Sums and maxima: 16 strided partials, tl_tree16. In-place use (out == an input) is fine. */
     float (*sum)(const float *x, size_t n);
-    float (*max)(const float *x, size_t n);                                   /* n >= 1; NaN: unspecified but equal at all levels */
+    float (*max)(const float *x, size_t n);                                   /* n >= 1; NaN is passed over; a zero is +0 */
     void (*rms_norm)(const float *x, const float *weight, size_t n, float epsilon, float *out);
     /*   r = 1 / sqrt((sum of x*x: partial = fma(x, x, partial)) / n + epsilon);  out = (x * r) * weight   (weight NULL: x * r) */
     void (*add)(const float *x, const float *y, size_t n, float *out);        /* x + y */

@@ -35,6 +35,10 @@ struct many {
 void tl_many_avx512(const struct many *many);
 void tl_product_q8_avx512(const struct tl_product *product, uint32_t panel_from, uint32_t panel_to);
 
+/* acts.c */
+void tl_acts_fill_q8_avx512(const float *x, size_t x_stride, uint32_t token_from, uint32_t token_to, struct tl_acts *acts);
+void tl_acts_fill_bf16_avx512(const float *x, size_t x_stride, uint32_t token_from, uint32_t token_to, struct tl_acts *acts);
+
 /* Rows of a panel that exist. */
 INLINE __mmask16 row_mask(const struct tl_product *product, uint32_t panel)
 {

@@ -81,7 +81,7 @@ static int add_values(struct tl_modelfile *file, const struct tl_gguf *gguf)
         struct tl_meta_data data = {.type = value->type, .bytes = gguf->source.bytes + value->value_at};
         if (value->is_array && value->type == TL_TYPE_STRING) {
             data.bytes = gguf->source.bytes;
-            data.strings = gguf->strings + value->first_string;
+            data.strings = value->count ? gguf->strings + value->first_string : NULL;
         }
         int r = tl_parts_add_meta(file, tl_gguf_text(gguf, value->key_at), &data, value->is_array, value->count);
         if (r < 0)

@@ -180,8 +180,8 @@ int tl_meta_bool(const struct tl_modelfile *file, const char *key, bool *ret)
         return 0;
     if (meta->is_array || meta->kind != TL_META_BOOL)
         return fail_value(file, meta, "true or false");
-    *ret = load(meta, 0).i != 0;
-    return 1;
+    int r = tl_meta_at_bool(meta, 0, ret);
+    return r < 0 ? r : 1;
 }
 
 int tl_meta_string(const struct tl_modelfile *file, const char *key, const char **ret_text, size_t *ret_bytes)
@@ -218,6 +218,17 @@ int tl_meta_at_f64(const struct tl_meta *meta, uint64_t index, double *ret)
     if (r < 0)
         return r;
     return to_f64(load(meta, index), ret) ? 0 : fail_element(meta, index, "a finite number");
+}
+
+int tl_meta_at_bool(const struct tl_meta *meta, uint64_t index, bool *ret)
+{
+    int r = check_index(meta, index);
+    if (r < 0)
+        return r;
+    if (meta->kind != TL_META_BOOL)
+        return fail_element(meta, index, "true or false");
+    *ret = load(meta, index).i != 0;
+    return 0;
 }
 
 int tl_meta_at_string(const struct tl_meta *meta, uint64_t index, const char **ret_text, size_t *ret_bytes)

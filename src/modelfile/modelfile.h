@@ -78,6 +78,7 @@ int tl_meta_string(const struct tl_modelfile *file, const char *key, const char 
 /* Elements of an array (or of a single value as an array of one): index must be below count. */
 int tl_meta_at_i64(const struct tl_meta *meta, uint64_t index, int64_t *ret);        /* TL_E_FILE where it is no integer */
 int tl_meta_at_f64(const struct tl_meta *meta, uint64_t index, double *ret);
+int tl_meta_at_bool(const struct tl_meta *meta, uint64_t index, bool *ret);
 int tl_meta_at_string(const struct tl_meta *meta, uint64_t index, const char **ret_text, size_t *ret_bytes);
 
 /* The text of tokenizer.json beside safetensors (1); 0 and NULL where there is none. Read at the first call, kept.

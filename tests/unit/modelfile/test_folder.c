@@ -87,6 +87,12 @@ static void test_flattening(void **state)
     assert_int_equal(tl_meta_at_f64(floats, 0, &f), 0);
     assert_true(f == 1);
     assert_true(flags->kind == TL_META_BOOL && flags->count == 2);
+    assert_int_equal(tl_meta_at_bool(flags, 1, &b), 0);
+    assert_false(b);
+    assert_int_equal(tl_meta_at_bool(flags, 0, &b), 0);
+    assert_true(b);
+    assert_int_equal(tl_meta_at_bool(flags, 2, &b), TL_E_FILE);
+    assert_int_equal(tl_meta_at_bool(names, 0, &b), TL_E_FILE);
     assert_true(names->kind == TL_META_STRING && names->count == 3);
     assert_int_equal(tl_meta_at_string(names, 2, &text, &n), 0);
     assert_string_equal(text, "yy");

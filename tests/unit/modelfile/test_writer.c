@@ -20,8 +20,9 @@ static bool same_element(const struct tl_meta *a, const struct tl_meta *b, uint6
     int64_t x, y;
     if (a->kind == TL_META_STRING)
         return tl_meta_at_string(a, i, &s, &n) == 0 && tl_meta_at_string(b, i, &t, &m) == 0 && n == m && memcmp(s, t, n) == 0;
+    bool p, q;
     if (a->kind == TL_META_BOOL)
-        return true;
+        return tl_meta_at_bool(a, i, &p) == 0 && tl_meta_at_bool(b, i, &q) == 0 && p == q;
     if (tl_meta_at_i64(a, i, &x) == 0)
         return tl_meta_at_i64(b, i, &y) == 0 && x == y;
     return tl_meta_at_f64(a, i, &f) == 0 && tl_meta_at_f64(b, i, &g) == 0 && f == g;
@@ -32,11 +33,8 @@ static void assert_same_metas(const struct tl_modelfile *a, const struct tl_mode
     assert_int_equal(tl_modelfile_metas(a), tl_modelfile_metas(b));
     for (uint64_t k = 0; k < tl_modelfile_metas(a); k++) {
         const struct tl_meta *x = tl_modelfile_meta_at(a, k), *y = tl_modelfile_meta_at(b, k);
-        bool p, q;
         assert_string_equal(x->key, y->key);
         assert_true(x->kind == y->kind && x->is_array == y->is_array && x->count == y->count);
-        if (x->kind == TL_META_BOOL && !x->is_array)
-            assert_true(tl_meta_bool(a, x->key, &p) == 1 && tl_meta_bool(b, x->key, &q) == 1 && p == q);
         for (uint64_t i = 0; i < x->count; i++)
             if (!same_element(x, y, i))
                 fail_msg("%s: element %u differs", x->key, (unsigned)i);

@@ -76,15 +76,15 @@ static uint32_t lower_bound(const struct tl_added *added, uint32_t low, uint32_t
     return low;
 }
 
-/* The longest token that `text` begins with, or -1. */
-static int64_t longest(const struct tl_added *added, const char *text, size_t n_bytes, bool special)
+/* The longest token that `text` begins with, special ones of at most special_bytes; or -1. */
+static int64_t longest(const struct tl_added *added, const char *text, size_t n_bytes, size_t special_bytes)
 {
     uint8_t byte = (uint8_t)*text;
     uint32_t low = added->first[byte], high = added->first[byte + 1];
     int64_t best = -1;
     for (uint32_t depth = 1; low < high; depth++) {
         for (; low < high && added->token[low].n_bytes == depth; low++)
-            if (special || !(added->token[low].flags & TL_ADDED_SPECIAL))
+            if (depth <= special_bytes || !(added->token[low].flags & TL_ADDED_SPECIAL))
                 best = best >= 0 && added->token[best].n_bytes == depth ? best : (int64_t)low;
         if (depth == n_bytes)
             break;
@@ -94,19 +94,30 @@ static int64_t longest(const struct tl_added *added, const char *text, size_t n_
     return best;
 }
 
+/* How long a special token at the head of `plain` may be: up to the first marked byte. */
+static size_t unmarked(const uint8_t *plain, size_t n_bytes)
+{
+    enum { LONGEST = 4096 };             /* no token is longer, and hostile text is not read again and again */
+    n_bytes = n_bytes < LONGEST ? n_bytes : LONGEST;
+    const uint8_t *mark = plain ? memchr(plain, 1, n_bytes) : NULL;
+    return mark ? (size_t)(mark - plain) : n_bytes;
+}
+
 static bool inside_word(const char *text, size_t n_bytes, size_t start, size_t end)
 {
     return tl_character_word_before(text, start) || tl_character_word_after(text + end, n_bytes - end);
 }
 
 bool tl_added_find(const struct tl_added *added, const char *text, size_t n_bytes, size_t from, bool special,
-                   struct tl_added_match *ret_match)
+                   const uint8_t *plain, struct tl_added_match *ret_match)
 {
     if (!added->count)
         return false;
     for (size_t at = from; at < n_bytes;) {
         uint8_t byte = (uint8_t)text[at];
-        int64_t index = added->first[byte] < added->first[byte + 1] ? longest(added, text + at, n_bytes - at, special) : -1;
+        bool begins = added->first[byte] < added->first[byte + 1];
+        size_t special_bytes = begins && special ? unmarked(plain ? plain + at : NULL, n_bytes - at) : 0;
+        int64_t index = begins ? longest(added, text + at, n_bytes - at, special_bytes) : -1;
         if (index < 0) {
             at++;
             continue;

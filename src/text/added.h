@@ -33,8 +33,9 @@ int tl_added_add(struct tl_added *added, const char *text, size_t n_bytes, int32
 void tl_added_finish(struct tl_added *added);    /* after the last add, before the first find */
 
 struct tl_added_match { size_t start, end; int32_t id; };        /* stripped white space included */
-/* The first token at or behind `from`. */
+/* The first token at or behind `from`; special ones only where asked for, and with `plain` (or NULL) only where no byte of
+ * theirs is marked in it. */
 bool tl_added_find(const struct tl_added *added, const char *text, size_t n_bytes, size_t from, bool special,
-                   struct tl_added_match *ret_match);
+                   const uint8_t *plain, struct tl_added_match *ret_match);
 
 #endif

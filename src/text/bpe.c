@@ -65,7 +65,7 @@ static void add_chars(struct tl_encoder *encoder, const char *word, size_t n_byt
     }
 }
 
-static int put_symbols(struct tl_encoder *encoder, const char *word)
+static int put_symbols(struct tl_encoder *encoder)
 {
     bool unknown_before = false;
     for (uint32_t i = 0; i != TL_SYMBOL_NONE; i = encoder->symbols.symbol[i].next) {
@@ -75,7 +75,7 @@ static int put_symbols(struct tl_encoder *encoder, const char *word)
         if (!unknown)
             r = tl_encoder_put(encoder, symbol->id);
         else if (!unknown_before || !encoder->tokenizer->fuse_unknown)
-            r = tl_encoder_put_unknown(encoder, word + symbol->start, symbol->n_bytes);
+            r = tl_encoder_put_unknown(encoder);
         if (r < 0)
             return r;
         unknown_before = unknown;
@@ -100,5 +100,5 @@ int tl_bpe_encode(struct tl_encoder *encoder, const char *word, size_t n_bytes)
     else
         add_chars(encoder, word, n_bytes);
     tl_symbols_merge(&encoder->symbols, by_rank, &encoder->tokenizer->merges);
-    return put_symbols(encoder, word);
+    return put_symbols(encoder);
 }

@@ -25,14 +25,9 @@ int tl_encoder_grow(struct tl_encoder *encoder)
     return 0;
 }
 
-int tl_encoder_put_unknown(struct tl_encoder *encoder, const char *text, size_t n_bytes)
+int tl_encoder_put_unknown(struct tl_encoder *encoder)
 {
-    uint32_t code;
-    if (encoder->tokenizer->unknown >= 0)
-        return tl_encoder_put(encoder, encoder->tokenizer->unknown);
-    if (tl_utf8_decode(text, n_bytes, &code) == (int)n_bytes)
-        return tl_fail(TL_E_USAGE, "text: the vocabulary has no token for U+%04X", code);
-    return tl_fail(TL_E_USAGE, "text: the vocabulary has no token for byte 0x%02X", (uint8_t)*text);
+    return encoder->tokenizer->unknown >= 0 ? tl_encoder_put(encoder, encoder->tokenizer->unknown) : 0;
 }
 
 /* --- words -------------------------------------------------------------------------------------------------------- */
@@ -113,9 +108,9 @@ static int emit(void *context, const char *text, size_t n_bytes)
 static int encode_normal(struct tl_encoder *encoder, const char *text, size_t n_bytes, bool starts)
 {
     struct tl_added_match match;
-    bool special = encoder->flags & TL_ENCODE_SPECIAL;
+    bool special = (encoder->flags & TL_ENCODE_SPECIAL) && !encoder->plain;      /* marks do not follow the normaliser */
     for (size_t at = 0; at < n_bytes;) {
-        bool found = tl_added_find(&encoder->tokenizer->normal, text, n_bytes, at, special, &match);
+        bool found = tl_added_find(&encoder->tokenizer->normal, text, n_bytes, at, special, NULL, &match);
         size_t end = found ? match.start : n_bytes;
         encoder->run.starts = starts && at == 0;
         encoder->run.continues = encoder->run.starts && (encoder->flags & TL_ENCODE_CONTINUE);
@@ -184,7 +179,7 @@ static int encode_all(struct tl_encoder *encoder, const char *text, size_t n_byt
     struct tl_added_match match;
     bool special = encoder->flags & TL_ENCODE_SPECIAL;
     for (size_t at = 0; at < n_bytes;) {
-        bool found = tl_added_find(&encoder->tokenizer->raw, text, n_bytes, at, special, &match);
+        bool found = tl_added_find(&encoder->tokenizer->raw, text, n_bytes, at, special, encoder->plain, &match);
         int r = encode_text(encoder, text + at, (found ? match.start : n_bytes) - at, at == 0);
         if (r >= 0 && found)
             r = tl_encoder_put(encoder, match.id);

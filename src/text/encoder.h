@@ -15,6 +15,7 @@ struct tl_encoder_entry { uint32_t at, count; uint8_t n_bytes; char word[TL_ENCO
 struct tl_encoder {
     const struct tl_tokenizer *tokenizer;
     unsigned flags;
+    const uint8_t *plain;                /* marks bytes in which no control token is recognised; NULL: none is marked */
     int32_t *ids;
     size_t count, capacity;
     struct tl_symbols symbols;
@@ -39,8 +40,8 @@ static inline int tl_encoder_put(struct tl_encoder *encoder, int32_t id)
     return 0;
 }
 
-/* A character without a token: the unknown token, or a failure that names it. */
-int tl_encoder_put_unknown(struct tl_encoder *encoder, const char *text, size_t n_bytes);
+/* A character without a token: the unknown token, or nothing where the vocabulary has none. */
+int tl_encoder_put_unknown(struct tl_encoder *encoder);
 
 /* The two models: a word's ids are appended. */
 int tl_bpe_encode(struct tl_encoder *encoder, const char *word, size_t n_bytes);

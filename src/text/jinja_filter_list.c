@@ -265,7 +265,13 @@ static bool parse_float(struct tl_jinja *j, const struct tl_jinja_text *text, do
         *ret = infinite ? (*plain == '-' ? -INFINITY : INFINITY) : NAN;
         return true;
     }
-    return tl_parse_f64(plain + (*plain == '+'), n - (*plain == '+'), ret);
+    const char *exponent = strchr(digits, 'e');
+    int64_t power;
+    if (tl_parse_f64(plain + (*plain == '+'), n - (*plain == '+'), ret))
+        return true;
+    *ret = *plain == '-' ? -INFINITY : INFINITY;         /* a number all the same, if only its exponent is too large */
+    return exponent && tl_parse_f64(digits, (size_t)(exponent - digits), &(double){0}) &&
+           tl_parse_i64(exponent + 1 + (exponent[1] == '+'), strlen(exponent + 1 + (exponent[1] == '+')), &power) && power > 300;
 }
 
 /* A string as Python's int(text, base) reads it; false: it is none of 64 bits. */

@@ -147,6 +147,8 @@ TL_JINJA_FUNCTION(tl_jinja_filter_indent)
     size_t mark = j->output.n;
     int64_t width = 4;
     int r = tl_jinja_builtin_text(j, self, &text);
+    if (r >= 0 && arg[0].kind == TL_JINJA_NONE)
+        return tl_jinja_fail(j, TL_E_USAGE, "'indent' needs a width, found none");
     if (r < 0 || (!tl_jinja_is_string(&arg[0]) && (r = tl_jinja_builtin_int(j, &arg[0], 4, &width)) < 0))
         return r;
     if (tl_jinja_is_string(&arg[0]))
@@ -235,6 +237,8 @@ TL_JINJA_FUNCTION(tl_jinja_filter_truncate)
     if (r < 0 || (r = tl_jinja_builtin_int(j, &arg[0], 255, &length)) < 0 || (r = tl_jinja_builtin_int(j, &arg[3], 5, &leeway)) < 0 ||
         (!tl_jinja_is_missing(&arg[2]) && (r = tl_jinja_builtin_text(j, &arg[2], &end)) < 0))
         return r;
+    if (arg[0].kind == TL_JINJA_NONE)
+        return tl_jinja_fail(j, TL_E_USAGE, "'truncate' needs a length, found none");
     int64_t room = length - (int64_t)tl_jinja_text_chars(end);
     if (room < 0 || leeway < 0)
         return tl_jinja_fail(j, TL_E_USAGE, "'truncate' needs room for its end");

@@ -236,7 +236,7 @@ static int split_words(struct tl_jinja *j, const struct tl_jinja_value *self, in
     unsigned near = last ? TL_JINJA_RIGHT : TL_JINJA_LEFT;
     int r;
     for (;;) {
-        if ((r = tl_jinja_string_strip(j, rest.text, NULL, most == 0 ? near : TL_JINJA_LEFT | TL_JINJA_RIGHT, &rest)) < 0 || rest.text->n == 0)
+        if ((r = tl_jinja_string_strip(j, rest.text, NULL, near, &rest)) < 0 || rest.text->n == 0)
             break;
         const struct tl_jinja_text *text = rest.text;
         size_t from = 0, to = text->n, at = last ? to : 0;

@@ -8,6 +8,8 @@
 #include "text/jinja_parser.h"
 #include "text/jinja_text.h"
 
+enum { MAX_NAMED = 64 };
+
 static int parse_one_argument(struct tl_jinja_parser *p, struct tl_jinja_call *call)
 {
     struct tl_jinja_expr *expr;
@@ -45,6 +47,8 @@ static int parse_arguments(struct tl_jinja_parser *p, struct tl_jinja_call *call
             break;
         r = parse_one_argument(p, call);
     }
+    if (call->n_named > MAX_NAMED)
+        return tl_jinja_parser_fail(p, "at most 64 named arguments");
     if (r < 0 || (r = tl_jinja_parser_expect(p, TL_JINJA_T_RPAREN)) < 0)
         return r;
     call->pos = tl_jinja_parser_take(p, call->n_pos, sizeof *call->pos);
@@ -55,6 +59,9 @@ static int parse_arguments(struct tl_jinja_parser *p, struct tl_jinja_call *call
     for (uint32_t i = 0; i < call->n_pos; i++)
         call->pos[i] = p->pile[mark + i].item;
     for (uint32_t i = 0; i < call->n_named; i++) {
+        for (uint32_t k = 0; k < i; k++)
+            if (tl_jinja_text_same(call->name[k], p->pile[mark + call->n_pos + 2 * i].item))
+                return tl_jinja_parser_fail(p, "each named argument once in front of this");
         call->name[i] = p->pile[mark + call->n_pos + 2 * i].item;
         call->named[i] = p->pile[mark + call->n_pos + 2 * i + 1].item;
     }

@@ -39,7 +39,7 @@ static int put_character(struct tl_encoder *encoder, const char *text, size_t n_
     for (size_t i = 0; i < n_bytes && bytes && r >= 0; i++)
         r = tl_encoder_put(encoder, tokenizer->byte_id[(uint8_t)text[i]]);
     if (!bytes && !(*unknown_before && tokenizer->fuse_unknown))
-        r = tl_encoder_put_unknown(encoder, text, n_bytes);
+        r = tl_encoder_put_unknown(encoder);
     *unknown_before = !bytes;
     return r;
 }

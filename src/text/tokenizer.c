@@ -97,7 +97,13 @@ void tl_tokenizer_free(struct tl_tokenizer *tokenizer)
 int tl_tokenizer_encode(const struct tl_tokenizer *tokenizer, const char *text, size_t n_bytes, unsigned flags,
                         int32_t **ret_ids, size_t *ret_count)
 {
-    struct tl_encoder encoder = {.tokenizer = tokenizer, .flags = flags};
+    return tl_tokenizer_encode_marked(tokenizer, text, n_bytes, NULL, flags, ret_ids, ret_count);
+}
+
+int tl_tokenizer_encode_marked(const struct tl_tokenizer *tokenizer, const char *text, size_t n_bytes, const uint8_t *plain,
+                               unsigned flags, int32_t **ret_ids, size_t *ret_count)
+{
+    struct tl_encoder encoder = {.tokenizer = tokenizer, .flags = flags, .plain = plain};
     int r = tl_encoder_run(&encoder, text, n_bytes);
     if (r >= 0 && !encoder.ids)
         r = tl_encoder_grow(&encoder);

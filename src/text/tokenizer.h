@@ -28,7 +28,8 @@ int tl_tokenizer_new(struct tl_modelfile *file, struct tl_tokenizer **ret_tokeni
 int tl_tokenizer_new_text(const char *where, const char *json, size_t n_bytes, struct tl_tokenizer **ret_tokenizer);
 void tl_tokenizer_free(struct tl_tokenizer *tokenizer);
 
-/* ret_ids: tl_free. Invalid UTF-8 is encoded by its bytes (or as U+FFFD where the kind has no bytes). */
+/* ret_ids: tl_free. Invalid UTF-8 is encoded by its bytes, or as U+FFFD where the vocabulary lacks them. A character for
+ * which it has neither a token nor bytes nor an unknown token is left out, as by the libraries that models come with. */
 int tl_tokenizer_encode(const struct tl_tokenizer *tokenizer, const char *text, size_t n_bytes, unsigned flags,
                         int32_t **ret_ids, size_t *ret_count);
 

@@ -200,6 +200,8 @@ static int read_specials(struct source *s)
         (r = read_id(s, KEY "unknown_token_id", spm ? "<unk>" : NULL, &t->unknown)) < 0 ||
         (r = read_id(s, KEY "eot_token_id", NULL, &eot)) < 0 || (r = read_id(s, KEY "eom_token_id", NULL, &eom)) < 0)
         return r;
+    if (t->spelling == TL_SPELLING_BYTES)
+        t->unknown = -1;                 /* what such files name is not what the model makes of unknown bytes */
     bool wished = spm || (s->row && s->row->flags & TL_PRE_BOS);
     if ((r = read_wish(s, KEY "add_bos_token", t->bos, wished, t->before, &t->n_before)) < 0 ||
         (r = read_wish(s, KEY "add_eos_token", t->eos, false, t->after, &t->n_after)) < 0)

@@ -16,7 +16,7 @@ float tl_fit_largest(const float *values, uint32_t n)
     for (uint32_t i = 0; i < n; i++)
         if (fabsf(values[i]) > fabsf(largest))
             largest = values[i];
-    return largest;
+    return tl_fit_flush(largest);
 }
 
 float tl_fit_magnitude(const float *values, uint32_t n)
@@ -26,7 +26,7 @@ float tl_fit_magnitude(const float *values, uint32_t n)
         float size = fabsf(values[i]);
         magnitude = size > magnitude ? size : magnitude;
     }
-    return magnitude;
+    return tl_fit_flush(magnitude);
 }
 
 void tl_fit_range(const float *values, uint32_t n, float *ret_low, float *ret_high)
@@ -36,8 +36,29 @@ void tl_fit_range(const float *values, uint32_t n, float *ret_low, float *ret_hi
         low = values[i] < low ? values[i] : low;
         high = values[i] > high ? values[i] : high;
     }
-    *ret_low = low;
-    *ret_high = high;
+    *ret_low = tl_fit_flush(low);
+    *ret_high = tl_fit_flush(high);
+}
+
+/* Nearest integer within [low, high], halves to even, for |low| and |high| far below 2^22; NaN: low. One straight line,
+ * which compilers turn into vectors. */
+static inline float nearest(float value, float low, float high)
+{
+    const float shift = 12582912.0f;
+    value = value > low ? value : low;
+    value = value < high ? value : high;
+    return (value + shift) - shift;
+}
+
+/* Sums run in 16 lanes and are folded at the end: the order does not depend on the width of vectors. */
+enum { LANES = 16 };
+
+static inline float fold(float lanes[LANES])
+{
+    for (int width = LANES / 2; width >= 1; width /= 2)
+        for (int i = 0; i < width; i++)
+            lanes[i] += lanes[i + width];
+    return lanes[0];
 }
 
 float tl_fit_scale(const float *values, uint32_t n, int32_t low)
@@ -45,15 +66,17 @@ float tl_fit_scale(const float *values, uint32_t n, int32_t low)
     float unit = tl_fit_inverse(tl_fit_largest(values, n)), best_gain = 0, best_scale = 0;
     for (int32_t step = -10; step <= 10; step++) {
         float inverse = ((float)low + 0.1f * (float)step) * unit;
-        float with_codes = 0, of_codes = 0;
-        for (uint32_t i = 0; i < n; i++) {
-            float code = (float)tl_fit_round(values[i] * inverse, low, -low - 1);
-            with_codes += values[i] * code;
-            of_codes += code * code;
-        }
-        if (of_codes > 0 && with_codes * with_codes > best_gain * of_codes) {
-            best_scale = with_codes / of_codes;
-            best_gain = best_scale * with_codes;
+        float with_codes[LANES] = {0}, of_codes[LANES] = {0};
+        for (uint32_t at = 0; at < n; at += LANES)
+            for (int i = 0; i < LANES; i++) {
+                float code = nearest(values[at + i] * inverse, (float)low, (float)(-low - 1));
+                with_codes[i] += values[at + i] * code;
+                of_codes[i] += code * code;
+            }
+        float with = fold(with_codes), of = fold(of_codes);
+        if (of > 0 && with * with > best_gain * of) {
+            best_scale = with / of;
+            best_gain = best_scale * with;
         }
     }
     return best_scale;
@@ -84,25 +107,29 @@ static void solve(const struct sums *s, float *ret_scale, float *ret_min)
     *ret_min = min;
 }
 
+/* The sums of the codes that a step size gives. */
+static struct sums sums_at(const float *values, uint32_t n, float low, float inverse, float high)
+{
+    float sum_c[LANES] = {0}, sum_cc[LANES] = {0}, sum_cx[LANES] = {0}, sum_x[LANES] = {0};
+    for (uint32_t at = 0; at < n; at += LANES)
+        for (int i = 0; i < LANES; i++) {
+            float x = values[at + i], code = nearest((x - low) * inverse, 0, high);
+            sum_x[i] += x;
+            sum_c[i] += code;
+            sum_cc[i] += code * code;
+            sum_cx[i] += code * x;
+        }
+    return (struct sums){.n = (float)n, .x = fold(sum_x), .c = fold(sum_c), .cc = fold(sum_cc), .cx = fold(sum_cx)};
+}
+
 float tl_fit_scale_min(const float *values, uint32_t n, int32_t high, float *ret_min)
 {
-    float low, top, best_scale, best_min, best_error;
+    float low, top, best_scale = 0, best_error = FLT_MAX;
     tl_fit_range(values, n, &low, &top);
     low = low < 0 ? low : 0;
-    best_scale = 0;
-    best_min = -low;
-    best_error = FLT_MAX;
-    float unit = tl_fit_inverse(top - low);
+    float best_min = -low, unit = tl_fit_inverse(top - low);
     for (int32_t step = -10; step <= 10 && unit > 0; step++) {
-        float inverse = ((float)high + 0.1f * (float)step) * unit;
-        struct sums s = {.n = (float)n};
-        for (uint32_t i = 0; i < n; i++) {
-            float code = (float)tl_fit_round((values[i] - low) * inverse, 0, high);
-            s.x += values[i];
-            s.c += code;
-            s.cc += code * code;
-            s.cx += code * values[i];
-        }
+        struct sums s = sums_at(values, n, low, ((float)high + 0.1f * (float)step) * unit, (float)high);
         float scale, min;
         solve(&s, &scale, &min);
         float error = error_of(&s, scale, min);
@@ -116,11 +143,18 @@ float tl_fit_scale_min(const float *values, uint32_t n, int32_t high, float *ret
     return best_scale;
 }
 
-void tl_fit_super(const float *values, uint32_t group, int32_t low, int32_t low_step, uint8_t *d, int8_t *ret_steps,
+static void flush_all(const float *from, float *ret_values)
+{
+    for (uint32_t i = 0; i < SUPER; i++)
+        ret_values[i] = tl_fit_flush(from[i]);
+}
+
+void tl_fit_super(const float *from, uint32_t group, int32_t low, int32_t low_step, uint8_t *d, int8_t *ret_steps,
                   uint8_t *ret_codes)
 {
-    float scales[MAX_GROUPS] = {0};
+    float values[SUPER], scales[MAX_GROUPS] = {0};
     uint32_t groups = SUPER / group;
+    flush_all(from, values);
     for (uint32_t g = 0; g < groups; g++)
         scales[g] = tl_fit_scale(values + g * group, group, low);
     float unit = tl_half_store(d, tl_fit_largest(scales, groups) / (float)low_step), inverse = tl_fit_inverse(unit);
@@ -141,11 +175,12 @@ static float fit_steps(const float *values, uint32_t n, int32_t high_step, uint8
     return unit;
 }
 
-void tl_fit_super_min(const float *values, uint32_t group, int32_t high, int32_t high_step, uint8_t *d, uint8_t *dmin,
+void tl_fit_super_min(const float *from, uint32_t group, int32_t high, int32_t high_step, uint8_t *d, uint8_t *dmin,
                       uint8_t *ret_steps, uint8_t *ret_min_steps, uint8_t *ret_codes)
 {
-    float scales[MAX_GROUPS] = {0}, mins[MAX_GROUPS] = {0};
+    float values[SUPER], scales[MAX_GROUPS] = {0}, mins[MAX_GROUPS] = {0};
     uint32_t groups = SUPER / group;
+    flush_all(from, values);
     for (uint32_t g = 0; g < groups; g++)
         scales[g] = tl_fit_scale_min(values + g * group, group, high, &mins[g]);
     float unit = fit_steps(scales, groups, high_step, d, ret_steps);

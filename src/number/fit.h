@@ -27,11 +27,18 @@ static inline uint8_t tl_fit_truncate(float value, int32_t high)
     return (uint8_t)(value >= (float)high ? high : (int32_t)value);
 }
 
-/* 1 / scale, or 0 where a scale is zero, subnormal or not finite: the same with and without flushing of subnormals. */
+/* Values so small that no f16 scale can come of them count as +0. Squares of all others are normal numbers, which
+ * keeps every result the same whether or not a thread flushes subnormals. */
+static inline float tl_fit_flush(float value)
+{
+    return __builtin_fabsf(value) < 0x1p-60f ? 0 : value;
+}
+
+/* 1 / scale, or 0 where a scale is not finite or far below what an f16 can hold. */
 static inline float tl_fit_inverse(float scale)
 {
     float size = __builtin_fabsf(scale);
-    return size >= FLT_MIN && size <= FLT_MAX ? 1 / scale : 0;
+    return size >= 0x1p-100f && size <= FLT_MAX ? 1 / scale : 0;
 }
 
 float tl_fit_largest(const float *values, uint32_t n);               /* the first value of greatest magnitude, with its sign */

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/pool.h"
 #include "number/number.h"
 
 /* A file of golden/number; NULL: there is none. Tests run in the root of the source unless TRILL_TESTS says otherwise. */
@@ -226,6 +227,35 @@ static void test_hostile_values(void **state)
     }
 }
 
+/* Threads that compute flush subnormals, others do not: what is stored must not depend on it. */
+static void test_float_mode(void **state)
+{
+    (void)state;
+    enum { N = 64 * TL_NUMBER_MAX_BLOCK };
+    static float values[N], back[N], flushed_back[N];
+    static uint8_t bytes[N * 4], flushed[N * 4];
+    uint64_t seed = 7;
+    for (int i = 0; i < N; i++) {
+        int block = i / TL_NUMBER_MAX_BLOCK;
+        float size = ldexpf(1, block < 40 ? -160 + 4 * block : i % 9 ? -130 : -10);
+        values[i] = block % 3 ? normal(&seed) * size : i % 2 ? -0.0f : size;
+    }
+    for (int id = 0; id < TL_NUMBERS; id++) {
+        const struct tl_number *n = tl_number((enum tl_number_id)id);
+        size_t n_bytes = (size_t)N / n->block_elems * n->block_bytes;
+        n->encode(values, N, bytes);
+        tl_number_decode(n, bytes, N, back);
+        uint32_t mode = tl_pool_float_mode();
+        n->encode(values, N, flushed);
+        tl_number_decode(n, flushed, N, flushed_back);
+        tl_pool_float_restore(mode);
+        for (size_t i = 0; i < n_bytes; i++)
+            if (bytes[i] != flushed[i])
+                fail_msg("%s: byte %zu of block %zu differs where subnormals are flushed", n->name, i, i / n->block_bytes);
+        assert_memory_equal(back, flushed_back, sizeof back);
+    }
+}
+
 static float half_by_definition(uint16_t half)
 {
     int exponent = half >> 10 & 31, mantissa = half & 1023;
@@ -287,7 +317,7 @@ int main(void)
         cmocka_unit_test(test_facts),         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_golden_decode), cmocka_unit_test(test_golden_encode),
         cmocka_unit_test(test_unpack),        cmocka_unit_test(test_error_bounds),
-        cmocka_unit_test(test_hostile_values), cmocka_unit_test(test_all_halves),
+        cmocka_unit_test(test_hostile_values), cmocka_unit_test(test_float_mode), cmocka_unit_test(test_all_halves),
         cmocka_unit_test(test_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,6 @@ struct shape {
 /* acc after 32 columns: one or two groups of `part` with the codes at x. */
 INLINE __m512 dot_part(const struct shape shape, const struct part *part, const struct tl_acts_block *x, __m512 acc)
 {
-    const int32_t *codes = (const int32_t *)x->codes;
     const uint32_t groups = TL_ACTS_BLOCK / shape.group, vectors = PARTS / groups;
     UNROLL
     for (uint32_t g = 0; g < groups; g++) {
@@ -23,7 +22,7 @@ INLINE __m512 dot_part(const struct shape shape, const struct part *part, const 
             s = _mm512_set1_epi32(-sum * (1 << shape.offset_bits));
         UNROLL
         for (uint32_t i = 0; i < vectors; i++)
-            s = _mm512_dpbusd_epi32(s, part->codes[g * vectors + i], _mm512_set1_epi32(codes[g * vectors + i]));
+            s = _mm512_dpbusd_epi32(s, part->codes[g * vectors + i], every4(x->codes + 4 * (g * vectors + i)));
         acc = _mm512_fmadd_ps(_mm512_cvtepi32_ps(s), _mm512_mul_ps(part->scale[g], _mm512_set1_ps(x->scale)), acc);
         if (shape.has_min)
             acc = _mm512_fmadd_ps(part->min[g], _mm512_set1_ps(groups == 1 ? x->scale_sum : x->scale * (float)sum), acc);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Products of codes for many tokens: two panels by five tokens, integer and f32 accumulators in registers, weights from
  * tiles in the first cache. Between column chunks the f32 accumulators wait in `out`, which changes no bits. */
-#include <string.h>
-
 #include "kernel/x86/avx512/q8.h"
 
 /* How groups look; constants wherever it is used. */
@@ -23,19 +21,15 @@ struct block {
 /* -offset * (sum of codes of activations), in every lane: `offset` has -offset in the 16-bit halves whose sums count. */
 INLINE __m512i offset_of(const struct tl_acts_block *block, __m512i offset)
 {
-    int32_t sums;
-    memcpy(&sums, block->sums, sizeof sums);
-    return _mm512_madd_epi16(_mm512_set1_epi32(sums), offset);
+    return _mm512_madd_epi16(every4(block->sums), offset);
 }
 
 /* scale * (float)(sum of codes of activations) over the group, in every lane. */
 INLINE __m512 scaled_sum(const struct groups groups, const struct tl_acts_block *block, uint32_t g)
 {
-    int32_t sums;
-    memcpy(&sums, block->sums, sizeof sums);
     if (groups.count == 1)
         return _mm512_set1_ps(block->scale_sum);
-    __m512i sum = _mm512_set1_epi32(sums);
+    __m512i sum = every4(block->sums);
     if (g == 0)
         sum = _mm512_slli_epi32(sum, 16);
     return _mm512_mul_ps(_mm512_set1_ps(block->scale), _mm512_cvtepi32_ps(_mm512_srai_epi32(sum, 16)));
@@ -58,7 +52,7 @@ INLINE void group(const struct groups groups, const uint32_t panels, const uint3
         UNROLL
         for (uint32_t t = 0; t < tokens; t++) {
             const struct tl_acts_block *block = (const struct tl_acts_block *)(x + t * x_stride);
-            __m512i codes = _mm512_set1_epi32(((const int32_t *)block->codes)[i]);
+            __m512i codes = every4(block->codes + 4 * i);
             UNROLL
             for (uint32_t p = 0; p < panels; p++)
                 s[t][p] = _mm512_dpbusd_epi32(s[t][p], tile->codes[i][p], codes);

@@ -7,6 +7,7 @@
 #define TL_KERNEL_AVX512_UNPACK_H
 
 #include <immintrin.h>
+#include <string.h>
 
 #include "kernel/kernel.h"
 
@@ -23,6 +24,14 @@ struct part {
     __m512i codes[PARTS];
     __m512 scale[2], min[2];
 };
+
+/* 4 bytes in every lane. */
+INLINE __m512i every4(const void *at)
+{
+    int32_t word;
+    memcpy(&word, at, sizeof word);
+    return _mm512_set1_epi32(word);
+}
 
 /* FORMAT(ID, elements, bytes of a row's block, group, log2 of the offset or 0, has_min) */
 #define AVX512_FORMATS(FORMAT) \

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* How the next token is chosen, as options. The rows are in decoding_options.def; the defaults there are those of the
+ * program (the library's own default is greedy). The same question, seed and options give the same answer. */
+#ifndef TL_CLI_DECODING_H
+#define TL_CLI_DECODING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/option.h"
+#include "trill.h"
+
+struct tl_decoding {
+    int64_t tokens;          /* -1: until the answer ends */
+    double temperature, top_p, min_p, typical_p;
+    double repeat_penalty, presence_penalty, frequency_penalty;
+    uint64_t top_k, repeat_last, seed;
+    struct tl_option_list stop, bias;
+    bool special;
+};
+
+/* Fills what these options say and leaves the rest. *ret_bias is borrowed by the options; tl_free after use. */
+int tl_decoding_apply(const struct tl_decoding *decoding, struct trill_generate_options *options, struct trill_bias **ret_bias);
+
+#endif

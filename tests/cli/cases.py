@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: MIT
+"""Runs the program on the cases of a file and compares what it does with what the file says.
+
+A file holds blocks: "## NAME", then lines "KEY: VALUE".
+  args         the arguments; {llama} and the like stand for files (see Files)
+  stdin        what standard input holds (\\n and so on are understood); nothing unless given
+  exit         the exit code; 0 unless given
+  stdout       all of standard output; stdout~ a regular expression found in it
+  stderr~      a regular expression found in standard error; last~ one for its last line
+  json         NAME:TYPE ... of the document on standard output, in this order, and no others; TYPE is int, num, str, bool,
+               obj, list, list[int], list[str] or list[num]. json[] the same for each object of a list
+  output       where standard output goes: a path, "closed", or "left" (a reader that leaves after five bytes)
+  interrupt    send SIGINT after so many seconds, or at the first byte of "output"; twice: a second one 5 ms later
+  within       seconds that may pass from there (or from the start) to the end
+  room         MiB above the size of the model file that the peak memory may take
+  file         a file that must be there afterwards, or with "!" in front not be there
+
+For every case: the last line of a failure begins with "trill: " and is one line; a success has no such line; a signal
+never ends the program; with `--json` nothing but JSON is on standard output.
+Exit 77 when a file that all cases need is absent; a case whose own model is absent is counted as left out."""
+import json
+import os
+import pathlib
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(os.environ.get('TRILL_ROOT', pathlib.Path(__file__).resolve().parents[2]))
+TRILL = os.environ.get('TRILL', str(ROOT / 'build/trill'))
+CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache') / 'trill'
+SLOWER = 10 if os.environ.get('TRILL_FAST') else 1           # set for builds with sanitizers
+TYPES = {'int': int, 'num': (int, float), 'str': str, 'bool': bool, 'obj': dict, 'list': list}
+
+
+class Files:
+    """What {name} stands for: golden models, real ones from the cache, and files made for the tests."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        golden = ROOT / 'tests/golden'
+        self.known = {'tmp': folder, 'smollm': CACHE / 'smollm2-135m-instruct.gguf', 'cache': CACHE}
+        for name in ('llama', 'qwen2', 'qwen3', 'gemma3'):
+            self.known[name] = golden / name / 'model.gguf'
+            self.known[name + '-folder'] = golden / name
+        self.known['ids'] = golden / 'llama/tokens.json'
+        if self.known['llama'].exists():
+            self.make(self.known['llama'].read_bytes())
+
+    def make(self, model):
+        self.write('truncated', model[:len(model) // 2])
+        self.write('headless', b'GGUF' + b'\xff' * 60)
+        self.write('noise', bytes(i * 7919 % 251 for i in range(4096)))
+        self.write('empty', b'')
+        self.write('blank-ids', b'1 2 3\n4\t5\n')
+        self.write('bad-ids', b'[1, 2, 100000]')
+        self.write('odd-ids', b'[1, 2, "three"]')
+        self.write('no-ids', b'[]')
+        self.write('long-ids', json.dumps([5] * 300).encode())
+        self.write('long-text', b'All the king\'s horses and all the king\'s men. ' * 170)
+        self.write('smollm-ids', json.dumps([504 + i for i in range(600)]).encode())
+        self.write('messages', b'[{"role": "user", "content": "<|im_start|>hi"}]')
+        self.write('bad-messages', b'[{"role": "user", "content": ')
+        self.write('endless', b'{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}')
+        self.write('broken-template', b'{% for %}')
+        home = self.folder / 'home'
+        home.mkdir()
+        (home / 'tiny.gguf').write_bytes(model)
+        self.known['home'] = home
+
+    def write(self, name, content):
+        self.known[name] = self.folder / name
+        self.known[name].write_bytes(content)
+
+    def absent(self, words):
+        names = {name for word in words for name in re.findall(r'\{([a-z0-9-]+)\}', word)}
+        devices = [word for word in words if word.startswith('/dev/') and not pathlib.Path(word).is_char_device()]
+        return devices + [name for name in names if name not in self.known or not self.known[name].exists()]
+
+    def fill(self, word):
+        return re.sub(r'\{([a-z0-9-]+)\}', lambda m: str(self.known[m[1]]), word)
+
+
+def read_cases(path):
+    cases = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if line.startswith('## '):
+            cases.append({'name': line[3:], 'line': number})
+        elif cases and ':' in line and not line.startswith('#'):
+            key, value = line.split(':', 1)
+            if key not in KEYS:
+                sys.exit(f'{path.name}:{number}: unknown key {key}')
+            cases[-1][key] = value.strip()
+    return cases
+
+
+KEYS = {'args', 'stdin', 'exit', 'stdout', 'stdout~', 'stderr~', 'last~', 'json', 'json[]', 'output', 'interrupt', 'within',
+        'room', 'file'}
+
+
+def text_of(value):
+    return value.encode('latin-1', 'backslashreplace').decode('unicode_escape').encode('latin-1', 'ignore') if '\\' in value \
+        else value.encode()
+
+
+class Run:
+    """One process: its exit code, what it wrote, and how long it took."""
+
+    def __init__(self, case, args):
+        self.output, self.errors = b'', b''
+        target = case.get('output', '')
+        self.pipe = target in ('', 'left')
+        stdout = subprocess.PIPE if self.pipe else None if target == 'closed' else open(target, 'wb', buffering=0)
+        before = (lambda: os.close(1)) if target == 'closed' else None
+        errors = tempfile.TemporaryFile()
+        start = time.monotonic()
+        process = subprocess.Popen([TRILL, *args], stdin=subprocess.PIPE, stdout=stdout, stderr=errors, preexec_fn=before)
+        try:
+            process.stdin.write(text_of(case.get('stdin', '')))
+            process.stdin.close()
+        except BrokenPipeError:
+            pass
+        if 'interrupt' in case:
+            start = self.interrupt(process, case['interrupt'])
+        elif target == 'left':
+            self.output = process.stdout.read(5)
+            process.stdout.close()
+        if self.pipe and not process.stdout.closed:
+            self.output += process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.seconds = time.monotonic() - start
+        self.code, self.peak_bytes = process.returncode, usage.ru_maxrss * 1024
+        errors.seek(0)
+        self.errors = errors.read().decode('utf-8', 'replace')
+
+    def interrupt(self, process, when):
+        words = when.split()
+        if words[0] == 'output':
+            self.output = process.stdout.read(1)
+        else:
+            time.sleep(float(words[0]) * SLOWER)
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        if 'twice' in words:
+            time.sleep(0.005)
+            process.send_signal(signal.SIGINT)
+        return start
+
+
+def type_fits(value, kind):
+    listed = re.fullmatch(r'list\[(\w+)\]', kind)
+    if listed:
+        return isinstance(value, list) and all(type_fits(item, listed[1]) for item in value)
+    return isinstance(value, TYPES[kind]) and (kind == 'bool' or not isinstance(value, bool))
+
+
+def json_faults(document, wanted):
+    keys = [word.rsplit(':', 1) for word in wanted.split()]
+    if not isinstance(document, dict):
+        return [f'a JSON object was expected, found {str(document)[:80]}']
+    if list(document) != [name for name, _ in keys]:
+        return [f'keys {" ".join(document)}, expected {" ".join(name for name, _ in keys)}']
+    return [f'{name} is {str(document[name])[:60]}, expected {kind}' for name, kind in keys if not type_fits(document[name], kind)]
+
+
+def document_faults(case, args, run):
+    try:
+        document = json.loads(run.output) if '--json' in args and run.code == 0 and run.pipe else None
+    except ValueError as error:
+        return [f'standard output is not one JSON document: {error}']
+    if 'json[]' in case:
+        return [fault for item in document for fault in json_faults(item, case['json[]'])] or ([] if document else ['an empty list'])
+    return json_faults(document, case['json']) if 'json' in case else []
+
+
+def rule_faults(run, quiet):
+    lines = run.errors.splitlines()
+    told = bool(lines) and lines[-1].startswith('trill: ')
+    if run.code < 0:
+        return [f'ended by signal {-run.code}']
+    if run.code == 0 and any(line.startswith('trill: ') for line in lines):
+        return ['a success with a sentence of failure']
+    if run.code != 0 and not told and not quiet:
+        return ['a failure whose last line on stderr is no sentence']
+    return []
+
+
+def faults_of(case, args, run):
+    quiet = case.get('output') == 'left' or 'twice' in case.get('interrupt', '')
+    faults = rule_faults(run, quiet)
+    if run.code != int(case.get('exit', 0)):
+        faults.append(f'exit code {run.code}, expected {case.get("exit", 0)}')
+    if 'stdout' in case and run.output != text_of(case['stdout']):
+        faults.append(f'standard output {run.output[:200]!r}, expected {text_of(case["stdout"])!r}')
+    if 'stdout~' in case and not re.search(case['stdout~'], run.output.decode('utf-8', 'replace')):
+        faults.append(f'standard output {run.output[:200]!r} has no {case["stdout~"]}')
+    if 'stderr~' in case and not re.search(case['stderr~'], run.errors):
+        faults.append(f'stderr has no {case["stderr~"]}')
+    if 'last~' in case and not re.search(case['last~'], (run.errors.splitlines() or [''])[-1]):
+        faults.append(f'the last line has no {case["last~"]}')
+    if 'within' in case and run.seconds > float(case['within']) * SLOWER:
+        faults.append(f'took {run.seconds:.2f} s, at most {case["within"]} allowed')
+    return faults + document_faults(case, args, run)
+
+
+def after_faults(case, args, run, files):
+    faults = []
+    name = files.fill(case.get('file', ''))
+    if name and pathlib.Path(name.lstrip('!')).exists() == name.startswith('!'):
+        faults.append(f'{name.lstrip("!")} is {"there" if name.startswith("!") else "missing"}')
+    model = next((word for word in args if word.endswith('.gguf')), None)
+    if 'room' in case and model and SLOWER == 1:
+        limit = os.path.getsize(model) + int(case['room']) * 2**20
+        if run.peak_bytes > limit:
+            faults.append(f'peak memory {run.peak_bytes / 2**20:.1f} MiB, at most {limit / 2**20:.1f} allowed')
+    parts = [str(path) for path in files.folder.rglob('*.part-*')]
+    return faults + [f'left behind: {part}' for part in parts]
+
+
+def main(path):
+    cases = read_cases(pathlib.Path(path))
+    passed, failed, left_out = 0, 0, []
+    with tempfile.TemporaryDirectory() as scratch:
+        files = Files(pathlib.Path(scratch))
+        os.environ['TMPDIR'] = scratch
+        for case in cases:
+            words = shlex.split(case['args'])
+            absent = files.absent(words + [case.get('stdin', ''), case.get('output', '')])
+            if absent:
+                left_out.append(f'{case["name"]} ({", ".join(absent)})')
+                continue
+            args = [files.fill(word) for word in words]
+            case['stdin'] = files.fill(case.get('stdin', ''))
+            run = Run(case, args)
+            faults = faults_of(case, args, run) + after_faults(case, args, run, files)
+            passed, failed = passed + (not faults), failed + bool(faults)
+            for fault in faults:
+                print(f'{path}:{case["line"]}: {case["name"]}: {fault}\n    trill {shlex.join(args)}\n    stderr: {run.errors[-300:]!r}')
+    print(f'{passed} passed, {failed} failed' + (f', left out for want of files: {"; ".join(left_out)}' if left_out else ''))
+    sys.exit(1 if failed else 0 if passed else 77)

@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What is written from the rows: docs/cli.md is up to date, shells accept the completion, bash completes with it, and the
+# manual page has no mistakes where a formatter is there to say so.
+
+set -eu
+scratch=$(mktemp -d); trap 'rm -rf "$scratch"' EXIT
+fail() { echo "$*"; exit 1; }
+
+"$TRILL" man --markdown >"$scratch/cli.md"
+diff "$TRILL_ROOT/docs/cli.md" "$scratch/cli.md" || fail 'docs/cli.md is old: build/trill man --markdown >docs/cli.md'
+
+for shell in bash zsh fish; do
+    "$TRILL" completion $shell >"$scratch/$shell"
+    if command -v $shell >/dev/null; then
+        $shell -n "$scratch/$shell" || fail "$shell does not accept its completion"
+    fi
+done
+
+mkdir -p "$scratch/cache/trill"
+: >"$scratch/cache/trill/some-model.gguf"
+offered() {                                     # WORDS...: what bash offers for the last one
+    XDG_CACHE_HOME=$scratch/cache bash -c '
+        source "$1"; shift
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _trill; echo "${COMPREPLY[*]}"' bash "$scratch/bash" "$@"
+}
+if command -v bash >/dev/null; then
+    [ "$(offered trill ru)" = run ] || fail 'commands do not complete'
+    [ "$(offered trill run --top-)" = '--top-k --top-p' ] || fail 'options do not complete'
+    [ "$(offered trill logits --kv b)" = bf16 ] || fail 'choices do not complete'
+    [ "$(offered trill run some)" = some-model ] || fail 'models do not complete'
+fi
+
+"$TRILL" man >"$scratch/trill.1"
+if command -v groff >/dev/null; then
+    groff -man -ww -z "$scratch/trill.1" 2>"$scratch/warnings" || fail 'groff fails on the manual page'
+    [ ! -s "$scratch/warnings" ] || { cat "$scratch/warnings"; fail 'groff warns of the manual page'; }
+fi

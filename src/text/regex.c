@@ -100,7 +100,7 @@ void tl_regex_free(struct tl_regex *regex)
 void tl_regex_scratch_init(struct tl_regex_scratch *scratch, size_t text_bytes)
 {
     *scratch = (struct tl_regex_scratch){0};
-    scratch->deadline_ns = tl_clock_ns() + UINT64_C(30000000000) + 2000 * (uint64_t)text_bytes;
+    scratch->deadline_ns = tl_clock_ns() + UINT64_C(10000000000) + 2000 * (uint64_t)text_bytes;
 }
 
 void tl_regex_scratch_done(struct tl_regex_scratch *scratch)

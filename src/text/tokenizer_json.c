@@ -113,8 +113,10 @@ static int name_added(struct tl_tokenizer_json *j, const struct tl_tokenizer_add
         return tl_fail(TL_E_FILE, "%s: added token '%.*s' has id %" PRIu32 ", in the vocabulary it has %" PRId32, j->where,
                        (int)(token->n_bytes < 40 ? token->n_bytes : 40), text, token->id, known);
     enum tl_token_kind kind = token->special ? TL_TOKEN_CONTROL : TL_TOKEN_USER;
-    if (known >= 0)
-        vocab->kind[known] = (uint8_t)kind;
+    if (known >= 0 && token->special)
+        vocab->kind[known] = TL_TOKEN_CONTROL;
+    else if (known >= 0)
+        return 0;                        /* the model goes on making it from text, too */
     else if (token->id > j->json.end - j->json.text)
         return tl_fail(TL_E_FILE, "%s: added token id %" PRIu32 " is too far from the others", j->where, token->id);
     else

@@ -149,7 +149,9 @@ static int read_slice(struct tl_jinja *j, const struct tl_jinja_value part[3], i
     bool given[3];
     for (int i = 0; i < 3; i++) {
         given[i] = part[i].kind != TL_JINJA_NONE && part[i].kind != TL_JINJA_MISSING;
-        if (given[i] && !tl_jinja_as_int(&part[i], &number[i]))
+        if (part[i].kind == TL_JINJA_BIG)
+            number[i] = *part[i].text->bytes == '-' ? INT64_MIN : INT64_MAX;
+        else if (given[i] && !tl_jinja_as_int(&part[i], &number[i]))
             return tl_jinja_fail(j, TL_E_USAGE, "a slice is made of integers, found a %s", tl_jinja_kind_name(&part[i]));
     }
     int64_t step = number[2], low = step < 0 ? -1 : 0, high = step < 0 ? n - 1 : n;

@@ -62,9 +62,8 @@ TL_JINJA_FUNCTION(tl_jinja_filter_last)
 {
     UNUSED;
     struct tl_jinja_value list, last = tl_jinja_int(-1);
-    if (self->kind == TL_JINJA_STREAM || self->kind == TL_JINJA_UNDEFINED)
-        return self->kind == TL_JINJA_STREAM ? tl_jinja_fail(j, TL_E_USAGE, "'last' of a generator: make it a list first")
-                                             : tl_jinja_fail_undefined(j, self);
+    if (self->kind == TL_JINJA_STREAM)
+        return tl_jinja_fail(j, TL_E_USAGE, "'last' of a generator: make it a list first");
     if (tl_jinja_is_list(self) || tl_jinja_is_string(self))
         return tl_jinja_attribute_item(j, self, &last, ret);
     int r = tl_jinja_stream_list(j, self, TL_JINJA_LIST, &list);
@@ -95,25 +94,25 @@ TL_JINJA_FUNCTION(tl_jinja_filter_reverse)
     return tl_jinja_attribute_slice(j, &list, part, ret);
 }
 
+static int next_of_items(struct tl_jinja *j, struct tl_jinja_stream *stream, struct tl_jinja_value *ret)
+{
+    if (stream->source.kind != TL_JINJA_DICT && stream->source.kind != TL_JINJA_UNDEFINED)
+        return tl_jinja_fail(j, TL_E_USAGE, "'items' needs a mapping, found a %s", tl_jinja_kind_name(&stream->source));
+    struct tl_jinja_stream *items = stream->context;
+    if (!items && stream->source.kind == TL_JINJA_DICT) {
+        struct tl_jinja_value view;
+        int r = tl_jinja_method_items(j, &stream->source, NULL, NULL, &view);
+        if (r < 0 || (r = tl_jinja_stream_open(j, &view, &items)) < 0)
+            return r;
+        stream->context = items;
+    }
+    return items ? tl_jinja_stream_next(j, items, ret) : 0;
+}
+
 TL_JINJA_FUNCTION(tl_jinja_filter_items)
 {
     UNUSED;
-    struct tl_jinja_view *view;
-    struct tl_jinja_value items = {.kind = TL_JINJA_VIEW, .user = self->user};
-    if (self->kind == TL_JINJA_UNDEFINED)
-        return tl_jinja_list_new(j, TL_JINJA_LIST, 0, ret);
-    if (self->kind != TL_JINJA_DICT)
-        return tl_jinja_fail(j, TL_E_USAGE, "'items' needs a mapping, found a %s", tl_jinja_kind_name(self));
-    int r = tl_jinja_take(j, 1, sizeof *view, &view);
-    if (r < 0)
-        return r;
-    *view = (struct tl_jinja_view){self->dict, TL_JINJA_ITEMS, self->user};
-    items.view = view;
-    struct tl_jinja_stream *stream;
-    if ((r = tl_jinja_stream_open(j, &items, &stream)) < 0)
-        return r;
-    *ret = (struct tl_jinja_value){.kind = TL_JINJA_STREAM, .user = self->user, .stream = stream};
-    return 0;
+    return tl_jinja_stream_filter(j, self, NULL, next_of_items, ret);
 }
 
 /* --- order ----------------------------------------------------------------------------------------------------------- */

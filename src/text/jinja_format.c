@@ -254,7 +254,7 @@ int tl_jinja_format_percent(struct tl_jinja *j, const struct tl_jinja_text *form
     }
     if (r < 0)
         return r;
-    bool mapping = values->kind == TL_JINJA_DICT || values->kind == TL_JINJA_LIST;
+    bool mapping = values->kind == TL_JINJA_DICT || values->kind == TL_JINJA_LIST || values->kind == TL_JINJA_UNDEFINED;
     if (p.used != SIZE_MAX && p.used < (values->kind == TL_JINJA_TUPLE ? values->list->n : 1) && !mapping)
         return tl_jinja_fail(j, TL_E_USAGE, "the format has fewer places than values");
     return tl_jinja_output_take(j, mark, format->markup, ret);

@@ -63,18 +63,36 @@ static int next_number(struct tl_jinja *j, struct tl_jinja_stream *stream, struc
     return 1;
 }
 
-int tl_jinja_stream_open(struct tl_jinja *j, const struct tl_jinja_value *v, struct tl_jinja_stream **ret)
+/* A generator that takes from what cannot be walked through fails only when it is asked for a value. */
+static int next_fails(struct tl_jinja *j, struct tl_jinja_stream *stream, struct tl_jinja_value *ret)
 {
-    struct tl_jinja_stream stream = {.source = *v};
+    (void)ret;
+    return tl_jinja_fail(j, TL_E_USAGE, "a %s cannot be walked through", tl_jinja_kind_name(&stream->source));
+}
+
+static struct tl_jinja_stream describe(const struct tl_jinja_value *v)
+{
+    struct tl_jinja_stream stream = {.source = *v, .next = next_fails};
     switch (v->kind) {
-    case TL_JINJA_STREAM: *ret = v->stream; return 0;
     case TL_JINJA_UNDEFINED: stream.next = next_nothing; break;
     case TL_JINJA_LIST: case TL_JINJA_TUPLE: stream.next = next_item; break;
     case TL_JINJA_STRING: stream.next = next_char; break;
     case TL_JINJA_DICT: case TL_JINJA_VIEW: stream.next = next_pair; break;
     case TL_JINJA_RANGE: stream.next = next_number; break;
-    default: return tl_jinja_fail(j, TL_E_USAGE, "a %s cannot be walked through", tl_jinja_kind_name(v));
+    default: break;
     }
+    return stream;
+}
+
+int tl_jinja_stream_open(struct tl_jinja *j, const struct tl_jinja_value *v, struct tl_jinja_stream **ret)
+{
+    struct tl_jinja_stream stream = describe(v);
+    if (v->kind == TL_JINJA_STREAM) {
+        *ret = v->stream;
+        return 0;
+    }
+    if (stream.next == next_fails)
+        return next_fails(j, &stream, NULL);
     int r = tl_jinja_take(j, 1, sizeof **ret, ret);
     if (r >= 0)
         **ret = stream;
@@ -92,9 +110,11 @@ int tl_jinja_stream_filter(struct tl_jinja *j, const struct tl_jinja_value *v, v
                            struct tl_jinja_value *ret)
 {
     struct tl_jinja_stream *stream, *from = NULL;
-    int r = tl_jinja_stream_open(j, v, &from);
+    int r = v->kind == TL_JINJA_STREAM ? tl_jinja_stream_open(j, v, &from) : tl_jinja_take(j, 1, sizeof *from, &from);
     if (r < 0 || (r = tl_jinja_take(j, 1, sizeof *stream, &stream)) < 0)
         return r;
+    if (v->kind != TL_JINJA_STREAM)
+        *from = describe(v);
     if (from->depth == MAX_DEPTH)
         return tl_jinja_fail(j, TL_E_FILE, "more than %d filters feed each other", MAX_DEPTH);
     *stream = (struct tl_jinja_stream){.next = next, .source = *v, .from = from, .depth = from->depth + 1, .context = context};

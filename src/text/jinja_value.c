@@ -49,15 +49,33 @@ bool tl_jinja_value_same(const struct tl_jinja_value *a, const struct tl_jinja_v
     }
 }
 
+/* Integers of more than 64 bits, one at least: by sign, then by their digits. */
+static int compare_big(const struct tl_jinja_value *a, const struct tl_jinja_value *b)
+{
+    if (a->kind != TL_JINJA_BIG)
+        return -compare_big(b, a);
+    const struct tl_jinja_text *x = a->text, *y = b->text;
+    int sign = *x->bytes == '-' ? -1 : 1;
+    if (b->kind != TL_JINJA_BIG || (*y->bytes == '-') != (sign < 0))
+        return sign;
+    return sign * (x->n != y->n ? (x->n > y->n) - (x->n < y->n) : tl_jinja_text_order(x, y));
+}
+
 /* Numbers compare by value whatever their kind; long double holds every int64 exactly. false: not both are numbers. */
 static bool compare_numbers(const struct tl_jinja_value *a, const struct tl_jinja_value *b, int *ret, bool *ret_unordered)
 {
     int64_t ia, ib;
     double fa = a->number, fb = b->number;
     bool int_a = tl_jinja_as_int(a, &ia), int_b = tl_jinja_as_int(b, &ib);
+    bool big_a = a->kind == TL_JINJA_BIG, big_b = b->kind == TL_JINJA_BIG;
+    *ret_unordered = false;
+    if ((big_a && (big_b || int_b)) || (big_b && int_a)) {
+        int order = compare_big(a, b);
+        *ret = (order > 0) - (order < 0);
+        return true;
+    }
     if ((!int_a && a->kind != TL_JINJA_FLOAT) || (!int_b && b->kind != TL_JINJA_FLOAT))
         return false;
-    *ret_unordered = false;
     if (int_a && int_b) {
         *ret = (ia > ib) - (ia < ib);
         return true;

@@ -50,11 +50,28 @@ def make_environment():
     def strftime_now(form):
         return datetime.datetime.fromtimestamp(NOW, datetime.timezone.utc).replace(tzinfo=None).strftime(form)
 
+    class Namespace(jinja2.utils.Namespace):
+        def __init__(*args, **kwargs):
+            names = dict(*args[1:], **kwargs)
+            for name in names:
+                Namespace.check(name)
+            jinja2.utils.Namespace.__init__(args[0], names)
+
+        def __setitem__(self, name, value):
+            Namespace.check(name)
+            jinja2.utils.Namespace.__setitem__(self, name, value)
+
+        @staticmethod
+        def check(name):
+            if isinstance(name, str) and name.startswith("_"):
+                raise jinja2.exceptions.SecurityError(name)
+
     environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols])
     environment.filters["tojson"] = tojson
     environment.globals["raise_exception"] = raise_exception
     environment.globals["strftime_now"] = strftime_now
+    environment.globals["namespace"] = Namespace
     return environment
 
 
@@ -162,8 +179,30 @@ def render(template, messages, tools, extra, prompt):
 def compiled(environment, text):
     try:
         return environment.from_string(text)
-    except jinja2.exceptions.TemplateError:
+    except Exception:
         return None
+
+
+# What tests/unit/text/test_template.c gives to each of template.cases.
+UNIT_MESSAGES = [user("Hello <b>"), assistant("Ünï ß")]
+UNIT_EXTRA = {"n": 3, "f": 1.5, "t": "Some Text", "l": [3, 1, 2], "d": {"b": 1, "a": [1, 2], "items": 5}, "e": "", "nul": None,
+              "yes": True, "s": "a,b,,c", "html": "<a href=\"x\">&'", "big": 18446744073709551616}
+
+
+def unit_cases():
+    """The small templates of the unit test: "--- NAME", the template, "===", what it gives."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "unit", "text", "template.cases")
+    with open(path, encoding="utf-8", newline="") as file:
+        for case in file.read().split("\n--- ")[1:]:
+            name, rest = case.split("\n", 1)
+            yield name, rest.rsplit("\n===", 1)[0]
+
+
+def emit(template_name, name, text, template, messages, tools, extra, prompt):
+    print(json.dumps({
+        "template": template_name, "case": name, "text": text, "messages": json.dumps(messages),
+        "tools": None if tools is None else json.dumps(tools), "extra": None if extra is None else json.dumps(extra),
+        "prompt": prompt, "expected": render(template, messages, tools, extra, prompt)}))
 
 
 def material():
@@ -184,10 +223,9 @@ def main():
         template = compiled(environment, text)
         for name, messages, tools, extra in CASES:
             for prompt in (True, False):
-                print(json.dumps({
-                    "template": os.path.basename(path), "case": name, "text": text, "messages": json.dumps(messages),
-                    "tools": None if tools is None else json.dumps(tools), "extra": None if extra is None else json.dumps(extra),
-                    "prompt": prompt, "expected": render(template, messages, tools, extra, prompt)}))
+                emit(os.path.basename(path), name, text, template, messages, tools, extra, prompt)
+    for name, text in unit_cases():
+        emit("template.cases", name, text, compiled(environment, text), UNIT_MESSAGES, [WEATHER], UNIT_EXTRA, True)
     return 0
 
 

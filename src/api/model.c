@@ -77,7 +77,8 @@ static void fill_model(struct tl_engine *engine, struct trill_model_figures *f)
 {
     const struct tl_geometry *g = tl_model_geometry(engine->model);
     const struct tl_model_limits *limits = tl_model_limits(engine->model);
-    f->parameters = f->active_parameters = tl_model_program(engine->model)->parameters;
+    f->parameters = tl_model_program(engine->model)->parameters;
+    f->active_parameters = tl_model_program(engine->model)->active_parameters;
     f->weight_bytes = tl_model_weight_bytes(engine->model);
     f->bytes_per_token = tl_model_program(engine->model)->product_bytes;
     f->kv_bytes_per_token = tl_cache_token_bytes(tl_model_cache(engine->model));

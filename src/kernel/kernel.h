@@ -111,9 +111,12 @@ struct tl_kernel {
     /*   r = 1 / sqrt((sum of x*x: partial = fma(x, x, partial)) / n + epsilon);  out = (x * r) * weight   (weight NULL: x * r) */
     void (*add)(const float *x, const float *y, size_t n, float *out);        /* x + y */
     void (*scale)(const float *x, float s, size_t n, float *out);             /* x * s */
+    void (*add_scaled)(const float *x, float s, size_t n, float *out);        /* fma(x, s, out): out is added to */
     void (*exp)(const float *x, float minus, size_t n, float *out);           /* exp(x - minus) */
     void (*silu_mul)(const float *gate, const float *up, size_t n, float *out);      /* (g / (1 + exp(-g))) * u */
     void (*gelu_mul)(const float *gate, const float *up, size_t n, float *out);      /* tanh form; see math.h; (gelu(g)) * u */
+    void (*clamped_mul)(const float *gate, const float *up, size_t n, float *out);
+    /*   gpt-oss: g at most 7, u within -7..7; (u + 1) * (g / (1 + exp(-1.702 g))); NaN: unspecified but equal at all levels */
     void (*softcap)(const float *x, float cap, size_t n, float *out);         /* cap * tanh(x / cap) */
     /* One head in place; `n_rot` leading dimensions turn, the rest stays. table: n_rot / 2 pairs (cos, sin).
      * halves: pairs are (i, i + n_rot/2), else (2i, 2i+1).  a' = fma(a, cos, -(b * sin));  b' = fma(b, cos, a * sin) */

@@ -10,6 +10,13 @@
 #ifndef TL_KERNEL_MATH_H
 #define TL_KERNEL_MATH_H
 
+/* Before a loop whose count is constant (after inlining) and small: its arrays then live in registers. */
+#if defined(__clang__)
+#define TL_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define TL_UNROLL _Pragma("GCC unroll 8")
+#endif
+
 /* 1.5 * 2^23: adding it leaves the nearest integer in the low bits of the sum. */
 #define TL_MATH_MAGIC 0x1.8p23f
 #define TL_MATH_EXP_MIN (-0x1.5d589ep6f)        /* -87.33654: exp of it is the smallest normal number */
@@ -34,15 +41,29 @@ static inline struct lanes lanes_exp_tail(struct lanes r)
     return lanes_fma(p, r, lanes_set(0x1.fffffcp-2f));
 }
 
+/* Replaces x[0..n-1] by their exp; the chains of several run side by side. */
+static inline __attribute__((always_inline)) void lanes_exp_several(struct lanes *x, const int n)
+{
+    struct lanes one = lanes_set(1.0f), count[4], y[4];
+    TL_UNROLL
+    for (int i = 0; i < n; i++) {
+        struct lanes r = lanes_reduce(x[i], &count[i]);
+        y[i] = lanes_fma(lanes_fma(lanes_exp_tail(r), r, one), r, one);
+    }
+    TL_UNROLL
+    for (int i = 0; i < n; i++) {
+        struct lanes high = lanes_set(__builtin_inff()), low = lanes_set(0.0f);
+        y[i] = lanes_raise(y[i], count[i]);
+        y[i] = lanes_select(lanes_greater(x[i], lanes_set(TL_MATH_EXP_MAX)), high, y[i]);
+        y[i] = lanes_select(lanes_less(x[i], lanes_set(TL_MATH_EXP_MIN)), low, y[i]);
+        x[i] = lanes_select(lanes_unordered(x[i]), x[i], y[i]);
+    }
+}
+
 static inline struct lanes lanes_exp(struct lanes x)
 {
-    struct lanes one = lanes_set(1.0f), count;
-    struct lanes r = lanes_reduce(x, &count);
-    struct lanes p = lanes_fma(lanes_exp_tail(r), r, one);
-    struct lanes y = lanes_raise(lanes_fma(p, r, one), count);
-    y = lanes_select(lanes_greater(x, lanes_set(TL_MATH_EXP_MAX)), lanes_set(__builtin_inff()), y);
-    y = lanes_select(lanes_less(x, lanes_set(TL_MATH_EXP_MIN)), lanes_set(0.0f), y);
-    return lanes_select(lanes_unordered(x), x, y);
+    lanes_exp_several(&x, 1);
+    return x;
 }
 
 /* tanh |x| = t / (t + 2) with t = e^2|x| - 1, which keeps its relative precision near 0; from 10 on it is 1. */
@@ -71,6 +92,17 @@ static inline struct lanes lanes_gelu(struct lanes g)
 {
     struct lanes w = lanes_fma(lanes_mul(g, g), lanes_set(-0x1.2444f2p-4f), lanes_set(-0x1.988454p0f));
     return lanes_div(g, lanes_add(lanes_set(1.0f), lanes_exp(lanes_mul(g, w))));
+}
+
+/* The unit of gpt-oss (its reference code): (u + 1) * g * sigmoid(1.702 g), g clamped above, u on both sides. */
+static inline struct lanes lanes_clamped(struct lanes g, struct lanes u)
+{
+    struct lanes limit = lanes_set(7.0f), one = lanes_set(1.0f);
+    g = lanes_select(lanes_greater(g, limit), limit, g);
+    u = lanes_select(lanes_greater(u, limit), limit, u);
+    u = lanes_select(lanes_less(u, lanes_set(-7.0f)), lanes_set(-7.0f), u);
+    struct lanes gate = lanes_div(g, lanes_add(one, lanes_exp(lanes_mul(g, lanes_set(-1.702f)))));
+    return lanes_mul(lanes_add(u, one), gate);
 }
 
 /* cap * tanh(x / cap) */

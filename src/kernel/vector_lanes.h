@@ -28,7 +28,7 @@ static inline float fold_max(struct lanes partials)
     for (int width = LANES / 2; width >= 1; width /= 2)
         for (int i = 0; i < width; i++)
             partial[i] = larger(partial[i + width], partial[i]);
-    return partial[0];
+    return partial[0] + 0.0f;                                /* +0 for every zero, see ref */
 }
 
 static float vector_sum(const float *x, size_t n)
@@ -117,6 +117,16 @@ static void vector_gelu_mul(const float *gate, const float *up, size_t n, float 
     EACH_VECTOR(n, out, lanes_mul(lanes_gelu(AT(gate)), AT(up)));
 }
 
+static void vector_clamped_mul(const float *gate, const float *up, size_t n, float *out)
+{
+    EACH_VECTOR(n, out, lanes_clamped(AT(gate), AT(up)));
+}
+
+static void vector_add_scaled(const float *x, float s, size_t n, float *out)
+{
+    EACH_VECTOR(n, out, lanes_fma(AT(x), lanes_set(s), AT(out)));
+}
+
 static void vector_softcap(const float *x, float cap, size_t n, float *out)
 {
     EACH_VECTOR(n, out, lanes_softcap(AT(x), lanes_set(cap)));
@@ -159,9 +169,11 @@ static inline void fill_vector(struct tl_kernel *kernel)
     kernel->rms_norm = vector_rms_norm;
     kernel->add = vector_add;
     kernel->scale = vector_scale;
+    kernel->add_scaled = vector_add_scaled;
     kernel->exp = vector_exp;
     kernel->silu_mul = vector_silu_mul;
     kernel->gelu_mul = vector_gelu_mul;
+    kernel->clamped_mul = vector_clamped_mul;
     kernel->softcap = vector_softcap;
     kernel->rope = vector_rope;
 }

@@ -7,8 +7,12 @@
 #include "model/geometry.h"
 #include "model/program.h"
 
-/* Names of a tensor in both kinds of file; %u is the layer. */
-struct tl_name { enum tl_role role; const char *gguf, *hf; };
+/* How a tensor lies in a vendor's file where it is not simply [rows, cols]: two matrices fused by alternating rows or one
+ * above the other, columns outermost. */
+enum tl_layout { TL_LAYOUT_EVEN = 1, TL_LAYOUT_ODD = 2, TL_LAYOUT_TOP = 4, TL_LAYOUT_BOTTOM = 8, TL_LAYOUT_TRANSPOSED = 16 };
+
+/* Names of a tensor in both kinds of file: %u is the layer, %e the expert; "": there is none. layout is that of `hf`. */
+struct tl_name { enum tl_role role; const char *gguf, *hf; unsigned layout; };
 
 struct tl_arch {
     const char *name;                    /* general.architecture of GGUF */
@@ -18,7 +22,7 @@ struct tl_arch {
     /* What is particular in the geometry; the common part has been read. NULL: nothing. */
     int (*read)(const struct tl_modelfile *file, struct tl_geometry *geometry);
     /* Appends the operations of one layer. */
-    int (*layer)(struct tl_builder *builder, uint32_t layer);
+    int (*layer)(struct tl_builder *builder);          /* the layer is builder->layer */
 };
 
 const struct tl_arch *tl_arch_find(const struct tl_modelfile *file);  /* NULL: unknown; then the sentence is recorded */

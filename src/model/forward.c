@@ -71,10 +71,12 @@ static void attend_piece(void *context, uint32_t piece, uint32_t thread)
     const float *q[TL_ATTEND_ROWS];
     float *out[TL_ATTEND_ROWS];
     uint32_t first[TL_ATTEND_ROWS], last[TL_ATTEND_ROWS], n_rows = item->row_to - item->row_from;
+    float sinks[TL_ATTEND_ROWS];
     for (uint32_t i = 0; i < n_rows; i++) {
         uint32_t row = item->row_from + i, token = s->span_first[item->span] + row / group, head = kv_head * group + row % group;
         q[i] = tl_step_row(s, TL_S_Q, token) + (uint64_t)head * g->head_dim;
         out[i] = tl_step_row(s, TL_S_A, token) + (uint64_t)head * g->v_dim;
+        sinks[i] = op->weight == TL_NO_WEIGHT ? 0 : ((const float *)s->weight[0].data)[head];
         last[i] = s->token_position[token];
         first[i] = window && last[i] >= window ? last[i] - window + 1 : 0;
     }
@@ -82,7 +84,7 @@ static void attend_piece(void *context, uint32_t piece, uint32_t thread)
         .format = state->cache->format, .head_dim = g->head_dim, .v_dim = g->v_dim, .n_rows = n_rows,
         .pages = (const void *const *)state->table[state->cache->layer_group[op->layer]],
         .page_offset = tl_cache_offset(state->cache, op->layer, kv_head), .q = q, .out = out, .first = first, .last = last,
-        .scale = g->attention_scale, .softcap = g->attention_softcap,
+        .sinks = op->weight == TL_NO_WEIGHT ? NULL : sinks, .scale = g->attention_scale, .softcap = g->attention_softcap,
         .scratch = s->attend_scratch + thread * s->attend_scratch_bytes,
     };
     s->kernel->attend(&attend);
@@ -104,16 +106,27 @@ static void list_items(struct tl_step *s)
 
 /* --- stages --- */
 
+/* The weights of an operation; a bank's experts are asked for when they are needed. */
+static uint32_t weights_of(const struct tl_op *op, uint32_t ids[4])
+{
+    uint32_t n = 0;
+    bool weighs = op->kind == TL_OP_EMBED || op->kind == TL_OP_NORM || op->kind == TL_OP_LINEAR || op->kind == TL_OP_ATTEND ||
+                  op->kind == TL_OP_ROUTE;
+    ids[n++] = weighs ? op->weight : TL_NO_WEIGHT;
+    ids[n++] = op->kind == TL_OP_LINEAR ? op->bias : TL_NO_WEIGHT;
+    return n;
+}
+
 static int pin_stage(struct tl_step *s)
 {
     for (uint32_t i = 0; i < s->n_ops; i++) {
-        const struct tl_op *op = &s->ops[i];
-        bool weighs = op->kind == TL_OP_EMBED || op->kind == TL_OP_NORM || op->kind == TL_OP_LINEAR;
-        int status = weighs ? tl_store_pin(s->store, op->weight, &s->weight[i]) : 0;
-        if (status >= 0 && op->kind == TL_OP_LINEAR && op->bias != TL_NO_WEIGHT)
-            status = tl_store_pin(s->store, op->bias, &s->bias[i]);
-        if (status < 0)
-            return status;
+        uint32_t ids[4], n = weights_of(&s->ops[i], ids);
+        struct tl_weight *const to[] = { &s->weight[i], &s->bias[i] };
+        for (uint32_t k = 0; k < n; k++) {
+            int status = ids[k] == TL_NO_WEIGHT ? 0 : tl_store_pin(s->store, ids[k], to[k]);
+            if (status < 0)
+                return status;
+        }
     }
     return 0;
 }
@@ -121,15 +134,14 @@ static int pin_stage(struct tl_step *s)
 static void unpin_stage(struct tl_step *s)
 {
     for (uint32_t i = 0; i < s->n_ops; i++) {
-        const struct tl_op *op = &s->ops[i];
-        if (op->kind == TL_OP_EMBED || op->kind == TL_OP_NORM || op->kind == TL_OP_LINEAR)
-            tl_store_unpin(s->store, op->weight);
-        if (op->kind == TL_OP_LINEAR && op->bias != TL_NO_WEIGHT)
-            tl_store_unpin(s->store, op->bias);
+        uint32_t ids[4], n = weights_of(&s->ops[i], ids);
+        for (uint32_t k = 0; k < n; k++)
+            if (ids[k] != TL_NO_WEIGHT)
+                tl_store_unpin(s->store, ids[k]);
     }
 }
 
-static void run_stage(struct tl_step *s, struct tl_pool *pool, enum tl_stage_kind kind)
+static int run_stage(struct tl_step *s, struct tl_pool *pool, enum tl_stage_kind kind)
 {
     uint32_t pieces = 0;
     switch (kind) {
@@ -145,7 +157,10 @@ static void run_stage(struct tl_step *s, struct tl_pool *pool, enum tl_stage_kin
     case TL_STAGE_ATTEND:
         tl_pool_run(pool, s->n_items * s->geometry->n_kv_heads, attend_piece, s);
         break;
+    case TL_STAGE_EXPERTS:
+        return tl_experts_run(s, pool);
     }
+    return 0;
 }
 
 static int run_part(struct tl_step *s, struct tl_pool *pool, const struct tl_program *program, uint32_t part, uint32_t n_rows)
@@ -159,8 +174,10 @@ static int run_part(struct tl_step *s, struct tl_pool *pool, const struct tl_pro
         int status = pin_stage(s);
         if (status < 0)
             return status;
-        run_stage(s, pool, program->stages[i].kind);
+        status = run_stage(s, pool, program->stages[i].kind);
         unpin_stage(s);
+        if (status < 0)
+            return status;
     }
     return 0;
 }

@@ -97,6 +97,19 @@ static int derive(const struct tl_modelfile *file, struct tl_geometry *g)
         return tl_fail(TL_E_FILE, "%s: %u heads of %u dimensions are beyond what is supported", path, g->n_heads, g->head_dim);
     g->attention_scale = 1.0f / sqrtf((float)g->head_dim);
     g->epsilon = 1e-6f;
+    if (!g->n_experts && !g->ff)
+        return tl_fail(TL_E_FILE, "%s: %s%s is missing", path, g->prefix, g->format == TL_MODELFILE_GGUF ? "feed_forward_length" : "intermediate_size");
+    if (!g->ff_expert)
+        g->ff_expert = g->ff;
+    g->ff_shared = g->n_shared * g->ff_expert;
+    if (g->n_experts && (!g->n_used || g->n_used > g->n_experts || !g->ff_expert))
+        return tl_fail(TL_E_FILE, "%s: %u of %u experts of width %u are used for a token, which cannot be", path, g->n_used, g->n_experts,
+                       g->ff_expert);
+    if (g->n_heads_ahead >= g->n_layers)
+        return tl_fail(TL_E_FILE, "%s: %u of %u layers predict further tokens", path, g->n_heads_ahead, g->n_layers);
+    if (g->format == TL_MODELFILE_GGUF)
+        g->n_layers -= g->n_heads_ahead;         /* counted among the blocks there, and not needed */
+    g->route_scale = 1.0f;
     int status = tl_geometry_f32(file, g, "attention.layer_norm_rms_epsilon", "rms_norm_eps", &g->epsilon);
     if (status >= 0 && !(g->epsilon >= 0 && g->epsilon < 1))
         return tl_fail(TL_E_FILE, "%s: epsilon of the norms is %g, expected 0 to 1", path, (double)g->epsilon);
@@ -121,6 +134,27 @@ static int read_vocab(const struct tl_modelfile *file, struct tl_geometry *g)
                        (unsigned long long)vocab, 1u << 24);
     g->vocab = (uint32_t)vocab;
     return 0;
+}
+
+/* Keys that families spell differently in config.json, and partial rotation as a share of the head. */
+static int read_others(const struct tl_modelfile *file, struct tl_geometry *g)
+{
+    char key[96];
+    uint64_t value = g->n_experts;
+    float share = 0;
+    for (int i = 0; i < 2 && g->format == TL_MODELFILE_SAFETENSORS; i++) {
+        snprintf(key, sizeof(key), "%s%s", g->prefix, i ? "num_experts" : "num_local_experts");
+        int status = tl_meta_u64(file, key, 1u << 16, &value);
+        if (status < 0)
+            return status;
+    }
+    g->n_experts = (uint32_t)value;
+    int status = tl_geometry_f32(file, g, NULL, "partial_rotary_factor", &share);
+    if (status == 0)
+        status = tl_geometry_f32(file, g, NULL, "rope_parameters.partial_rotary_factor", &share);
+    if (status > 0 && share > 0 && share <= 1 && !g->n_rot)
+        g->n_rot = (uint32_t)(share * (float)(g->head_dim ? g->head_dim : g->width / g->n_heads));
+    return status < 0 ? status : 0;
 }
 
 /* One set for all layers; the keys are old ones (rope_theta, rope_scaling) or new ones (rope_parameters). */
@@ -184,11 +218,16 @@ int tl_geometry_read(const struct tl_modelfile *file, struct tl_geometry *g)
     g->rope_halves = g->arch->halves || g->format == TL_MODELFILE_SAFETENSORS;
     int status = read_fields(file, g);
     if (status >= 0)
+        status = read_others(file, g);
+    if (status >= 0)
         status = derive(file, g);
     if (status >= 0)
         status = read_vocab(file, g);
     if (status >= 0)
         status = read_rope(file, g);
+    if (status >= 0)
+        g->tied = !tl_modelfile_find(file, "output.weight") && !tl_modelfile_find(file, "lm_head.weight") &&
+                  !tl_modelfile_find(file, "language_model.lm_head.weight");
     if (status >= 0)
         status = read_windows(file, g);
     if (status >= 0 && g->arch->read)

@@ -17,6 +17,13 @@ struct tl_rope {
     float scale;
 };
 
+/* The gated unit's activation: silu(g) * u; tanh-approximated gelu(g) * u; gpt-oss's clamped one. */
+enum tl_unit { TL_UNIT_SILU, TL_UNIT_GELU, TL_UNIT_CLAMPED };
+
+/* How a router's logits become weights: softmax over all; softmax over the chosen; sigmoid, with a bias for the choice
+ * and groups of which the best are kept (DeepSeek-V3, section 2.1.2). */
+enum tl_router { TL_ROUTER_SOFTMAX, TL_ROUTER_CHOSEN, TL_ROUTER_SIGMOID };
+
 struct tl_geometry {
     const struct tl_arch *arch;
     enum tl_modelfile_format format;
@@ -31,7 +38,13 @@ struct tl_geometry {
     float embed_scale;                   /* of the embeddings; 1: none */
     float norm_add;                      /* added to stored norm weights */
     bool rope_halves;                    /* pairs (i, i + n_rot/2); else (2i, 2i + 1) */
-    bool gelu;                           /* tanh form in the gated unit; else SiLU */
+    enum tl_unit unit;                   /* of the gated units */
+    enum tl_router router;
+    uint32_t ff_shared;                  /* width of the shared expert, all shared ones together; 0: none */
+    float route_scale;                   /* of the chosen weights */
+    bool head_norms;                     /* for families that have them in some models */
+    bool shared_switch;                  /* the shared expert is multiplied by the sigmoid of a gate of its own */
+    bool route_norm;                     /* the chosen weights are divided by their sum */
     bool tied;                           /* the embedding is the head */
     struct tl_rope rope[TL_ROPES];       /* 0: full layers, 1: windowed layers */
     uint32_t layer_window[TL_MAX_LAYERS];        /* 0: full attention */

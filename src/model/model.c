@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/bind.h"
 #include "model/model_impl.h"
 #include "model/names.h"
 
@@ -12,9 +13,9 @@ static int apply_rope_factors(struct tl_model *model)
 {
     struct tl_geometry *g = &model->geometry;
     char name[TL_NAME_BYTES];
+    const struct tl_name *row;
     float factors[TL_MAX_ROT / 2];
-    tl_name_of(g, TL_R_ROPE_FACTORS, 0, name, sizeof(name));
-    const struct tl_tensor *tensor = name[0] ? tl_modelfile_find(model->file, name) : NULL;
+    const struct tl_tensor *tensor = tl_name_find(model->file, g, TL_R_ROPE_FACTORS, 0, 0, &row, name);
     if (!tensor)
         return 0;
     if (tensor->number != tl_number(TL_NUMBER_F32) || tensor->n_elems != g->n_rot / 2)
@@ -64,6 +65,7 @@ static uint64_t fingerprint(const struct tl_model *model, bool exact)
 
 static int build(struct tl_model *model, const struct tl_model_choices *choices)
 {
+    struct tl_file_binding binding = { .file = model->file, .geometry = &model->geometry };
     const struct tl_number *kv = choices->kv ? choices->kv : default_kv(model->file);
     int status = tl_geometry_read(model->file, &model->geometry);
     if (status >= 0)
@@ -73,8 +75,10 @@ static int build(struct tl_model *model, const struct tl_model_choices *choices)
                          model->geometry.head_dim);
     if (status >= 0)
         status = tl_store_new(model->file, model->meters, &model->store);
+    binding.store = model->store;
+    struct tl_binder binder = tl_bind_file(&binding);
     if (status >= 0)
-        status = tl_program_build(model->file, &model->geometry, model->store, choices->exact, &model->program);
+        status = tl_program_build(&model->geometry, &binder, choices->exact, &model->program);
     if (status >= 0)
         status = tl_cache_init(&model->cache, &model->geometry, kv);
     if (status >= 0)

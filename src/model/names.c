@@ -1,52 +1,109 @@
 /* SPDX-License-Identifier: MIT */
-/* What tensors are called: the names that GGUF files and the vendors' safetensors share between the dense families. */
+/* What tensors are called: the names that GGUF files and the vendors' safetensors share between families. Several rows of
+ * one role are tried in their order. Models with a vision tower keep the text model under a longer prefix. */
 #include "model/names.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const struct tl_name common[] = {
-    { TL_R_EMBED, "token_embd.weight", "model.embed_tokens.weight" },
-    { TL_R_HEAD, "output.weight", "lm_head.weight" },
-    { TL_R_OUT_NORM, "output_norm.weight", "model.norm.weight" },
-    { TL_R_ROPE_FACTORS, "rope_freqs.weight", "" },
-    { TL_R_ATTN_NORM, "blk.%u.attn_norm.weight", "model.layers.%u.input_layernorm.weight" },
-    { TL_R_Q, "blk.%u.attn_q.weight", "model.layers.%u.self_attn.q_proj.weight" },
-    { TL_R_K, "blk.%u.attn_k.weight", "model.layers.%u.self_attn.k_proj.weight" },
-    { TL_R_V, "blk.%u.attn_v.weight", "model.layers.%u.self_attn.v_proj.weight" },
-    { TL_R_O, "blk.%u.attn_output.weight", "model.layers.%u.self_attn.o_proj.weight" },
-    { TL_R_Q_BIAS, "blk.%u.attn_q.bias", "model.layers.%u.self_attn.q_proj.bias" },
-    { TL_R_K_BIAS, "blk.%u.attn_k.bias", "model.layers.%u.self_attn.k_proj.bias" },
-    { TL_R_V_BIAS, "blk.%u.attn_v.bias", "model.layers.%u.self_attn.v_proj.bias" },
-    { TL_R_O_BIAS, "blk.%u.attn_output.bias", "model.layers.%u.self_attn.o_proj.bias" },
-    { TL_R_Q_NORM, "blk.%u.attn_q_norm.weight", "model.layers.%u.self_attn.q_norm.weight" },
-    { TL_R_K_NORM, "blk.%u.attn_k_norm.weight", "model.layers.%u.self_attn.k_norm.weight" },
-    { TL_R_FFN_NORM, "blk.%u.ffn_norm.weight", "model.layers.%u.post_attention_layernorm.weight" },
-    { TL_R_GATE, "blk.%u.ffn_gate.weight", "model.layers.%u.mlp.gate_proj.weight" },
-    { TL_R_UP, "blk.%u.ffn_up.weight", "model.layers.%u.mlp.up_proj.weight" },
-    { TL_R_DOWN, "blk.%u.ffn_down.weight", "model.layers.%u.mlp.down_proj.weight" },
-    { 0, NULL, NULL },
+    { TL_R_EMBED, "token_embd.weight", "model.embed_tokens.weight", 0 },
+    { TL_R_HEAD, "output.weight", "lm_head.weight", 0 },
+    { TL_R_OUT_NORM, "output_norm.weight", "model.norm.weight", 0 },
+    { TL_R_ROPE_FACTORS, "rope_freqs.weight", "", 0 },
+    { TL_R_ATTN_NORM, "blk.%u.attn_norm.weight", "model.layers.%u.input_layernorm.weight", 0 },
+    { TL_R_Q, "blk.%u.attn_q.weight", "model.layers.%u.self_attn.q_proj.weight", 0 },
+    { TL_R_K, "blk.%u.attn_k.weight", "model.layers.%u.self_attn.k_proj.weight", 0 },
+    { TL_R_V, "blk.%u.attn_v.weight", "model.layers.%u.self_attn.v_proj.weight", 0 },
+    { TL_R_O, "blk.%u.attn_output.weight", "model.layers.%u.self_attn.o_proj.weight", 0 },
+    { TL_R_Q_BIAS, "blk.%u.attn_q.bias", "model.layers.%u.self_attn.q_proj.bias", 0 },
+    { TL_R_K_BIAS, "blk.%u.attn_k.bias", "model.layers.%u.self_attn.k_proj.bias", 0 },
+    { TL_R_V_BIAS, "blk.%u.attn_v.bias", "model.layers.%u.self_attn.v_proj.bias", 0 },
+    { TL_R_O_BIAS, "blk.%u.attn_output.bias", "model.layers.%u.self_attn.o_proj.bias", 0 },
+    { TL_R_Q_NORM, "blk.%u.attn_q_norm.weight", "model.layers.%u.self_attn.q_norm.weight", 0 },
+    { TL_R_K_NORM, "blk.%u.attn_k_norm.weight", "model.layers.%u.self_attn.k_norm.weight", 0 },
+    { TL_R_SINKS, "blk.%u.attn_sinks.weight", "model.layers.%u.self_attn.sinks", 0 },
+    { TL_R_FFN_NORM, "blk.%u.ffn_norm.weight", "model.layers.%u.post_attention_layernorm.weight", 0 },
+    { TL_R_FFN_NORM, "blk.%u.post_attention_norm.weight", "", 0 },
+    { TL_R_GATE, "blk.%u.ffn_gate.weight", "model.layers.%u.mlp.gate_proj.weight", 0 },
+    { TL_R_UP, "blk.%u.ffn_up.weight", "model.layers.%u.mlp.up_proj.weight", 0 },
+    { TL_R_DOWN, "blk.%u.ffn_down.weight", "model.layers.%u.mlp.down_proj.weight", 0 },
+    { TL_R_ROUTER, "blk.%u.ffn_gate_inp.weight", "model.layers.%u.mlp.gate.weight", 0 },
+    { TL_R_ROUTER, "", "model.layers.%u.mlp.router.weight", 0 },
+    { TL_R_ROUTER_BIAS, "blk.%u.ffn_gate_inp.bias", "model.layers.%u.mlp.router.bias", 0 },
+    { TL_R_CHOICE_BIAS, "blk.%u.exp_probs_b.bias", "model.layers.%u.mlp.gate.e_score_correction_bias", 0 },
+    { TL_R_EXPERT_GATE, "blk.%u.ffn_gate_exps.weight", "model.layers.%u.mlp.experts.%e.gate_proj.weight", 0 },
+    { TL_R_EXPERT_UP, "blk.%u.ffn_up_exps.weight", "model.layers.%u.mlp.experts.%e.up_proj.weight", 0 },
+    { TL_R_EXPERT_DOWN, "blk.%u.ffn_down_exps.weight", "model.layers.%u.mlp.experts.%e.down_proj.weight", 0 },
+    { TL_R_EXPERT_GATE_BIAS, "blk.%u.ffn_gate_exps.bias", "", 0 },
+    { TL_R_EXPERT_UP_BIAS, "blk.%u.ffn_up_exps.bias", "", 0 },
+    { TL_R_EXPERT_DOWN_BIAS, "blk.%u.ffn_down_exps.bias", "", 0 },
+    { TL_R_SHARED_GATE, "blk.%u.ffn_gate_shexp.weight", "model.layers.%u.mlp.shared_experts.gate_proj.weight", 0 },
+    { TL_R_SHARED_UP, "blk.%u.ffn_up_shexp.weight", "model.layers.%u.mlp.shared_experts.up_proj.weight", 0 },
+    { TL_R_SHARED_DOWN, "blk.%u.ffn_down_shexp.weight", "model.layers.%u.mlp.shared_experts.down_proj.weight", 0 },
+    { TL_R_SHARED_GATE, "", "model.layers.%u.mlp.shared_expert.gate_proj.weight", 0 },
+    { TL_R_SHARED_UP, "", "model.layers.%u.mlp.shared_expert.up_proj.weight", 0 },
+    { TL_R_SHARED_DOWN, "", "model.layers.%u.mlp.shared_expert.down_proj.weight", 0 },
+    { TL_R_SHARED_SWITCH, "blk.%u.ffn_gate_inp_shexp.weight", "model.layers.%u.mlp.shared_expert_gate.weight", 0 },
+    { 0, NULL, NULL, 0 },
 };
 
-static const char *look_up(const struct tl_name *names, enum tl_role role, enum tl_modelfile_format format)
+/* Writes `pattern` with %u as the layer and %e as the expert. */
+static void fill_in(const char *pattern, uint32_t layer, uint32_t expert, char *name)
 {
-    for (; names && names->gguf; names++)
-        if (names->role == role)
-            return format == TL_MODELFILE_GGUF ? names->gguf : names->hf;
+    size_t at = 0;
+    for (; *pattern && at < TL_NAME_BYTES - 1; pattern++) {
+        if (pattern[0] == '%' && (pattern[1] == 'u' || pattern[1] == 'e')) {
+            at += (size_t)snprintf(name + at, TL_NAME_BYTES - at, "%u", pattern[1] == 'u' ? layer : expert);
+            at = at < TL_NAME_BYTES ? at : TL_NAME_BYTES - 1;
+            pattern++;
+        } else {
+            name[at++] = *pattern;
+        }
+    }
+    name[at] = 0;
+}
+
+static const struct tl_tensor *look_up(const struct tl_modelfile *file, const char *name)
+{
+    static const char *const prefixes[][2] = { { "", "" }, { "model.", "model.language_model." }, { "", "language_model." } };
+    const struct tl_tensor *tensor = NULL;
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]) && !tensor; i++) {
+        char longer[TL_NAME_BYTES + 32];
+        size_t cut = strlen(prefixes[i][0]);
+        if (i > 0 && tl_modelfile_format(file) == TL_MODELFILE_GGUF)
+            break;
+        if (strncmp(name, prefixes[i][0], cut) != 0)
+            continue;
+        snprintf(longer, sizeof(longer), "%s%s", prefixes[i][1], name + cut);
+        tensor = tl_modelfile_find(file, longer);
+    }
+    return tensor;
+}
+
+static const struct tl_tensor *search(const struct tl_modelfile *file, const struct tl_geometry *g, const struct tl_name *row,
+                                      enum tl_role role, uint32_t layer, uint32_t expert, const struct tl_name **ret_name, char *tried)
+{
+    for (; row && row->gguf; row++) {
+        const char *pattern = g->format == TL_MODELFILE_GGUF ? row->gguf : row->hf;
+        char name[TL_NAME_BYTES];
+        if (row->role != role || !*pattern)
+            continue;
+        fill_in(pattern, layer, expert, name);
+        if (!tried[0])
+            memcpy(tried, name, sizeof(name));
+        const struct tl_tensor *tensor = look_up(file, name);
+        *ret_name = row;
+        if (tensor)
+            return tensor;
+    }
     return NULL;
 }
 
-void tl_name_of(const struct tl_geometry *g, enum tl_role role, uint32_t layer, char *ret_name, size_t size)
+const struct tl_tensor *tl_name_find(const struct tl_modelfile *file, const struct tl_geometry *g, enum tl_role role, uint32_t layer,
+                                     uint32_t expert, const struct tl_name **ret_name, char ret_tried[TL_NAME_BYTES])
 {
-    const char *pattern = look_up(g->arch->names, role, g->format);
-    if (!pattern)
-        pattern = look_up(common, role, g->format);
-    ret_name[0] = 0;
-    if (pattern) {
-        const char *mark = strstr(pattern, "%u");
-        if (mark)
-            snprintf(ret_name, size, "%.*s%u%s", (int)(mark - pattern), pattern, layer, mark + 2);
-        else
-            snprintf(ret_name, size, "%s", pattern);
-    }
+    ret_tried[0] = 0;
+    const struct tl_tensor *tensor = search(file, g, g->arch->names, role, layer, expert, ret_name, ret_tried);
+    return tensor ? tensor : search(file, g, common, role, layer, expert, ret_name, ret_tried);
 }

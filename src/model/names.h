@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From (role, layer) to the name of a tensor in this model's file. */
+/* From (role, layer, expert) to a tensor of this model's file. */
 #ifndef TL_MODEL_NAMES_H
 #define TL_MODEL_NAMES_H
 
@@ -7,7 +7,9 @@
 
 enum { TL_NAME_BYTES = 160 };
 
-/* Empty where this kind of file has no such tensor. */
-void tl_name_of(const struct tl_geometry *geometry, enum tl_role role, uint32_t layer, char *ret_name, size_t size);
+/* The tensor and the row of the name table that found it. NULL where the file has none; ret_tried is then the first name
+ * that was looked for (empty: this kind of file never has one). */
+const struct tl_tensor *tl_name_find(const struct tl_modelfile *file, const struct tl_geometry *geometry, enum tl_role role,
+                                     uint32_t layer, uint32_t expert, const struct tl_name **ret_name, char ret_tried[TL_NAME_BYTES]);
 
 #endif

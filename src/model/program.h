@@ -24,6 +24,12 @@
     STREAM(A, g->n_heads * g->v_dim)         /* attention's output */ \
     STREAM(G, g->ff)                         /* gate, then gate * up */ \
     STREAM(U, g->ff)                         /* up */ \
+    STREAM(R, g->n_experts)                  /* router logits */ \
+    STREAM(M, g->n_experts ? g->width : 0)   /* output of the experts */ \
+    STREAM(T, g->ff_shared ? g->width : 0)   /* output of the shared expert */ \
+    STREAM(SG, g->ff_shared)                 /* its gate, then gate * up */ \
+    STREAM(SU, g->ff_shared)                 /* its up */ \
+    STREAM(S1, g->ff_shared ? 1 : 0)         /* its own gate's logit */ \
     STREAM(OUT, g->width)                    /* rows whose logits are wanted */ \
     STREAM(LOGITS, g->vocab)
 
@@ -39,11 +45,16 @@ enum tl_role {
     TL_R_EMBED, TL_R_HEAD, TL_R_OUT_NORM, TL_R_ROPE_FACTORS,
     TL_R_ATTN_NORM, TL_R_ATTN_POST_NORM, TL_R_Q, TL_R_K, TL_R_V, TL_R_O,
     TL_R_Q_BIAS, TL_R_K_BIAS, TL_R_V_BIAS, TL_R_O_BIAS, TL_R_Q_NORM, TL_R_K_NORM,
-    TL_R_FFN_NORM, TL_R_FFN_POST_NORM, TL_R_GATE, TL_R_UP, TL_R_DOWN,
+    TL_R_FFN_NORM, TL_R_FFN_POST_NORM, TL_R_GATE, TL_R_UP, TL_R_DOWN, TL_R_SINKS,
+    TL_R_ROUTER, TL_R_ROUTER_BIAS, TL_R_CHOICE_BIAS,
+    TL_R_EXPERT_GATE, TL_R_EXPERT_UP, TL_R_EXPERT_DOWN,
+    TL_R_EXPERT_GATE_BIAS, TL_R_EXPERT_UP_BIAS, TL_R_EXPERT_DOWN_BIAS,
+    TL_R_SHARED_GATE, TL_R_SHARED_UP, TL_R_SHARED_DOWN, TL_R_SHARED_SWITCH,
     TL_ROLES
 };
 
-enum { TL_NO_WEIGHT = UINT32_MAX };
+enum { TL_STAGE_OPS = 16 };
+#define TL_NO_WEIGHT UINT32_MAX
 
 /* What an operation does; the kinds of stage in brackets. */
 enum tl_op_kind {
@@ -56,7 +67,10 @@ enum tl_op_kind {
     TL_OP_SOFTCAP,           /* [rows] out = softcap(in) */
     TL_OP_ACTS,              /* [rows] in, in the form that products want */
     TL_OP_LINEAR,            /* [products] out = in * weight^T + bias */
-    TL_OP_ATTEND,            /* [attend] A = attention(Q, state) */
+    TL_OP_ATTEND,            /* [attend] A = attention(Q, state); weight: sinks */
+    TL_OP_ROUTE,             /* [rows] in -> experts and weights of each token; weight: bias of the choice */
+    TL_OP_EXPERTS,           /* [experts] out = sum of weight * expert(in), in expert order; weight: bank */
+    TL_OP_SWITCH,            /* [rows] out = out * sigmoid(the one value of in) */
 };
 
 struct tl_op {
@@ -64,13 +78,15 @@ struct tl_op {
     enum tl_stream in, out;
     enum tl_acts_form form;              /* ACTS, LINEAR */
     uint32_t weight, bias;               /* ids of the store, or TL_NO_WEIGHT */
+    uint32_t expert_bias[3];             /* EXPERTS: of gate, up, down */
+    enum tl_acts_form down_form;         /* EXPERTS: of the input of down; form is that of gate and up */
     uint32_t heads;                      /* NORM, ROPE */
     uint32_t rows, cols;                 /* LINEAR */
     uint32_t layer;
     float scale;                         /* EMBED */
 };
 
-enum tl_stage_kind { TL_STAGE_ROWS, TL_STAGE_PRODUCTS, TL_STAGE_ATTEND };
+enum tl_stage_kind { TL_STAGE_ROWS, TL_STAGE_PRODUCTS, TL_STAGE_ATTEND, TL_STAGE_EXPERTS };
 
 struct tl_stage { enum tl_stage_kind kind; uint32_t first_op, n_ops; };
 
@@ -80,36 +96,59 @@ struct tl_program {
     struct tl_stage *stages;
     uint32_t n_ops, cap_ops, n_stages, cap_stages;
     uint32_t *part_stage;                /* [parts + 1]: first stage of each part */
-    uint32_t n_parts;
+    uint32_t n_parts, n_bound;
     uint32_t acts_cols[TL_ACTS_FORMS];   /* widest input of each form; 0: form not used */
     uint64_t product_bytes;              /* weight bytes that one token's products read */
-    uint64_t parameters;                 /* elements of all tensors bound */
+    uint64_t parameters, active_parameters;      /* elements of all tensors bound; of those that one token uses */
+};
+
+/* What an architecture asks of whoever binds its tensors: `count` matrices [rows, cols], or vectors (rows 0) of [cols]. */
+struct tl_want {
+    enum tl_role role;
+    uint32_t layer, count;               /* count 0: one, and its tensor has no dimension of counts */
+    uint32_t rows, cols;
+    float add;
+    bool optional;
+};
+
+/* Binds to a file and its store (bind.c), or to whatever else lists the tensors of a geometry. */
+struct tl_binder {
+    void *context;
+    /* ret_id: TL_NO_WEIGHT where an optional one is absent; ret_number: how it is stored. */
+    int (*bind)(void *context, const struct tl_want *want, uint32_t *ret_id, const struct tl_number **ret_number);
+    int (*bank)(void *context, const uint32_t ids[TL_BANK_MATRICES], uint32_t *ret_bank);
 };
 
 struct tl_builder {
-    const struct tl_modelfile *file;
     const struct tl_geometry *geometry;
-    struct tl_store *store;
+    const struct tl_binder *binder;
     struct tl_program *program;
     bool exact;                          /* --activations f32 */
     int acts_stream[TL_ACTS_FORMS];      /* which stream the acts of each form hold now; -1: none */
     uint32_t layer;
 };
 
-int tl_program_build(const struct tl_modelfile *file, const struct tl_geometry *geometry, struct tl_store *store, bool exact,
-                     struct tl_program *ret_program);
+int tl_program_build(const struct tl_geometry *geometry, const struct tl_binder *binder, bool exact, struct tl_program *ret_program);
 void tl_program_done(struct tl_program *program);
 uint64_t tl_stream_width(const struct tl_geometry *geometry, enum tl_stream stream);
+
+#define TL_TRY(call) do { int status_ = (call); if (status_ < 0) return status_; } while (0)
 
 /* For architectures. A role that the file lacks is an error, except for biases, which are then absent. */
 int tl_build_norm(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t heads);
 int tl_build_linear(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role weight, enum tl_role bias);
 int tl_build_rope(struct tl_builder *builder, enum tl_stream stream, uint32_t heads);
-int tl_build_attention(struct tl_builder *builder);                   /* KEEP, then ATTEND: Q, K, V -> A */
+int tl_build_attention(struct tl_builder *builder, enum tl_role sinks);       /* KEEP, then ATTEND: Q, K, V -> A; TL_ROLES: no sinks */
+int tl_build_route(struct tl_builder *builder, enum tl_role choice_bias);     /* R -> the experts of each token */
+int tl_build_experts(struct tl_builder *builder, bool biases);                /* H -> M */
+int tl_build_switch(struct tl_builder *builder, enum tl_stream in, enum tl_stream out);
 int tl_build_add(struct tl_builder *builder, enum tl_stream in, enum tl_stream out);
-int tl_build_glu(struct tl_builder *builder);                         /* G, U -> G */
-/* The same attention block and gated unit serve the dense families; roles absent from `norms` are not asked for. */
-enum { TL_HEAD_NORMS = 1, TL_POST_NORMS = 2, TL_BIASES = 4 };
-int tl_build_dense_layer(struct tl_builder *builder, uint32_t layer, unsigned features);
+int tl_build_glu(struct tl_builder *builder, enum tl_stream gate, enum tl_stream up);        /* gate, up -> gate */
+
+/* blocks.c: what families share. Each begins with its norm of X and ends by adding to X. */
+enum { TL_HEAD_NORMS = 1, TL_POST_NORMS = 2, TL_BIASES = 4, TL_SINKS = 8, TL_EXPERT_BIASES = 16 };
+int tl_build_gqa(struct tl_builder *builder, unsigned features);
+int tl_build_dense_ffn(struct tl_builder *builder, unsigned features);
+int tl_build_expert_ffn(struct tl_builder *builder, unsigned features);       /* shared expert too, where the geometry has one */
 
 #endif

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "model/router.h"
+
 static void embed(struct tl_step *s, const struct tl_op *op, const struct tl_weight *w, uint32_t row)
 {
     uint32_t id = (uint32_t)s->batch->ids[row];
@@ -52,6 +54,29 @@ static void acts(struct tl_step *s, const struct tl_op *op, uint32_t row)
     s->kernel->acts_fill[op->form](s->stream[op->in], form.cols, row, row + 1, &form);
 }
 
+void tl_step_unit(const struct tl_step *s, const float *gate, const float *up, size_t n, float *out)
+{
+    switch (s->geometry->unit) {
+    case TL_UNIT_SILU: s->kernel->silu_mul(gate, up, n, out); break;
+    case TL_UNIT_GELU: s->kernel->gelu_mul(gate, up, n, out); break;
+    case TL_UNIT_CLAMPED: s->kernel->clamped_mul(gate, up, n, out); break;
+    }
+}
+
+static void route(struct tl_step *s, const struct tl_op *op, const struct tl_weight *w, uint32_t row)
+{
+    const struct tl_geometry *g = s->geometry;
+    tl_router_choose(s->kernel, g, tl_step_row(s, op->in, row), op->weight == TL_NO_WEIGHT ? NULL : w->data,
+                     s->experts.scratch + (uint64_t)row * g->n_experts, s->experts.chosen + (uint64_t)row * g->n_used,
+                     s->experts.weights + (uint64_t)row * g->n_used);
+}
+
+static void turn(struct tl_step *s, const struct tl_op *op, uint32_t row)
+{
+    float *out = tl_step_row(s, op->out, row), gate = tl_step_row(s, op->in, row)[0];
+    s->kernel->scale(out, 1.0f / (1.0f + tl_exp(-gate)), tl_stream_width(s->geometry, op->out), out);
+}
+
 static void run(struct tl_step *s, uint32_t index, uint32_t row)
 {
     const struct tl_op *op = &s->ops[index];
@@ -64,10 +89,12 @@ static void run(struct tl_step *s, uint32_t index, uint32_t row)
     case TL_OP_ROPE: rope(s, op, row); break;
     case TL_OP_KEEP: keep(s, op, row); break;
     case TL_OP_ADD: kernel->add(out, in, width, out); break;
-    case TL_OP_GLU: (s->geometry->gelu ? kernel->gelu_mul : kernel->silu_mul)(out, in, width, out); break;
+    case TL_OP_GLU: tl_step_unit(s, out, in, width, out); break;
     case TL_OP_SOFTCAP: kernel->softcap(in, s->geometry->logit_softcap, width, out); break;
     case TL_OP_ACTS: acts(s, op, row); break;
-    case TL_OP_LINEAR: case TL_OP_ATTEND: break;
+    case TL_OP_ROUTE: route(s, op, &s->weight[index], row); break;
+    case TL_OP_SWITCH: turn(s, op, row); break;
+    case TL_OP_LINEAR: case TL_OP_ATTEND: case TL_OP_EXPERTS: break;
     }
 }
 

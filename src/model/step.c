@@ -27,6 +27,9 @@ static void lay_streams(struct tl_step *step, struct tl_arena *arena)
         step->stream[attention[i]] = shared + used;
     for (int i = 0; i < 2 && shared; i++)
         step->stream[unit[i]] = shared + i * tokens * g->ff;
+    static const enum tl_stream expert[] = { TL_S_R, TL_S_M, TL_S_T, TL_S_SG, TL_S_SU, TL_S_S1 };
+    for (int i = 0; i < 6; i++)
+        step->stream[expert[i]] = tl_arena_take(arena, tokens * tl_stream_width(g, expert[i]), sizeof(float));
     step->stream[TL_S_OUT] = tl_arena_take(arena, (uint64_t)step->max_out * g->width, sizeof(float));
     step->stream[TL_S_LOGITS] = tl_arena_take(arena, (uint64_t)step->max_out * g->vocab, sizeof(float));
 }
@@ -46,6 +49,7 @@ int tl_step_layout(struct tl_step *step, const struct tl_geometry *g, const stru
         if (cols)
             step->acts[form].data = tl_arena_take(arena, 1, tl_acts_bytes((enum tl_acts_form)form, rows, cols));
     }
+    tl_experts_layout(step, program, arena);
     for (int i = 0; i < TL_ROPES; i++)
         step->rope[i] = tl_arena_take(arena, (uint64_t)step->max_tokens * g->n_rot, sizeof(float));
     step->token_span = tl_arena_take(arena, step->max_tokens, sizeof(uint32_t));

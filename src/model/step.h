@@ -5,7 +5,25 @@
 
 #include "model/model.h"
 
-enum { TL_STAGE_OPS = 16, TL_ATTEND_ROWS = 16 };
+enum { TL_ATTEND_ROWS = 16 };
+
+enum { TL_EXPERT_ROWS = 512, TL_EXPERTS_TAKEN = 16 };
+
+/* A pair is (token, slot): one of the experts of one token, number token * n_used + slot. A row is a pair in work. */
+struct tl_step_experts {
+    uint32_t *chosen;                    /* [tokens][n_used], ascending */
+    float *weights;                      /* beside them */
+    float *scratch;                      /* [tokens][n_experts] */
+    uint32_t *pairs, *first;             /* pairs by expert, ascending; [n_experts + 1] where each expert's begin */
+    uint32_t *asked;                     /* experts with pairs */
+    uint32_t *row_of;                    /* [pairs] the row whose output waits to be added; UINT32_MAX: none */
+    uint32_t *row_pair, *row_expert;     /* [rows]; the expert as its place in `taken` */
+    float *gate, *up, *out;              /* [rows][ff_expert], [rows][width] */
+    struct tl_acts in[TL_ACTS_FORMS], mid[TL_ACTS_FORMS];
+    struct tl_expert taken[TL_EXPERTS_TAKEN];
+    uint32_t base_row, n_rows, n_taken, row_first[TL_EXPERTS_TAKEN + 1];        /* rows base_row .. n_rows - 1 are in work */
+    bool down;                           /* products that run: down, else gate and up */
+};
 
 /* Query rows row_from .. row_to - 1 of a span (row = token in span * heads a KV head + head). */
 struct tl_attend_item { uint32_t span, row_from, row_to; };
@@ -26,6 +44,7 @@ struct tl_step {
     uint32_t *token_span, *token_position, *span_first;
     struct tl_attend_item *items;
     uint32_t n_items;
+    struct tl_step_experts experts;
     uint8_t *product_scratch, *attend_scratch;
     uint64_t product_scratch_bytes, attend_scratch_bytes;
 
@@ -40,6 +59,12 @@ int tl_step_layout(struct tl_step *step, const struct tl_geometry *geometry, con
 
 /* rows.c: the stage's operations on rows from .. to - 1. */
 void tl_step_rows(struct tl_step *step, uint32_t from, uint32_t to);
+
+void tl_step_unit(const struct tl_step *step, const float *gate, const float *up, size_t n, float *out);
+
+/* experts.c */
+void tl_experts_layout(struct tl_step *step, const struct tl_program *program, struct tl_arena *arena);
+int tl_experts_run(struct tl_step *step, struct tl_pool *pool);
 
 static inline float *tl_step_row(const struct tl_step *step, enum tl_stream stream, uint32_t row)
 {

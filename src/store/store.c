@@ -2,34 +2,12 @@
 /* The memory tier: every weight is resident, read once and packed into panels at load. */
 #include "store/store.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/checked.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "number/panel.h"
-
-enum { STAGING_BYTES = 1 << 20 };        /* a thread's share of the file at a time; at least one panel */
-
-struct slot {
-    const struct tl_tensor *tensor;
-    enum tl_weight_form form;
-    float add;
-    uint32_t rows, cols;
-    uint64_t bytes;
-    uint8_t *data;
-};
-
-struct tl_store {
-    const struct tl_modelfile *file;
-    struct tl_meters *meters;
-    struct slot *slots;
-    uint32_t n_slots, cap_slots;
-    uint64_t stored_bytes;
-    uint64_t widest_panel, widest_vector;
-};
+#include "store/store_impl.h"
 
 int tl_store_new(const struct tl_modelfile *file, struct tl_meters *meters, struct tl_store **ret_store)
 {
@@ -44,62 +22,110 @@ int tl_store_new(const struct tl_modelfile *file, struct tl_meters *meters, stru
 
 void tl_store_free(struct tl_store *store)
 {
-    if (store)
-        tl_free(store->slots);
+    if (!store)
+        return;
+    for (uint32_t i = 0; i < store->n_slots; i++)
+        tl_free(store->slots[i].matrix.each);
+    tl_free(store->slots);
+    tl_free(store->banks);
     tl_free(store);
 }
 
-static int add_slot(struct tl_store *store, struct slot slot, uint32_t *ret_id)
+/* --- declaring --- */
+
+static bool same(const struct tl_matrix *a, const struct tl_matrix *b)
+{
+    return a->tensor == b->tensor && !a->each && !b->each && a->form == b->form && a->first_row == b->first_row && a->rows == b->rows && a->add == b->add;
+}
+
+static int fail_shape(const struct tl_store *store, const struct tl_tensor *tensor)
+{
+    return tl_fail(TL_E_FILE, "%s: %s has a shape that is not supported", tl_modelfile_path(store->file), tensor->name);
+}
+
+/* All rows that the matrices name must lie in their tensors. */
+static int check_rows(const struct tl_store *store, const struct tl_matrix *m)
+{
+    uint64_t stored = m->tensor->n_elems / m->cols, matrices = m->each ? 0 : m->count - 1, last;
+    bool vector = m->form == TL_WEIGHT_VECTOR;
+    uint64_t reach = ((vector ? m->cols : m->rows) - 1) * m->row_step + m->first_row;
+    stored = vector ? m->tensor->n_elems : stored;
+    if (!tl_checked_mul(matrices, m->matrix_step, &last) || !tl_checked_add(last, reach, &last))
+        return fail_shape(store, m->tensor);
+    if (last >= stored || (!vector && m->tensor->n_elems % m->cols))
+        return fail_shape(store, m->tensor);
+    for (uint32_t i = 0; m->each && i < m->count; i++)
+        if (m->each[i]->number != m->tensor->number || m->each[i]->n_elems != m->tensor->n_elems)
+            return tl_fail(TL_E_FILE, "%s: %s differs in format or shape from %s", tl_modelfile_path(store->file), m->each[i]->name,
+                           m->tensor->name);
+    return 0;
+}
+
+static int measure(const struct tl_store *store, struct tl_slot *slot)
+{
+    const struct tl_matrix *m = &slot->matrix;
+    const struct tl_number *number = m->tensor->number;
+    if (!m->rows || !m->cols || !m->count || m->rows > 1u << 28 || m->cols > 1u << 24 || m->count > 1u << 20)
+        return fail_shape(store, m->tensor);
+    if (m->cols % number->block_elems || (m->transposed && number->group))
+        return tl_fail(TL_E_FILE, "%s: %s has rows of %u elements, expected a multiple of %u for %s", tl_modelfile_path(store->file),
+                       m->tensor->name, m->cols, number->block_elems, number->name);
+    int status = check_rows(store, m);
+    if (status < 0)
+        return status;
+    slot->row_bytes = m->cols / number->block_elems * (uint64_t)number->block_bytes;
+    slot->n_panels = (m->rows + TL_PANEL_ROWS - 1) / TL_PANEL_ROWS;
+    if (m->form == TL_WEIGHT_VECTOR)
+        slot->matrix_bytes = m->cols * sizeof(float);
+    else if (!tl_checked_mul(slot->n_panels, tl_panel_bytes(number, m->cols), &slot->matrix_bytes))
+        return fail_shape(store, m->tensor);
+    slot->stored_bytes = (uint64_t)m->count * m->rows * slot->row_bytes;
+    return tl_checked_mul(slot->matrix_bytes, m->count, &slot->bytes) ? 0 : fail_shape(store, m->tensor);
+}
+
+static int add_slot(struct tl_store *store, const struct tl_slot *slot, uint32_t *ret_id)
 {
     if (store->n_slots == store->cap_slots) {
         uint32_t cap = store->cap_slots ? 2 * store->cap_slots : 256;
-        struct slot *slots = tl_realloc(store->slots, cap, sizeof(*slots));
+        struct tl_slot *slots = tl_realloc(store->slots, cap, sizeof(*slots));
         if (!slots)
             return TL_E_NOMEM;
         store->slots = slots;
         store->cap_slots = cap;
     }
-    store->stored_bytes += slot.tensor->n_bytes;
+    uint64_t staging = tl_slot_staging(slot);
+    store->staging_bytes = staging > store->staging_bytes ? staging : store->staging_bytes;
+    store->stored_bytes += slot->stored_bytes;
     *ret_id = store->n_slots;
-    store->slots[store->n_slots++] = slot;
+    store->slots[store->n_slots++] = *slot;
     return 0;
 }
 
-static int measure(const struct tl_store *store, struct slot *slot)
-{
-    const struct tl_tensor *tensor = slot->tensor;
-    bool matrix = slot->form == TL_WEIGHT_PANELS;
-    uint64_t rows = matrix ? tensor->shape[0] : 1, cols = matrix ? tensor->shape[1] : tensor->n_elems, panels;
-    if (tensor->n_dims != (matrix ? 2u : 1u) || rows == 0 || cols == 0 || rows > 1u << 28 || cols > 1u << 24)
-        return tl_fail(TL_E_FILE, "%s: %s has a shape that is not supported", tl_modelfile_path(store->file), tensor->name);
-    if (cols % tensor->number->block_elems)
-        return tl_fail(TL_E_FILE, "%s: %s has rows of %llu elements, expected a multiple of %u for %s", tl_modelfile_path(store->file),
-                       tensor->name, (unsigned long long)cols, tensor->number->block_elems, tensor->number->name);
-    slot->rows = (uint32_t)rows;
-    slot->cols = (uint32_t)cols;
-    panels = (rows + TL_PANEL_ROWS - 1) / TL_PANEL_ROWS;
-    if (!tl_checked_mul(matrix ? panels : cols, matrix ? tl_panel_bytes(tensor->number, cols) : sizeof(float), &slot->bytes))
-        return tl_fail(TL_E_FILE, "%s: %s is too large", tl_modelfile_path(store->file), tensor->name);
-    return 0;
-}
-
-int tl_store_add(struct tl_store *store, const struct tl_tensor *tensor, enum tl_weight_form form, float add, uint32_t *ret_id)
+int tl_store_add(struct tl_store *store, const struct tl_matrix *matrix, uint32_t *ret_id)
 {
     for (uint32_t i = store->n_slots; i-- > 0;)
-        if (store->slots[i].tensor == tensor && store->slots[i].form == form) {
+        if (same(&store->slots[i].matrix, matrix)) {
             *ret_id = i;
             return 0;
         }
-    struct slot slot = { .tensor = tensor, .form = form, .add = add };
+    struct tl_slot slot = { .matrix = *matrix };
     int status = measure(store, &slot);
+    if (status >= 0)
+        status = add_slot(store, &slot, ret_id);
     if (status < 0)
-        return status;
-    uint64_t stored = tensor->n_bytes / slot.rows;
-    if (form == TL_WEIGHT_PANELS && TL_PANEL_ROWS * stored > store->widest_panel)
-        store->widest_panel = TL_PANEL_ROWS * stored;
-    if (form == TL_WEIGHT_VECTOR && tensor->n_bytes > store->widest_vector)
-        store->widest_vector = tensor->n_bytes;
-    return add_slot(store, slot, ret_id);
+        tl_free(matrix->each);
+    return status;
+}
+
+int tl_store_add_bank(struct tl_store *store, const uint32_t ids[TL_BANK_MATRICES], uint32_t *ret_bank)
+{
+    struct tl_bank *banks = tl_realloc(store->banks, store->n_banks + 1, sizeof(*banks));
+    if (!banks)
+        return TL_E_NOMEM;
+    store->banks = banks;
+    memcpy(banks[store->n_banks].ids, ids, sizeof(banks->ids));
+    *ret_bank = store->n_banks++;
+    return 0;
 }
 
 uint32_t tl_store_count(const struct tl_store *store) { return store->n_slots; }
@@ -112,143 +138,15 @@ int tl_store_layout(struct tl_store *store, struct tl_arena *arena)
     return arena->overflow ? tl_fail(TL_E_NOMEM, "the weights do not fit in the memory laid out for them") : 0;
 }
 
-/* --- loading --- */
-
-struct loading {
-    struct tl_store *store;
-    uint32_t first_slot, first_panel;    /* where the round begins */
-    uint64_t staging_bytes;
-    uint8_t *staging;                    /* one a piece of the round */
-    struct round { uint32_t slot, panel_from, panel_to; } *round;
-    _Atomic int status;
-    char text[512];                      /* of the first failure */
-    _Atomic int text_taken;
-};
-
-static void fail_load(struct loading *load, int status)
-{
-    if (atomic_exchange(&load->text_taken, 1) == 0) {
-        strncpy(load->text, tl_error_text(), sizeof(load->text) - 1);
-        atomic_store(&load->status, status);
-    }
-}
-
-static int load_vector(const struct tl_store *store, struct slot *slot, uint8_t *staging)
-{
-    float *values = (float *)slot->data;
-    int status = tl_modelfile_read(store->file, slot->tensor, 0, staging, slot->tensor->n_bytes);
-    if (status < 0)
-        return status;
-    tl_number_decode(slot->tensor->number, staging, slot->cols, values);
-    for (uint32_t i = 0; i < slot->cols && slot->add != 0; i++)
-        values[i] += slot->add;
-    return 0;
-}
-
-static int load_panels(const struct tl_store *store, struct slot *slot, uint32_t from, uint32_t to, uint8_t *staging)
-{
-    const struct tl_number *number = slot->tensor->number;
-    uint64_t row_bytes = slot->tensor->n_bytes / slot->rows, panel_bytes = tl_panel_bytes(number, slot->cols);
-    uint64_t first = (uint64_t)from * TL_PANEL_ROWS, last = (uint64_t)to * TL_PANEL_ROWS < slot->rows ? (uint64_t)to * TL_PANEL_ROWS : slot->rows;
-    int status = tl_modelfile_read(store->file, slot->tensor, first * row_bytes, staging, (last - first) * row_bytes);
-    for (uint32_t p = from; p < to && status >= 0; p++) {
-        uint64_t row = (uint64_t)p * TL_PANEL_ROWS, left = slot->rows - row;
-        tl_panel_pack(number, staging + (row - first) * row_bytes, (uint32_t)(left < TL_PANEL_ROWS ? left : TL_PANEL_ROWS), slot->cols,
-                      slot->data + p * panel_bytes);
-    }
-    return status;
-}
-
-static void load_piece(void *context, uint32_t piece, uint32_t thread)
-{
-    struct loading *load = context;
-    const struct round *round = &load->round[piece];
-    struct slot *slot = &load->store->slots[round->slot];
-    uint8_t *staging = load->staging + thread * load->staging_bytes;
-    if (atomic_load(&load->status) < 0)
-        return;
-    int status = slot->form == TL_WEIGHT_VECTOR ? load_vector(load->store, slot, staging)
-                                                : load_panels(load->store, slot, round->panel_from, round->panel_to, staging);
-    if (status < 0)
-        fail_load(load, status);
-}
-
-enum { ROUND_PIECES = 64 };
-
-/* Fills one round of pieces, each as much as the staging of a thread holds; returns how many. */
-static uint32_t next_round(struct loading *load)
-{
-    const struct tl_store *store = load->store;
-    uint32_t n = 0;
-    while (n < ROUND_PIECES && load->first_slot < store->n_slots) {
-        const struct slot *slot = &store->slots[load->first_slot];
-        uint32_t panels = slot->form == TL_WEIGHT_VECTOR ? 1 : (slot->rows + TL_PANEL_ROWS - 1) / TL_PANEL_ROWS;
-        uint64_t panel_bytes = slot->tensor->n_bytes / slot->rows * TL_PANEL_ROWS;
-        uint64_t some = panel_bytes && panel_bytes <= load->staging_bytes ? load->staging_bytes / panel_bytes : 1;
-        uint32_t to = some < panels - load->first_panel ? load->first_panel + (uint32_t)some : panels;
-        load->round[n++] = (struct round){ load->first_slot, load->first_panel, to };
-        load->first_panel = to;
-        if (to == panels) {
-            load->first_slot++;
-            load->first_panel = 0;
-        }
-    }
-    return n;
-}
-
-static uint64_t round_bytes(const struct loading *load, uint32_t n)
-{
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        const struct slot *slot = &load->store->slots[load->round[i].slot];
-        uint64_t rows = slot->form == TL_WEIGHT_VECTOR ? 1 : (uint64_t)(load->round[i].panel_to - load->round[i].panel_from) * TL_PANEL_ROWS;
-        bytes += slot->tensor->n_bytes / slot->rows * (rows < slot->rows ? rows : slot->rows);
-    }
-    return bytes;
-}
-
-static int load_rounds(struct loading *load, struct tl_pool *pool, const volatile int *cancel, tl_store_progress progress, void *context)
-{
-    uint64_t done = 0;
-    for (uint32_t n; (n = next_round(load)) > 0;) {
-        if (cancel && *cancel)
-            return tl_fail(TL_E_CANCEL, "interrupted");
-        tl_pool_run(pool, n, load_piece, load);
-        if (atomic_load(&load->status) < 0)
-            return tl_error_set(atomic_load(&load->status), load->text);
-        done += round_bytes(load, n);
-        if (progress)
-            progress(context, done < load->store->stored_bytes ? done : load->store->stored_bytes, load->store->stored_bytes);
-    }
-    return 0;
-}
-
-uint64_t tl_store_staging_bytes(const struct tl_store *store)
-{
-    uint64_t least = store->widest_panel > store->widest_vector ? store->widest_panel : store->widest_vector;
-    return least > STAGING_BYTES ? least : STAGING_BYTES;
-}
-
-int tl_store_load(struct tl_store *store, struct tl_pool *pool, const volatile int *cancel, tl_store_progress progress, void *context)
-{
-    uint64_t begin = tl_clock_ns();
-    struct loading load = { .store = store, .staging_bytes = tl_store_staging_bytes(store) };
-    load.staging = tl_alloc(tl_pool_threads(pool), load.staging_bytes);
-    load.round = tl_alloc(ROUND_PIECES, sizeof(*load.round));
-    int status = load.staging && load.round ? load_rounds(&load, pool, cancel, progress, context) : TL_E_NOMEM;
-    tl_free(load.staging);
-    tl_free(load.round);
-    tl_meter_add(store->meters, TL_METER_FILE_BYTES, status >= 0 ? store->stored_bytes : 0);
-    tl_meter_add(store->meters, TL_METER_LOAD_NS, tl_clock_ns() - begin);
-    return status;
-}
+/* --- pins --- */
 
 int tl_store_pin(struct tl_store *store, uint32_t id, struct tl_weight *ret_weight)
 {
-    const struct slot *slot = &store->slots[id];
+    const struct tl_slot *slot = &store->slots[id];
+    const struct tl_matrix *m = &slot->matrix;
     *ret_weight = (struct tl_weight){
-        .form = slot->form, .rows = slot->rows, .cols = slot->cols, .data = slot->data,
-        .number = slot->form == TL_WEIGHT_VECTOR ? tl_number(TL_NUMBER_F32) : slot->tensor->number,
+        .form = m->form, .count = m->count, .rows = m->rows, .cols = m->cols, .data = slot->data, .matrix_bytes = slot->matrix_bytes,
+        .number = m->form == TL_WEIGHT_VECTOR ? tl_number(TL_NUMBER_F32) : m->tensor->number,
     };
     return 0;
 }
@@ -257,4 +155,36 @@ void tl_store_unpin(struct tl_store *store, uint32_t id)
 {
     (void)store;
     (void)id;
+}
+
+/* --- experts: all are there, so all that fit are handed out at once, in order --- */
+
+int tl_store_ask(struct tl_store *store, uint32_t bank, const uint32_t *experts, uint32_t n_experts, bool in_order)
+{
+    (void)in_order;
+    store->asked = (struct tl_asking){ .bank = bank, .experts = experts, .n_experts = n_experts };
+    return 0;
+}
+
+int tl_store_take(struct tl_store *store, struct tl_expert *ret_experts, uint32_t most)
+{
+    struct tl_asking *asked = &store->asked;
+    uint32_t n = 0;
+    for (; n < most && asked->n_taken < asked->n_experts; n++, asked->n_taken++) {
+        struct tl_expert *expert = &ret_experts[n];
+        expert->expert = asked->experts[asked->n_taken];
+        for (int i = 0; i < TL_BANK_MATRICES; i++) {
+            tl_store_pin(store, store->banks[asked->bank].ids[i], &expert->matrix[i]);
+            expert->matrix[i].data = (const uint8_t *)expert->matrix[i].data + expert->expert * expert->matrix[i].matrix_bytes;
+            expert->matrix[i].count = 1;
+        }
+    }
+    return (int)n;
+}
+
+void tl_store_give(struct tl_store *store, uint32_t bank, const struct tl_expert *experts, uint32_t n_experts)
+{
+    (void)experts;
+    for (uint32_t i = 0; i < n_experts * TL_BANK_MATRICES; i++)
+        tl_store_unpin(store, store->banks[bank].ids[i % TL_BANK_MATRICES]);
 }

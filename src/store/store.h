@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Where weights are. All weights are reached by pin and unpin of an id, nothing else.
  *
- * The model declares what it needs (tl_store_add), lays the store out on an arena, loads it, and then pins: a pin
- * returns a view whose bytes stay until unpin. Matrices arrive as panels of 16 rows (number/panel.h), vectors as f32. */
+ * The model declares what it needs (tl_store_add, tl_store_add_bank), lays the store out on an arena, loads it, and then
+ * pins: a pin returns a view whose bytes stay until unpin. Matrices arrive as panels of 16 rows (number/panel.h), vectors
+ * as f32. Routed experts form banks, one a layer: they are asked for by number and handed out as they become ready. */
 #ifndef TL_STORE_STORE_H
 #define TL_STORE_STORE_H
 
@@ -14,12 +15,26 @@
 
 enum tl_weight_form { TL_WEIGHT_PANELS, TL_WEIGHT_VECTOR };
 
+/* Where `count` equal matrices [rows, cols] lie in a file. Row r of matrix m is stored row
+ * m * matrix_step + first_row + r * row_step of its tensor; with `each`, matrix m has the tensor each[m] and m counts as 0.
+ * Of vectors the three count elements instead of rows. transposed (plain formats only): the tensor has the columns outermost, [.., cols, stored rows]. */
+struct tl_matrix {
+    enum tl_weight_form form;
+    uint32_t count, rows, cols;          /* vectors: count rows of [cols], all in one; rows is 1 */
+    const struct tl_tensor *tensor;
+    const struct tl_tensor **each;       /* [count], from tl_alloc, handed over to the store; or NULL */
+    uint64_t first_row, row_step, matrix_step;
+    bool transposed;
+    float add;                           /* added to every value of a vector (norm weights stored minus one) */
+};
+
 /* What a pin gives. */
 struct tl_weight {
     enum tl_weight_form form;
     const struct tl_number *number;      /* of the stored bits; vectors are f32 here whatever the file has */
-    uint32_t rows, cols;                 /* vector: rows 1 */
-    const void *data;
+    uint32_t count, rows, cols;
+    const void *data;                    /* matrix m begins m * matrix_bytes behind it */
+    uint64_t matrix_bytes;
 };
 
 struct tl_store;
@@ -27,16 +42,19 @@ struct tl_store;
 int tl_store_new(const struct tl_modelfile *file, struct tl_meters *meters, struct tl_store **ret_store);
 void tl_store_free(struct tl_store *store);
 
-/* Declares a tensor; the same tensor and form twice gives the same id. ret_id counts from 0.
- * `add` is added to every value of a vector (norm weights that are stored minus one). */
-int tl_store_add(struct tl_store *store, const struct tl_tensor *tensor, enum tl_weight_form form, float add,
-                 uint32_t *ret_id);
+/* Declares matrices or vectors; the same tensor in the same way twice gives the same id. ret_id counts from 0.
+ * Takes matrix->each whatever it returns. */
+int tl_store_add(struct tl_store *store, const struct tl_matrix *matrix, uint32_t *ret_id);
+
+/* Declares the experts of a layer: ids of gate, up and down, added before, each with as many matrices as there are
+ * experts. From then on they are reached through the bank alone. */
+enum { TL_BANK_GATE, TL_BANK_UP, TL_BANK_DOWN, TL_BANK_MATRICES };
+int tl_store_add_bank(struct tl_store *store, const uint32_t ids[TL_BANK_MATRICES], uint32_t *ret_bank);
 
 /* Takes the resident bytes from `arena`; on a counting arena this only adds up. */
 int tl_store_layout(struct tl_store *store, struct tl_arena *arena);
 uint32_t tl_store_count(const struct tl_store *store);                /* ids so far */
 uint64_t tl_store_bytes(const struct tl_store *store);                /* of all weights declared, as stored */
-
 uint64_t tl_store_staging_bytes(const struct tl_store *store);        /* that one thread takes while loading */
 
 /* Reads and packs everything. Bounded staging per thread. cancel may be NULL; progress may be NULL (bytes done, total). */
@@ -46,5 +64,19 @@ int tl_store_load(struct tl_store *store, struct tl_pool *pool, const volatile i
 
 int tl_store_pin(struct tl_store *store, uint32_t id, struct tl_weight *ret_weight);
 void tl_store_unpin(struct tl_store *store, uint32_t id);
+
+/* One expert, pinned. */
+struct tl_expert {
+    uint32_t expert;
+    struct tl_weight matrix[TL_BANK_MATRICES];
+};
+
+/* Asks for experts of a bank (ascending, distinct; borrowed until the last is handed out). One asking at a time. */
+int tl_store_ask(struct tl_store *store, uint32_t bank, const uint32_t *experts, uint32_t n_experts, bool in_order);
+/* Waits for at least one of those asked for and not yet handed out, and hands out all that are ready, at most `most`:
+ * in_order: the next ones in ascending order; else whichever are there. 0: all have been handed out. */
+int tl_store_take(struct tl_store *store, struct tl_expert *ret_experts, uint32_t most);
+/* Gives taken experts back. */
+void tl_store_give(struct tl_store *store, uint32_t bank, const struct tl_expert *experts, uint32_t n_experts);
 
 #endif

@@ -49,10 +49,10 @@ static void read_logits(struct golden *golden)
 
 static int known(const char *name)
 {
-    static const char *const prefixes[] = { "llama", "qwen2", "qwen3", "gemma3" };
+    static const char *const prefixes[] = { "llama", "qwen2", "qwen3", "gemma3", "qwen3_moe", "glm4_moe", "gpt_oss" };
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         size_t n = strlen(prefixes[i]);
-        if (!strncmp(name, prefixes[i], n) && (!name[n] || name[n] == '-'))
+        if (!strncmp(name, prefixes[i], n) && (!name[n] || !strncmp(name + n, "-bf16", 5) || !strncmp(name + n, "-f16", 4) || !strncmp(name + n, "-linear", 7) || !strncmp(name + n, "-yarn", 5)))
             return 1;
     }
     return 0;

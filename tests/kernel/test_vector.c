@@ -32,12 +32,24 @@ static void run_scale(const struct tl_kernel *k, const float *x, const float *y,
 static void run_exp(const struct tl_kernel *k, const float *x, const float *y, size_t n, float *out) { (void)y; k->exp(x, 0.3f, n, out); }
 static void run_silu(const struct tl_kernel *k, const float *x, const float *y, size_t n, float *out) { k->silu_mul(x, y, n, out); }
 static void run_gelu(const struct tl_kernel *k, const float *x, const float *y, size_t n, float *out) { k->gelu_mul(x, y, n, out); }
+static void run_clamped(const struct tl_kernel *k, const float *x, const float *y, size_t n, float *out) { k->clamped_mul(x, y, n, out); }
+static void run_add_scaled(const struct tl_kernel *k, const float *x, const float *y, size_t n, float *out)
+{
+    k->scale(y, 1.0f, n, out);
+    k->add_scaled(x, 0.7f, n, out);
+}
 static void run_softcap(const struct tl_kernel *k, const float *x, const float *y, size_t n, float *out) { (void)y; k->softcap(x, 30.0f, n, out); }
 
 static double true_add(double x, double y) { return x + y; }
 static double true_scale(double x, double y) { (void)y; return x * 0.7f; }
 static double true_exp(double x, double y) { (void)y; return exp(x - 0.3f); }
 static double true_silu(double x, double y) { return x / (1 + exp(-x)) * y; }
+static double true_clamped(double x, double y)
+{
+    double g = x < 7 ? x : 7, u = y < 7 ? y > -7 ? y : -7 : 7;
+    return (u + 1) * g / (1 + exp(-1.702 * g));
+}
+static double true_add_scaled(double x, double y) { return x * 0.7f + y; }
 static double true_softcap(double x, double y) { (void)y; return 30 * tanh(x / 30); }
 
 /* The definition cancels for negative x; the form without cancellation is checked against it. */
@@ -58,6 +70,8 @@ static const struct operation operations[] = {
     { "exp", false, run_exp, true_exp, 1e-6 },
     { "silu_mul", false, run_silu, true_silu, 6e-7 },
     { "gelu_mul", false, run_gelu, true_gelu, 1e-5 },
+    { "clamped_mul", false, run_clamped, true_clamped, 4e-6 },
+    { "add_scaled", false, run_add_scaled, true_add_scaled, 4e-6 },
     { "softcap", false, run_softcap, true_softcap, 4e-7 },
 };
 

@@ -16,7 +16,8 @@ static float ref_sum(const float *x, size_t n)
     return tl_tree16(partial);
 }
 
-/* The larger: a new value counts only where it is greater, so that NaN never does. */
+/* A new value counts only where it is greater, so that NaN never does. Zeros of both signs and flushed subnormals are
+ * equal, and which of them stays would depend on the instructions: adding 0 makes +0 of all. */
 static float ref_max(const float *x, size_t n)
 {
     float partial[16];
@@ -27,7 +28,7 @@ static float ref_max(const float *x, size_t n)
     for (int width = 8; width >= 1; width /= 2)
         for (int i = 0; i < width; i++)
             partial[i] = partial[i + width] > partial[i] ? partial[i + width] : partial[i];
-    return partial[0];
+    return partial[0] + 0.0f;
 }
 
 static void ref_rms_norm(const float *x, const float *weight, size_t n, float epsilon, float *out)
@@ -70,6 +71,18 @@ static void ref_gelu_mul(const float *gate, const float *up, size_t n, float *ou
         out[i] = lanes_gelu(lanes_set(gate[i])).v * up[i];
 }
 
+static void ref_clamped_mul(const float *gate, const float *up, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = lanes_clamped(lanes_set(gate[i]), lanes_set(up[i])).v;
+}
+
+static void ref_add_scaled(const float *x, float s, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = fmaf(x[i], s, out[i]);
+}
+
 static void ref_softcap(const float *x, float cap, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++)
@@ -94,9 +107,11 @@ void tl_kernel_fill_ref_vector(struct tl_kernel *kernel)
     kernel->rms_norm = ref_rms_norm;
     kernel->add = ref_add;
     kernel->scale = ref_scale;
+    kernel->add_scaled = ref_add_scaled;
     kernel->exp = ref_exp;
     kernel->silu_mul = ref_silu_mul;
     kernel->gelu_mul = ref_gelu_mul;
+    kernel->clamped_mul = ref_clamped_mul;
     kernel->softcap = ref_softcap;
     kernel->rope = ref_rope;
     kernel->attend = tl_attend_ref;

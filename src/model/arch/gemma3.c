@@ -10,10 +10,10 @@
 #include "model/rope.h"
 
 static const struct tl_name names[] = {
-    { TL_R_ATTN_POST_NORM, "blk.%u.post_attention_norm.weight", "model.layers.%u.post_attention_layernorm.weight" },
-    { TL_R_FFN_NORM, "blk.%u.ffn_norm.weight", "model.layers.%u.pre_feedforward_layernorm.weight" },
-    { TL_R_FFN_POST_NORM, "blk.%u.post_ffw_norm.weight", "model.layers.%u.post_feedforward_layernorm.weight" },
-    { 0, NULL, NULL },
+    { TL_R_ATTN_POST_NORM, "blk.%u.post_attention_norm.weight", "model.layers.%u.post_attention_layernorm.weight", 0 },
+    { TL_R_FFN_NORM, "blk.%u.ffn_norm.weight", "model.layers.%u.pre_feedforward_layernorm.weight", 0 },
+    { TL_R_FFN_POST_NORM, "blk.%u.post_ffw_norm.weight", "model.layers.%u.post_feedforward_layernorm.weight", 0 },
+    { 0, NULL, NULL, 0 },
 };
 
 /* All but every pattern-th layer are windowed, unless the file says which ("layer_types", read with the geometry). */
@@ -77,13 +77,14 @@ static int read_gemma3(const struct tl_modelfile *file, struct tl_geometry *g)
     g->attention_scale = 1.0f / sqrtf(scalar);
     g->embed_scale = embed_scale(file, g);
     g->norm_add = gguf ? 0.0f : 1.0f;
-    g->gelu = true;
+    g->unit = TL_UNIT_GELU;
     return 0;
 }
 
-static int layer(struct tl_builder *builder, uint32_t index)
+static int layer(struct tl_builder *builder)
 {
-    return tl_build_dense_layer(builder, index, TL_HEAD_NORMS | TL_POST_NORMS);
+    TL_TRY(tl_build_gqa(builder, TL_HEAD_NORMS | TL_POST_NORMS));
+    return tl_build_dense_ffn(builder, TL_POST_NORMS);
 }
 
 const struct tl_arch tl_arch_gemma3 = { .name = "gemma3", .model_types = { "gemma3_text", "gemma3" }, .names = names, .halves = true,

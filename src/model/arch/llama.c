@@ -16,9 +16,10 @@ static int read_llama(const struct tl_modelfile *file, struct tl_geometry *g)
     return status;
 }
 
-static int layer(struct tl_builder *builder, uint32_t index)
+static int layer(struct tl_builder *builder)
 {
-    return tl_build_dense_layer(builder, index, TL_BIASES);
+    TL_TRY(tl_build_gqa(builder, TL_BIASES));
+    return tl_build_dense_ffn(builder, 0);
 }
 
 const struct tl_arch tl_arch_llama = { .name = "llama", .model_types = { "llama", "mistral" }, .read = read_llama, .layer = layer };

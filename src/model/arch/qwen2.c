@@ -2,9 +2,10 @@
 /* Qwen 2 and 2.5 (Yang et al. 2024): the llama layer with biases on q, k and v. */
 #include "model/arch.h"
 
-static int layer(struct tl_builder *builder, uint32_t index)
+static int layer(struct tl_builder *builder)
 {
-    return tl_build_dense_layer(builder, index, TL_BIASES);
+    TL_TRY(tl_build_gqa(builder, TL_BIASES));
+    return tl_build_dense_ffn(builder, 0);
 }
 
 const struct tl_arch tl_arch_qwen2 = { .name = "qwen2", .model_types = { "qwen2" }, .halves = true, .layer = layer };

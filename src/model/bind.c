@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* From what an architecture wants to where it lies: names, shapes checked, layouts of fused experts. */
+#include "model/bind.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "model/names.h"
+
+static int fail_shape(const struct tl_file_binding *b, const struct tl_tensor *tensor, const uint64_t *shape, uint32_t n_dims)
+{
+    char found[100] = "", expected[100] = "";
+    for (uint32_t i = 0, used = 0; i < tensor->n_dims; i++)
+        used += (uint32_t)snprintf(found + used, sizeof(found) - used, "%s%" PRIu64, i ? ", " : "", tensor->shape[i]);
+    for (uint32_t i = 0, used = 0; i < n_dims; i++)
+        used += (uint32_t)snprintf(expected + used, sizeof(expected) - used, "%s%" PRIu64, i ? ", " : "", shape[i]);
+    return tl_fail(TL_E_FILE, "%s: %s has shape [%s], expected [%s]", tl_modelfile_path(b->file), tensor->name, found, expected);
+}
+
+/* The shape that the tensor must have: [count, rows, cols] less what is not there, rows doubled where two are fused. */
+static int check_shape(const struct tl_file_binding *b, const struct tl_want *want, unsigned layout, bool stacked,
+                       const struct tl_tensor *tensor)
+{
+    uint64_t shape[TL_TENSOR_DIMS], rows = want->rows, cols = want->cols;
+    uint32_t n = 0;
+    bool fused = layout & (TL_LAYOUT_EVEN | TL_LAYOUT_ODD | TL_LAYOUT_TOP | TL_LAYOUT_BOTTOM);
+    if (stacked)
+        shape[n++] = want->count;
+    rows *= fused && rows ? 2 : 1;
+    cols *= fused && !want->rows ? 2 : 1;
+    if (layout & TL_LAYOUT_TRANSPOSED && rows) {
+        shape[n++] = cols;
+        shape[n++] = rows;
+    } else {
+        if (rows)
+            shape[n++] = rows;
+        shape[n++] = cols;
+    }
+    bool equal = tensor->n_dims == n;
+    for (uint32_t i = 0; i < n && equal; i++)
+        equal = tensor->shape[i] == shape[i];
+    /* a gate of one row may be stored as a vector, and a vector of one value a head as anything of its size */
+    if (!equal && want->rows == 1 && tensor->n_dims == 1 && tensor->shape[0] == cols)
+        equal = true;
+    return equal ? 0 : fail_shape(b, tensor, shape, n);
+}
+
+static int check_number(const struct tl_file_binding *b, const struct tl_tensor *tensor)
+{
+    if (tensor->number)
+        return 0;
+    return tl_fail(TL_E_FILE, "%s: %s is stored as %s, which is not supported yet", tl_modelfile_path(b->file), tensor->name, tensor->type_name);
+}
+
+static void lay_out(const struct tl_want *want, unsigned layout, struct tl_matrix *m)
+{
+    uint64_t rows = want->rows ? want->rows : want->cols;      /* of vectors: elements */
+    m->row_step = layout & (TL_LAYOUT_EVEN | TL_LAYOUT_ODD) ? 2 : 1;
+    m->first_row = layout & TL_LAYOUT_ODD ? 1 : layout & TL_LAYOUT_BOTTOM ? rows : 0;
+    m->matrix_step = layout & (TL_LAYOUT_EVEN | TL_LAYOUT_ODD | TL_LAYOUT_TOP | TL_LAYOUT_BOTTOM) ? 2 * rows : rows;
+    m->transposed = layout & TL_LAYOUT_TRANSPOSED;
+}
+
+/* Experts that are tensors of their own. */
+static int gather_each(const struct tl_file_binding *b, const struct tl_want *want, struct tl_matrix *m)
+{
+    m->each = tl_alloc(want->count, sizeof(*m->each));
+    if (!m->each)
+        return TL_E_NOMEM;
+    for (uint32_t i = 0; i < want->count; i++) {
+        char tried[TL_NAME_BYTES];
+        const struct tl_name *name = NULL;
+        m->each[i] = tl_name_find(b->file, b->geometry, want->role, want->layer, i, &name, tried);
+        int status = m->each[i] ? check_number(b, m->each[i]) : tl_fail(TL_E_FILE, "%s: tensor %s is missing", tl_modelfile_path(b->file), tried);
+        if (status >= 0)
+            status = check_shape(b, want, 0, false, m->each[i]);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+static int bind(void *context, const struct tl_want *want, uint32_t *ret_id, const struct tl_number **ret_number)
+{
+    const struct tl_file_binding *b = context;
+    char tried[TL_NAME_BYTES];
+    const struct tl_name *name = NULL;
+    const struct tl_tensor *tensor = tl_name_find(b->file, b->geometry, want->role, want->layer, 0, &name, tried);
+    *ret_id = TL_NO_WEIGHT;
+    if (!tensor && want->optional)
+        return 0;
+    if (!tensor)
+        return tl_fail(TL_E_FILE, "%s: tensor %s is missing", tl_modelfile_path(b->file), tried);
+    unsigned layout = b->geometry->format == TL_MODELFILE_SAFETENSORS ? name->layout : 0;
+    bool each = want->count && b->geometry->format == TL_MODELFILE_SAFETENSORS && strstr(name->hf, "%e");
+    struct tl_matrix m = { .form = want->rows ? TL_WEIGHT_PANELS : TL_WEIGHT_VECTOR, .count = want->count ? want->count : 1,
+                           .rows = want->rows ? want->rows : 1, .cols = want->cols, .tensor = tensor, .add = want->add };
+    int status = check_number(b, tensor);
+    if (status >= 0)
+        status = each ? gather_each(b, want, &m) : check_shape(b, want, layout, want->count > 0, tensor);
+    if (status < 0) {
+        tl_free(m.each);
+        return status;
+    }
+    lay_out(want, layout, &m);
+    *ret_number = tensor->number;
+    return tl_store_add(b->store, &m, ret_id);
+}
+
+static int bank(void *context, const uint32_t ids[TL_BANK_MATRICES], uint32_t *ret_bank)
+{
+    const struct tl_file_binding *b = context;
+    return tl_store_add_bank(b->store, ids, ret_bank);
+}
+
+struct tl_binder tl_bind_file(struct tl_file_binding *binding)
+{
+    return (struct tl_binder){ .context = binding, .bind = bind, .bank = bank };
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Blocks that families share: grouped-query attention, the gated unit, the routed experts. */
+#include "model/program.h"
+
+static enum tl_role when(unsigned features, unsigned feature, enum tl_role role) { return features & feature ? role : TL_ROLES; }
+
+int tl_build_gqa(struct tl_builder *b, unsigned features)
+{
+    const struct tl_geometry *g = b->geometry;
+    TL_TRY(tl_build_norm(b, TL_S_X, TL_S_H, TL_R_ATTN_NORM, 1));
+    TL_TRY(tl_build_linear(b, TL_S_H, TL_S_Q, TL_R_Q, when(features, TL_BIASES, TL_R_Q_BIAS)));
+    TL_TRY(tl_build_linear(b, TL_S_H, TL_S_K, TL_R_K, when(features, TL_BIASES, TL_R_K_BIAS)));
+    TL_TRY(tl_build_linear(b, TL_S_H, TL_S_V, TL_R_V, when(features, TL_BIASES, TL_R_V_BIAS)));
+    if (features & TL_HEAD_NORMS) {
+        TL_TRY(tl_build_norm(b, TL_S_Q, TL_S_Q, TL_R_Q_NORM, g->n_heads));
+        TL_TRY(tl_build_norm(b, TL_S_K, TL_S_K, TL_R_K_NORM, g->n_kv_heads));
+    }
+    TL_TRY(tl_build_rope(b, TL_S_Q, g->n_heads));
+    TL_TRY(tl_build_rope(b, TL_S_K, g->n_kv_heads));
+    TL_TRY(tl_build_attention(b, when(features, TL_SINKS, TL_R_SINKS)));
+    TL_TRY(tl_build_linear(b, TL_S_A, TL_S_H, TL_R_O, when(features, TL_BIASES, TL_R_O_BIAS)));
+    if (features & TL_POST_NORMS)
+        TL_TRY(tl_build_norm(b, TL_S_H, TL_S_H, TL_R_ATTN_POST_NORM, 1));
+    return tl_build_add(b, TL_S_H, TL_S_X);
+}
+
+int tl_build_dense_ffn(struct tl_builder *b, unsigned features)
+{
+    TL_TRY(tl_build_norm(b, TL_S_X, TL_S_H, TL_R_FFN_NORM, 1));
+    TL_TRY(tl_build_linear(b, TL_S_H, TL_S_G, TL_R_GATE, TL_ROLES));
+    TL_TRY(tl_build_linear(b, TL_S_H, TL_S_U, TL_R_UP, TL_ROLES));
+    TL_TRY(tl_build_glu(b, TL_S_G, TL_S_U));
+    TL_TRY(tl_build_linear(b, TL_S_G, TL_S_H, TL_R_DOWN, TL_ROLES));
+    if (features & TL_POST_NORMS)
+        TL_TRY(tl_build_norm(b, TL_S_H, TL_S_H, TL_R_FFN_POST_NORM, 1));
+    return tl_build_add(b, TL_S_H, TL_S_X);
+}
+
+/* T = the shared expert, switched by a gate of its own where the family has one; M += T. */
+static int build_shared(struct tl_builder *b)
+{
+    TL_TRY(tl_build_linear(b, TL_S_H, TL_S_SG, TL_R_SHARED_GATE, TL_ROLES));
+    TL_TRY(tl_build_linear(b, TL_S_H, TL_S_SU, TL_R_SHARED_UP, TL_ROLES));
+    if (b->geometry->shared_switch)
+        TL_TRY(tl_build_linear(b, TL_S_H, TL_S_S1, TL_R_SHARED_SWITCH, TL_ROLES));
+    TL_TRY(tl_build_glu(b, TL_S_SG, TL_S_SU));
+    TL_TRY(tl_build_linear(b, TL_S_SG, TL_S_T, TL_R_SHARED_DOWN, TL_ROLES));
+    if (b->geometry->shared_switch)
+        TL_TRY(tl_build_switch(b, TL_S_S1, TL_S_T));
+    return tl_build_add(b, TL_S_T, TL_S_M);
+}
+
+int tl_build_expert_ffn(struct tl_builder *b, unsigned features)
+{
+    const struct tl_geometry *g = b->geometry;
+    bool sigmoid = g->router == TL_ROUTER_SIGMOID;
+    TL_TRY(tl_build_norm(b, TL_S_X, TL_S_H, TL_R_FFN_NORM, 1));
+    TL_TRY(tl_build_linear(b, TL_S_H, TL_S_R, TL_R_ROUTER, when(features, TL_EXPERT_BIASES, TL_R_ROUTER_BIAS)));
+    TL_TRY(tl_build_route(b, sigmoid ? TL_R_CHOICE_BIAS : TL_ROLES));
+    TL_TRY(tl_build_experts(b, features & TL_EXPERT_BIASES));
+    if (g->ff_shared)
+        TL_TRY(build_shared(b));
+    return tl_build_add(b, TL_S_M, TL_S_X);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Routers: from a token's logits to its experts and their weights. */
+#ifndef TL_MODEL_ROUTER_H
+#define TL_MODEL_ROUTER_H
+
+#include "kernel/kernel.h"
+#include "model/geometry.h"
+
+/* For architectures: the facts of sigmoid routers (DeepSeek V3, Kimi, GLM). */
+int tl_router_read_sigmoid(const struct tl_modelfile *file, struct tl_geometry *geometry);
+
+/* Chooses n_used of n_experts: ids ascending, weights beside them. `logits` [n_experts] is used as scratch; `bias` may be
+ * NULL; `scratch` [n_experts]. Ties go to the lower expert. */
+void tl_router_choose(const struct tl_kernel *kernel, const struct tl_geometry *geometry, float *logits, const float *bias,
+                      float *scratch, uint32_t *ret_experts, float *ret_weights);
+
+#endif

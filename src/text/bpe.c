@@ -39,10 +39,17 @@ static int32_t whole_word(const struct tl_tokenizer *tokenizer, const char *word
     return usable(tokenizer, id) ? id : -1;
 }
 
+/* What has no token is a symbol only where an unknown token will stand for it; else its neighbours are neighbours. */
+static void add_symbol(struct tl_encoder *encoder, size_t start, size_t n_bytes, int32_t id)
+{
+    if (id >= 0 || encoder->tokenizer->unknown >= 0)
+        tl_symbols_add(&encoder->symbols, (uint32_t)start, (uint32_t)n_bytes, id);
+}
+
 static void add_bytes(struct tl_encoder *encoder, const char *word, size_t n_bytes)
 {
     for (size_t i = 0; i < n_bytes; i++)
-        tl_symbols_add(&encoder->symbols, (uint32_t)i, 1, encoder->tokenizer->byte_id[(uint8_t)word[i]]);
+        add_symbol(encoder, i, 1, encoder->tokenizer->byte_id[(uint8_t)word[i]]);
 }
 
 /* A character: its token, else its bytes if all of them have one, else a symbol without an id. */
@@ -57,18 +64,18 @@ static void add_chars(struct tl_encoder *encoder, const char *word, size_t n_byt
         for (size_t i = 0; i < n && bytes; i++)
             bytes = tokenizer->byte_id[(uint8_t)word[at + i]] >= 0;
         if (!bytes) {
-            tl_symbols_add(&encoder->symbols, (uint32_t)at, (uint32_t)n, id);
+            add_symbol(encoder, at, n, id);
             continue;
         }
         for (size_t i = 0; i < n; i++)
-            tl_symbols_add(&encoder->symbols, (uint32_t)(at + i), 1, tokenizer->byte_id[(uint8_t)word[at + i]]);
+            add_symbol(encoder, at + i, 1, tokenizer->byte_id[(uint8_t)word[at + i]]);
     }
 }
 
 static int put_symbols(struct tl_encoder *encoder)
 {
     bool unknown_before = false;
-    for (uint32_t i = 0; i != TL_SYMBOL_NONE; i = encoder->symbols.symbol[i].next) {
+    for (uint32_t i = encoder->symbols.count ? 0 : TL_SYMBOL_NONE; i != TL_SYMBOL_NONE; i = encoder->symbols.symbol[i].next) {
         const struct tl_symbol *symbol = &encoder->symbols.symbol[i];
         bool unknown = symbol->id < 0;
         int r = 0;

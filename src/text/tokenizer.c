@@ -26,14 +26,22 @@ static void find_glue(struct tl_tokenizer *tokenizer)
     }
 }
 
+/* U+2581 is a token itself, and no character is left out, which would make neighbours of those beside it. */
+static bool may_cut(const struct tl_tokenizer *tokenizer)
+{
+    bool bytes = true;
+    for (int i = 0; i < 256; i++)
+        bytes = bytes && tokenizer->byte_id[i] >= 0;
+    return tokenizer->spelling != TL_SPELLING_BYTES && (bytes || tokenizer->unknown >= 0) &&
+           tl_vocab_plain(&tokenizer->vocab, tl_vocab_find(&tokenizer->vocab, TL_BLANK, 3));
+}
+
 static int finish(struct tl_tokenizer *tokenizer)
 {
     tl_vocab_byte_ids(&tokenizer->vocab, tokenizer->spelling, tokenizer->byte_id);
-    if (tokenizer->spelling != TL_SPELLING_BYTES &&
-        tl_vocab_plain(&tokenizer->vocab, tl_vocab_find(&tokenizer->vocab, TL_BLANK, 3))) {
-        tokenizer->cuts = true;
+    tokenizer->cuts = may_cut(tokenizer);
+    if (tokenizer->cuts)
         find_glue(tokenizer);
-    }
     tl_added_finish(&tokenizer->raw);
     tl_added_finish(&tokenizer->normal);
     return tl_vocab_build_pieces(&tokenizer->vocab, tokenizer->spelling);

@@ -262,6 +262,7 @@ static int build_spm(struct source *s)
     bool prefix = true;
     int r;
     t->model = TL_MODEL_SPM;
+    t->fuse_unknown = true;
     t->spelling = TL_SPELLING_BLANKS;
     if ((r = refuse_unsupported(s)) < 0 || (r = read_tokens(s)) < 0 || (r = read_scores(s)) < 0 ||
         (r = tl_meta_bool(s->file, KEY "add_space_prefix", &prefix)) < 0)

@@ -134,6 +134,10 @@ static uint32_t next_round(struct loading *load, uint64_t *done_bytes)
     uint32_t n = 0;
     while (n < ROUND_PIECES && next->slot < store->n_slots) {
         const struct tl_slot *slot = &store->slots[next->slot];
+        if (!slot->data) {
+            *next = (struct piece){ .slot = next->slot + 1 };
+            continue;
+        }
         bool vector = slot->matrix.form == TL_WEIGHT_VECTOR;
         uint32_t panels = vector ? 1 : slot->n_panels, matrices = vector ? 1 : slot->matrix.count;
         next->to = (uint32_t)min64(panels, (uint64_t)next->from + panels_a_piece(load, slot));
@@ -150,9 +154,15 @@ static uint32_t next_round(struct loading *load, uint64_t *done_bytes)
     return n;
 }
 
+/* Stored bytes of what is read now. */
+static uint64_t resident_bytes(const struct tl_store *store)
+{
+    return store->stored_bytes - (tl_store_streams(store) ? store->routed_bytes : 0);
+}
+
 static int load_rounds(struct loading *load, struct tl_pool *pool, const volatile int *cancel, tl_store_progress progress, void *context)
 {
-    uint64_t done = 0, total = load->store->stored_bytes;
+    uint64_t done = 0, total = resident_bytes(load->store);
     for (uint32_t n; (n = next_round(load, &done)) > 0;) {
         if (cancel && *cancel)
             return tl_fail(TL_E_CANCEL, "interrupted");
@@ -176,7 +186,10 @@ int tl_store_load(struct tl_store *store, struct tl_pool *pool, const volatile i
     int status = load.staging && load.round ? load_rounds(&load, pool, cancel, progress, context) : TL_E_NOMEM;
     tl_free(load.staging);
     tl_free(load.round);
-    tl_meter_add(store->meters, TL_METER_FILE_BYTES, status >= 0 ? store->stored_bytes : 0);
+    store->pool = pool;
+    if (status >= 0 && tl_store_streams(store))
+        status = tl_experts_open(store);
+    tl_meter_add(store->meters, TL_METER_FILE_BYTES, status >= 0 ? resident_bytes(store) : 0);
     tl_meter_add(store->meters, TL_METER_LOAD_NS, tl_clock_ns() - begin);
     return status;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory tier: every weight is resident, read once and packed into panels at load. */
+/* What is declared, where it lies, and the pins of what is resident: read once and packed into panels at load. */
 #include "store/store.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -24,10 +25,12 @@ void tl_store_free(struct tl_store *store)
 {
     if (!store)
         return;
+    tl_experts_close(store);
     for (uint32_t i = 0; i < store->n_slots; i++)
         tl_free(store->slots[i].matrix.each);
     tl_free(store->slots);
     tl_free(store->banks);
+    tl_free(store->pieces);
     tl_free(store);
 }
 
@@ -93,8 +96,6 @@ static int add_slot(struct tl_store *store, const struct tl_slot *slot, uint32_t
         store->slots = slots;
         store->cap_slots = cap;
     }
-    uint64_t staging = tl_slot_staging(slot);
-    store->staging_bytes = staging > store->staging_bytes ? staging : store->staging_bytes;
     store->stored_bytes += slot->stored_bytes;
     *ret_id = store->n_slots;
     store->slots[store->n_slots++] = *slot;
@@ -123,18 +124,89 @@ int tl_store_add_bank(struct tl_store *store, const uint32_t ids[TL_BANK_MATRICE
     if (!banks)
         return TL_E_NOMEM;
     store->banks = banks;
-    memcpy(banks[store->n_banks].ids, ids, sizeof(banks->ids));
+    struct tl_bank *bank = &banks[store->n_banks];
+    *bank = (struct tl_bank){ .n_experts = store->slots[ids[0]].matrix.count, .first_key = store->n_keys };
+    memcpy(bank->ids, ids, sizeof(bank->ids));
+    for (int i = 0; i < TL_BANK_MATRICES; i++) {
+        struct tl_slot *slot = &store->slots[ids[i]];
+        store->routed_bytes += slot->routed ? 0 : slot->stored_bytes;
+        slot->routed = true;
+    }
+    int status = tl_bank_cut(store, bank);
+    if (status < 0)
+        return status;
+    store->n_keys += bank->n_experts;
+    store->most_experts = bank->n_experts > store->most_experts ? bank->n_experts : store->most_experts;
     *ret_bank = store->n_banks++;
     return 0;
+}
+
+uint32_t tl_store_banks(const struct tl_store *store) { return store->n_banks; }
+uint32_t tl_store_bank_experts(const struct tl_store *store, uint32_t bank) { return store->banks[bank].n_experts; }
+void tl_store_record(struct tl_store *store, struct tl_trace *trace) { store->trace = trace; }
+
+/* --- choices --- */
+
+static int fail_name(const char *what, const char *name, const char *const *names)
+{
+    char list[200] = "auto";
+    for (size_t i = 0, at = 4; names[i] && at < sizeof(list); i++)
+        at += (size_t)snprintf(list + at, sizeof(list) - at, " %s", names[i]);
+    return tl_fail(TL_E_USAGE, "%s \"%.40s\" is not known (there are: %s)", what, name, list);
+}
+
+static bool automatic(const char *name) { return !name || !strcmp(name, "auto"); }
+
+int tl_store_choose(struct tl_store *store, const char *io, const char *policy, const char *ahead)
+{
+    static const char *const ios[] = {
+#define IO(name, meaning) #name,
+#include "store/io.def"
+#undef IO
+        NULL,
+    };
+    static const char *const policies[] = {
+#define POLICY(name, meaning) #name,
+#include "store/policies.def"
+#undef POLICY
+        NULL,
+    };
+    static const char *const aheads[] = { "on", "off", NULL };
+    struct tl_store_options *o = &store->options;
+    o->io = automatic(io) ? NULL : tl_io_by_name(io);
+    o->policy = automatic(policy) ? NULL : tl_policy_by_name(policy);
+    o->ahead = automatic(ahead) ? TL_AHEAD_AUTO : !strcmp(ahead, "on") ? TL_AHEAD_ON : TL_AHEAD_OFF;
+    if (!automatic(io) && !o->io)
+        return fail_name("a way of reading", io, ios);
+    if (!automatic(policy) && !o->policy)
+        return fail_name("a policy", policy, policies);
+    if (o->ahead == TL_AHEAD_OFF && strcmp(ahead, "off") != 0)
+        return fail_name("look-ahead", ahead, aheads);
+    return 0;
+}
+
+void tl_store_log(struct tl_store *store, void (*log)(void *context, int level, const char *text), void *context)
+{
+    store->options.log = log;
+    store->options.context = context;
 }
 
 uint32_t tl_store_count(const struct tl_store *store) { return store->n_slots; }
 uint64_t tl_store_bytes(const struct tl_store *store) { return store->stored_bytes; }
 
-int tl_store_layout(struct tl_store *store, struct tl_arena *arena)
+int tl_store_layout(struct tl_store *store, const struct tl_store_limits *limits, struct tl_arena *arena)
 {
-    for (uint32_t i = 0; i < store->n_slots; i++)
-        store->slots[i].data = tl_arena_take(arena, 1, store->slots[i].bytes);
+    store->limits = *limits;
+    store->staging_bytes = 0;
+    for (uint32_t i = 0; i < store->n_slots; i++) {
+        struct tl_slot *slot = &store->slots[i];
+        bool streamed = slot->routed && limits->frames;
+        uint64_t staging = streamed ? 0 : tl_slot_staging(slot);
+        store->staging_bytes = staging > store->staging_bytes ? staging : store->staging_bytes;
+        slot->data = streamed ? NULL : tl_arena_take(arena, 1, slot->bytes);
+    }
+    if (limits->frames)
+        tl_experts_place(store, arena);
     return arena->overflow ? tl_fail(TL_E_NOMEM, "the weights do not fit in the memory laid out for them") : 0;
 }
 
@@ -155,36 +227,4 @@ void tl_store_unpin(struct tl_store *store, uint32_t id)
 {
     (void)store;
     (void)id;
-}
-
-/* --- experts: all are there, so all that fit are handed out at once, in order --- */
-
-int tl_store_ask(struct tl_store *store, uint32_t bank, const uint32_t *experts, uint32_t n_experts, bool in_order)
-{
-    (void)in_order;
-    store->asked = (struct tl_asking){ .bank = bank, .experts = experts, .n_experts = n_experts };
-    return 0;
-}
-
-int tl_store_take(struct tl_store *store, struct tl_expert *ret_experts, uint32_t most)
-{
-    struct tl_asking *asked = &store->asked;
-    uint32_t n = 0;
-    for (; n < most && asked->n_taken < asked->n_experts; n++, asked->n_taken++) {
-        struct tl_expert *expert = &ret_experts[n];
-        expert->expert = asked->experts[asked->n_taken];
-        for (int i = 0; i < TL_BANK_MATRICES; i++) {
-            tl_store_pin(store, store->banks[asked->bank].ids[i], &expert->matrix[i]);
-            expert->matrix[i].data = (const uint8_t *)expert->matrix[i].data + expert->expert * expert->matrix[i].matrix_bytes;
-            expert->matrix[i].count = 1;
-        }
-    }
-    return (int)n;
-}
-
-void tl_store_give(struct tl_store *store, uint32_t bank, const struct tl_expert *experts, uint32_t n_experts)
-{
-    (void)experts;
-    for (uint32_t i = 0; i < n_experts * TL_BANK_MATRICES; i++)
-        tl_store_unpin(store, store->banks[bank].ids[i % TL_BANK_MATRICES]);
 }

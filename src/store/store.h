@@ -3,7 +3,8 @@
  *
  * The model declares what it needs (tl_store_add, tl_store_add_bank), lays the store out on an arena, loads it, and then
  * pins: a pin returns a view whose bytes stay until unpin. Matrices arrive as panels of 16 rows (number/panel.h), vectors
- * as f32. Routed experts form banks, one a layer: they are asked for by number and handed out as they become ready. */
+ * as f32. Routed experts form banks, one a layer: they are asked for by number and handed out as they become ready,
+ * resident ones at once, streamed ones as the drive brings them. No bit of them depends on which. */
 #ifndef TL_STORE_STORE_H
 #define TL_STORE_STORE_H
 
@@ -38,6 +39,8 @@ struct tl_weight {
 };
 
 struct tl_store;
+struct tl_io;
+struct tl_policy;
 
 int tl_store_new(const struct tl_modelfile *file, struct tl_meters *meters, struct tl_store **ret_store);
 void tl_store_free(struct tl_store *store);
@@ -51,13 +54,33 @@ int tl_store_add(struct tl_store *store, const struct tl_matrix *matrix, uint32_
 enum { TL_BANK_GATE, TL_BANK_UP, TL_BANK_DOWN, TL_BANK_MATRICES };
 int tl_store_add_bank(struct tl_store *store, const uint32_t ids[TL_BANK_MATRICES], uint32_t *ret_bank);
 
-/* Takes the resident bytes from `arena`; on a counting arena this only adds up. */
-int tl_store_layout(struct tl_store *store, struct tl_arena *arena);
+/* How streamed experts are read and kept; set before anything is loaded. NULL: chosen here. TL_E_USAGE lists the names. */
+enum tl_ahead { TL_AHEAD_AUTO, TL_AHEAD_ON, TL_AHEAD_OFF };
+struct tl_store_options {
+    const struct tl_io *io;
+    const struct tl_policy *policy;
+    enum tl_ahead ahead;
+    void (*log)(void *context, int level, const char *text);          /* may be NULL */
+    void *context;
+};
+int tl_store_choose(struct tl_store *store, const char *io, const char *policy, const char *ahead);
+void tl_store_log(struct tl_store *store, void (*log)(void *context, int level, const char *text), void *context);
+
+/* What a store is laid out for. frames: places for one expert each, through which the experts of all banks are streamed
+ * from the drive; 0: all experts are resident. At least tl_store_least_frames. */
+struct tl_store_limits { uint32_t frames, threads, n_used; };
+uint64_t tl_store_frame_bytes(const struct tl_store *store);          /* of one frame */
+uint32_t tl_store_least_frames(const struct tl_store *store);
+uint32_t tl_store_experts(const struct tl_store *store);              /* in all banks together; 0: nothing can be streamed */
+
+/* Takes the resident bytes, or those of the frames, from `arena`; on a counting arena this only adds up. */
+int tl_store_layout(struct tl_store *store, const struct tl_store_limits *limits, struct tl_arena *arena);
 uint32_t tl_store_count(const struct tl_store *store);                /* ids so far */
 uint64_t tl_store_bytes(const struct tl_store *store);                /* of all weights declared, as stored */
 uint64_t tl_store_staging_bytes(const struct tl_store *store);        /* that one thread takes while loading */
 
-/* Reads and packs everything. Bounded staging per thread. cancel may be NULL; progress may be NULL (bytes done, total). */
+/* Reads and packs everything resident, and starts the drive's queue where experts are streamed; `pool` then packs what
+ * arrives, so it must live as long as the store and be free whenever experts are taken. Bounded staging per thread. cancel may be NULL; progress may be NULL (bytes done, total). */
 typedef void (*tl_store_progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
 int tl_store_load(struct tl_store *store, struct tl_pool *pool, const volatile int *cancel, tl_store_progress progress,
                   void *context);
@@ -78,5 +101,16 @@ int tl_store_ask(struct tl_store *store, uint32_t bank, const uint32_t *experts,
 int tl_store_take(struct tl_store *store, struct tl_expert *ret_experts, uint32_t most);
 /* Gives taken experts back. */
 void tl_store_give(struct tl_store *store, uint32_t bank, const struct tl_expert *experts, uint32_t n_experts);
+
+/* Experts of another bank that will probably be asked for next, likeliest first: read while the drive has nothing else to do, and
+ * only where that has been of use. */
+bool tl_store_looks_ahead(const struct tl_store *store);
+void tl_store_expect(struct tl_store *store, uint32_t bank, const uint32_t *experts, uint32_t n_experts);
+
+/* Records every asking from now on (trace.h); NULL ends it. */
+struct tl_trace;
+void tl_store_record(struct tl_store *store, struct tl_trace *trace);
+uint32_t tl_store_banks(const struct tl_store *store);
+uint32_t tl_store_bank_experts(const struct tl_store *store, uint32_t bank);
 
 #endif

@@ -3,9 +3,13 @@
 #ifndef TL_STORE_STORE_IMPL_H
 #define TL_STORE_STORE_IMPL_H
 
+#include "store/drive.h"
+#include "store/shelf.h"
 #include "store/store.h"
+#include "store/trace.h"
 
 enum { TL_STAGING_BYTES = 1 << 20 };     /* a thread's share of the file at a time; at least one panel */
+#define TL_NONE UINT32_MAX
 
 struct tl_slot {
     struct tl_matrix matrix;
@@ -13,26 +17,69 @@ struct tl_slot {
     uint32_t n_panels;                   /* of one matrix */
     uint64_t matrix_bytes, bytes;        /* in memory: of one, of all */
     uint64_t stored_bytes;
-    uint8_t *data;
+    bool routed;                         /* belongs to a bank */
+    uint8_t *data;                       /* NULL: streamed */
 };
 
-struct tl_bank { uint32_t ids[TL_BANK_MATRICES]; };
+/* What one read brings: panels of a matrix of an expert; of two where their rows alternate in the file. */
+struct tl_piece {
+    uint32_t matrix, n_matrices, panel_from, panel_to;
+    uint64_t first_byte, n_bytes;        /* in the file, behind where the matrix begins */
+};
 
-struct tl_asking { uint32_t bank, n_experts, n_taken; const uint32_t *experts; };
+struct tl_bank {
+    uint32_t ids[TL_BANK_MATRICES], n_experts;
+    uint32_t first_key;                  /* of its expert 0, counted through all banks */
+    uint32_t first_piece, n_pieces;      /* of store->pieces; the same for each expert */
+    uint64_t offset[TL_BANK_MATRICES], bytes;            /* of its matrices in a frame; of all */
+    uint32_t n_ahead, n_ahead_used, n_skipped;           /* look-ahead: read and used, lately; times it was passed over */
+};
+
+/* What was asked for. frame: where it is; TL_NONE: not begun; TL_TAKEN: handed out. */
+#define TL_TAKEN (UINT32_MAX - 1)
+struct tl_asking { uint32_t bank, n_experts, n_taken, n_begun; const uint32_t *experts; uint32_t *frame; bool in_order; const struct tl_policy *policy; };
 
 struct tl_store {
     const struct tl_modelfile *file;
     struct tl_meters *meters;
+    struct tl_pool *pool;
+    struct tl_store_options options;
+    struct tl_store_limits limits;
     struct tl_slot *slots;
     struct tl_bank *banks;
-    uint32_t n_slots, cap_slots, n_banks;
-    uint64_t stored_bytes, staging_bytes;
+    struct tl_piece *pieces;
+    uint32_t n_slots, cap_slots, n_banks, n_pieces, n_keys, most_experts;
+    uint64_t stored_bytes, staging_bytes, routed_bytes;
     struct tl_asking asked;
+    /* streaming: frames of which the shelf's places own one each; the rest is the ring, through which others pass */
+    struct tl_drive drive;
+    struct tl_shelf shelf;
+    uint32_t *frame_of;                  /* [keys] */
+    uint32_t *frame_at;                  /* [places] */
+    uint32_t *ring, n_ring;
+    uint8_t *scratch;                    /* one a thread, for rows that do not lie together */
+    uint64_t scratch_bytes;
+    struct tl_trace *trace;
 };
+
+static inline bool tl_store_streams(const struct tl_store *store) { return store->limits.frames > 0; }
 
 /* load.c: staging that one piece of this slot needs; reads and packs panels from .. to - 1 of matrix m into `ret_panels`. */
 uint64_t tl_slot_staging(const struct tl_slot *slot);
 int tl_slot_read(const struct tl_store *store, const struct tl_slot *slot, uint32_t m, uint32_t from, uint32_t to, uint8_t *staging,
                  uint8_t *ret_panels);
+
+/* piece.c: cuts a bank into pieces; where a piece of an expert lies; packs a part of what was read. */
+int tl_bank_cut(struct tl_store *store, struct tl_bank *bank);
+void tl_piece_place(const struct tl_store *store, const struct tl_bank *bank, const struct tl_piece *piece, uint32_t expert,
+                    uint32_t *ret_part, uint64_t *ret_offset);
+uint64_t tl_bank_scratch(const struct tl_store *store, const struct tl_bank *bank);
+void tl_piece_pack(const struct tl_store *store, const struct tl_bank *bank, const struct tl_piece *piece, uint32_t panel_from,
+                   uint32_t panel_to, const uint8_t *read, uint8_t *scratch, uint8_t *ret_frame);
+
+/* experts.c */
+void tl_experts_place(struct tl_store *store, struct tl_arena *arena);
+int tl_experts_open(struct tl_store *store);
+void tl_experts_close(struct tl_store *store);
 
 #endif

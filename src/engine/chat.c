@@ -32,10 +32,10 @@ int tl_chat_render(const struct tl_engine *engine, const struct tl_chat *chat, s
         return render(engine, engine->template, chat, ret_parts);
     struct tl_template *template;
     int status = tl_template_new(chat->template_text, strlen(chat->template_text), &template);
-    if (status >= 0)
-        status = render(engine, template, chat, ret_parts);
-    if (status >= 0)
-        tl_template_free(template);
+    if (status < 0)
+        return status;
+    status = render(engine, template, chat, ret_parts);
+    tl_template_free(template);
     return status;
 }
 

@@ -94,7 +94,8 @@ int tl_session_set(struct tl_session *session, const int32_t *ids, size_t count)
     truncate_state(session, common);
     if (common < session->n_ids && common < session->logits_at)
         session->logits_at = 0;
-    memmove(session->ids, ids, count * sizeof(*ids));
+    if (count)                           /* an empty list may be NULL */
+        memmove(session->ids, ids, count * sizeof(*ids));
     session->n_ids = (uint32_t)count;
     session->n_reused = session->state->length;
     return 0;
@@ -105,7 +106,8 @@ int tl_session_append(struct tl_session *session, const int32_t *ids, size_t cou
     int status = check_room(session, (uint64_t)session->n_ids + count);
     if (status < 0)
         return status;
-    memcpy(session->ids + session->n_ids, ids, count * sizeof(*ids));
+    if (count)
+        memcpy(session->ids + session->n_ids, ids, count * sizeof(*ids));
     session->n_ids += (uint32_t)count;
     return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What products of all levels share: the size of a thread's scratch, large enough for every level's unpacked columns. */
-#include "kernel/kernel.h"
+#include "kernel/walk.h"
 
 uint64_t tl_product_scratch_bytes(void)
 {
-    return 64 * 1024;
+    return TL_PRODUCT_SCRATCH;
 }

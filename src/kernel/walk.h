@@ -7,6 +7,7 @@
 #include "kernel/kernel.h"
 #include "number/panel.h"
 
+enum { TL_PRODUCT_SCRATCH = 64 * 1024 };  /* bytes a thread: the unpacked columns of every level */
 enum { TL_WALK_GROUPS = TL_NUMBER_MAX_BLOCK / 16 };
 
 /* Bytes that a row gives to one panel block. */

@@ -8,8 +8,11 @@
 #include "model/program.h"
 
 /* How a tensor lies in a vendor's file where it is not simply [rows, cols]: two matrices fused by alternating rows or one
- * above the other, columns outermost. */
-enum tl_layout { TL_LAYOUT_EVEN = 1, TL_LAYOUT_ODD = 2, TL_LAYOUT_TOP = 4, TL_LAYOUT_BOTTOM = 8, TL_LAYOUT_TRANSPOSED = 16 };
+ * above the other, columns outermost; or for each head nope rows of keys (used transposed) above v_head rows of values. */
+enum tl_layout {
+    TL_LAYOUT_EVEN = 1, TL_LAYOUT_ODD = 2, TL_LAYOUT_TOP = 4, TL_LAYOUT_BOTTOM = 8, TL_LAYOUT_TRANSPOSED = 16,
+    TL_LAYOUT_LATENT_K = 32, TL_LAYOUT_LATENT_V = 64,
+};
 
 /* Names of a tensor in both kinds of file: %u is the layer, %e the expert; "": there is none. layout is that of `hf`. */
 struct tl_name { enum tl_role role; const char *gguf, *hf; unsigned layout; };

@@ -24,8 +24,14 @@ static int fail_shape(const struct tl_file_binding *b, const struct tl_tensor *t
 static int check_shape(const struct tl_file_binding *b, const struct tl_want *want, unsigned layout, bool stacked,
                        const struct tl_tensor *tensor)
 {
+    const struct tl_geometry *g = b->geometry;
     uint64_t shape[TL_TENSOR_DIMS], rows = want->rows, cols = want->cols;
     uint32_t n = 0;
+    if (layout & (TL_LAYOUT_LATENT_K | TL_LAYOUT_LATENT_V)) {
+        shape[0] = (uint64_t)g->n_heads * (g->nope + g->v_head);
+        shape[1] = g->kv_rank;
+        return tensor->n_dims == 2 && tensor->shape[0] == shape[0] && tensor->shape[1] == shape[1] ? 0 : fail_shape(b, tensor, shape, 2);
+    }
     bool fused = layout & (TL_LAYOUT_EVEN | TL_LAYOUT_ODD | TL_LAYOUT_TOP | TL_LAYOUT_BOTTOM);
     if (stacked)
         shape[n++] = want->count;
@@ -55,13 +61,18 @@ static int check_number(const struct tl_file_binding *b, const struct tl_tensor 
     return tl_fail(TL_E_FILE, "%s: %s is stored as %s, which is not supported yet", tl_modelfile_path(b->file), tensor->name, tensor->type_name);
 }
 
-static void lay_out(const struct tl_want *want, unsigned layout, struct tl_matrix *m)
+static void lay_out(const struct tl_geometry *g, const struct tl_want *want, unsigned layout, struct tl_matrix *m)
 {
     uint64_t rows = want->rows ? want->rows : want->cols;      /* of vectors: elements */
     m->row_step = layout & (TL_LAYOUT_EVEN | TL_LAYOUT_ODD) ? 2 : 1;
     m->first_row = layout & TL_LAYOUT_ODD ? 1 : layout & TL_LAYOUT_BOTTOM ? rows : 0;
     m->matrix_step = layout & (TL_LAYOUT_EVEN | TL_LAYOUT_ODD | TL_LAYOUT_TOP | TL_LAYOUT_BOTTOM) ? 2 * rows : rows;
-    m->transposed = layout & TL_LAYOUT_TRANSPOSED;
+    m->transposed = layout & (TL_LAYOUT_TRANSPOSED | TL_LAYOUT_LATENT_K);
+    m->line = layout & TL_LAYOUT_LATENT_K ? g->kv_rank : 0;
+    if (layout & TL_LAYOUT_LATENT_V) {
+        m->first_row = g->nope;
+        m->matrix_step = g->nope + g->v_head;
+    }
 }
 
 /* Experts that are tensors of their own. */
@@ -105,7 +116,7 @@ static int bind(void *context, const struct tl_want *want, uint32_t *ret_id, con
         tl_free(m.each);
         return status;
     }
-    lay_out(want, layout, &m);
+    lay_out(b->geometry, want, layout, &m);
     *ret_number = tensor->number;
     return tl_store_add(b->store, &m, ret_id);
 }

@@ -15,12 +15,36 @@ int tl_build_gqa(struct tl_builder *b, unsigned features)
         TL_TRY(tl_build_norm(b, TL_S_Q, TL_S_Q, TL_R_Q_NORM, g->n_heads));
         TL_TRY(tl_build_norm(b, TL_S_K, TL_S_K, TL_R_K_NORM, g->n_kv_heads));
     }
-    TL_TRY(tl_build_rope(b, TL_S_Q, g->n_heads));
-    TL_TRY(tl_build_rope(b, TL_S_K, g->n_kv_heads));
+    TL_TRY(tl_build_rope(b, TL_S_Q, g->n_heads, 0));
+    TL_TRY(tl_build_rope(b, TL_S_K, g->n_kv_heads, 0));
     TL_TRY(tl_build_attention(b, when(features, TL_SINKS, TL_R_SINKS)));
     TL_TRY(tl_build_linear(b, TL_S_A, TL_S_H, TL_R_O, when(features, TL_BIASES, TL_R_O_BIAS)));
     if (features & TL_POST_NORMS)
         TL_TRY(tl_build_norm(b, TL_S_H, TL_S_H, TL_R_ATTN_POST_NORM, 1));
+    return tl_build_add(b, TL_S_H, TL_S_X);
+}
+
+int tl_build_mla(struct tl_builder *b)
+{
+    const struct tl_geometry *g = b->geometry;
+    TL_TRY(tl_build_norm(b, TL_S_X, TL_S_H, TL_R_ATTN_NORM, 1));
+    TL_TRY(tl_build_linear(b, TL_S_H, TL_S_KA, TL_R_KV_A, TL_ROLES));
+    if (g->q_rank) {
+        TL_TRY(tl_build_linear(b, TL_S_H, TL_S_QA, TL_R_Q_A, TL_ROLES));
+        TL_TRY(tl_build_norm(b, TL_S_QA, TL_S_QA, TL_R_Q_A_NORM, 1));
+        TL_TRY(tl_build_linear(b, TL_S_QA, TL_S_QB, TL_R_Q_B, TL_ROLES));
+    } else {
+        TL_TRY(tl_build_linear(b, TL_S_H, TL_S_QB, TL_R_Q, TL_ROLES));
+    }
+    TL_TRY(tl_build_norm_part(b, TL_S_KA, TL_S_K, TL_R_KV_A_NORM, g->kv_rank));
+    TL_TRY(tl_build_copy(b, TL_S_KA, TL_S_K, 1));
+    TL_TRY(tl_build_rope(b, TL_S_K, 1, g->kv_rank));
+    TL_TRY(tl_build_heads(b, TL_S_QB, TL_S_Q, TL_R_K_B, g->kv_rank, g->nope));
+    TL_TRY(tl_build_copy(b, TL_S_QB, TL_S_Q, g->n_heads));
+    TL_TRY(tl_build_rope(b, TL_S_Q, g->n_heads, g->kv_rank));
+    TL_TRY(tl_build_attention(b, TL_ROLES));
+    TL_TRY(tl_build_heads(b, TL_S_A, TL_S_AV, TL_R_V_B, g->v_head, g->kv_rank));
+    TL_TRY(tl_build_linear(b, TL_S_AV, TL_S_H, TL_R_O, TL_ROLES));
     return tl_build_add(b, TL_S_H, TL_S_X);
 }
 

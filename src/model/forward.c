@@ -58,6 +58,38 @@ static void products_piece(void *context, uint32_t piece, uint32_t thread)
         add_bias(s, op, s->bias[i].data, from * TL_PANEL_ROWS, row_to);
 }
 
+/* --- products of each head with a matrix of its own --- */
+
+static void heads_acts_piece(void *context, uint32_t row, uint32_t thread)
+{
+    struct tl_step *s = context;
+    const struct tl_op *op = s->ops;
+    uint32_t head = row / s->n_rows, token = row % s->n_rows;
+    uint64_t step = tl_stream_width(s->geometry, op->in) / s->geometry->n_heads;
+    struct tl_acts acts = s->head_acts[op->form];
+    acts.cols = op->cols;
+    (void)thread;
+    const float *x = tl_step_row(s, op->in, token) + head * step;
+    s->kernel->acts_fill[op->form](x - row * step, step, row, row + 1, &acts);
+}
+
+static void heads_piece(void *context, uint32_t head, uint32_t thread)
+{
+    struct tl_step *s = context;
+    const struct tl_op *op = s->ops;
+    const struct tl_weight *w = &s->weight[0];
+    uint64_t width = tl_stream_width(s->geometry, op->out), step = width / s->geometry->n_heads;
+    struct tl_acts acts = s->head_acts[op->form];
+    acts.cols = op->cols;
+    struct tl_product product = {
+        .number = w->number, .panels = (const uint8_t *)w->data + head * w->matrix_bytes, .rows = op->rows, .cols = op->cols, .acts = &acts,
+        .token_from = head * s->n_rows, .token_to = (head + 1) * s->n_rows, .out_stride = width,
+        .out = s->stream[op->out] + head * step - head * s->n_rows * width,       /* token_from lands on the first row */
+        .scratch = s->product_scratch + thread * s->product_scratch_bytes,
+    };
+    s->kernel->product[op->form](&product, 0, (op->rows + TL_PANEL_ROWS - 1) / TL_PANEL_ROWS);
+}
+
 /* --- attention --- */
 
 static void attend_piece(void *context, uint32_t piece, uint32_t thread)
@@ -111,7 +143,7 @@ static uint32_t weights_of(const struct tl_op *op, uint32_t ids[4])
 {
     uint32_t n = 0;
     bool weighs = op->kind == TL_OP_EMBED || op->kind == TL_OP_NORM || op->kind == TL_OP_LINEAR || op->kind == TL_OP_ATTEND ||
-                  op->kind == TL_OP_ROUTE;
+                  op->kind == TL_OP_ROUTE || op->kind == TL_OP_HEADS;
     ids[n++] = weighs ? op->weight : TL_NO_WEIGHT;
     ids[n++] = op->kind == TL_OP_LINEAR ? op->bias : TL_NO_WEIGHT;
     return n;
@@ -156,6 +188,10 @@ static int run_stage(struct tl_step *s, struct tl_pool *pool, enum tl_stage_kind
         break;
     case TL_STAGE_ATTEND:
         tl_pool_run(pool, s->n_items * s->geometry->n_kv_heads, attend_piece, s);
+        break;
+    case TL_STAGE_HEADS:
+        tl_pool_run(pool, s->geometry->n_heads * s->n_rows, heads_acts_piece, s);
+        tl_pool_run(pool, s->geometry->n_heads, heads_piece, s);
         break;
     case TL_STAGE_EXPERTS:
         return tl_experts_run(s, pool);

@@ -37,7 +37,8 @@ static int bind(struct tl_builder *b, struct tl_want want, uint32_t *ret_id, con
     uint64_t each = (uint64_t)(want.rows ? want.rows : 1) * want.cols;
     p->n_bound = *ret_id + 1;
     p->parameters += each * (want.count ? want.count : 1);
-    p->active_parameters += each * (want.count && want.rows ? b->geometry->n_used : 1);
+    bool routed = want.role == TL_R_EXPERT_GATE || want.role == TL_R_EXPERT_UP || want.role == TL_R_EXPERT_DOWN;
+    p->active_parameters += each * (routed ? b->geometry->n_used : want.count ? want.count : 1);
     return 0;
 }
 
@@ -70,11 +71,26 @@ static int append(struct tl_builder *b, struct tl_op op)
     return 0;
 }
 
-int tl_build_norm(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t heads)
+static int build_norm(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t heads, uint64_t cols)
 {
     struct tl_op op = { .kind = TL_OP_NORM, .in = in, .out = out, .heads = heads };
-    int status = bind_vector(b, role, 0, tl_stream_width(b->geometry, in) / heads, b->geometry->norm_add, false, &op.weight);
+    int status = bind_vector(b, role, 0, cols, b->geometry->norm_add, false, &op.weight);
     return status < 0 ? status : append(b, op);
+}
+
+int tl_build_norm(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t heads)
+{
+    return build_norm(b, in, out, role, heads, tl_stream_width(b->geometry, in) / heads);
+}
+
+int tl_build_norm_part(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t cols)
+{
+    return build_norm(b, in, out, role, 1, cols);
+}
+
+int tl_build_copy(struct tl_builder *b, enum tl_stream in, enum tl_stream out, uint32_t heads)
+{
+    return append(b, (struct tl_op){ .kind = TL_OP_COPY, .in = in, .out = out, .heads = heads });
 }
 
 static void widen_acts(struct tl_program *p, enum tl_acts_form form, uint32_t cols)
@@ -114,9 +130,24 @@ int tl_build_linear(struct tl_builder *b, enum tl_stream in, enum tl_stream out,
     return status < 0 ? status : append(b, op);
 }
 
-int tl_build_rope(struct tl_builder *b, enum tl_stream stream, uint32_t heads)
+int tl_build_rope(struct tl_builder *b, enum tl_stream stream, uint32_t heads, uint32_t offset)
 {
-    return append(b, (struct tl_op){ .kind = TL_OP_ROPE, .in = stream, .out = stream, .heads = heads });
+    return append(b, (struct tl_op){ .kind = TL_OP_ROPE, .in = stream, .out = stream, .heads = heads, .offset = offset });
+}
+
+int tl_build_heads(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role weight, uint32_t rows, uint32_t cols)
+{
+    struct tl_op op = { .kind = TL_OP_HEADS, .in = in, .out = out, .bias = TL_NO_WEIGHT, .rows = rows, .cols = cols };
+    const struct tl_number *number = NULL;
+    uint32_t heads = b->geometry->n_heads, *widest;
+    int status = bind(b, (struct tl_want){ .role = weight, .count = heads, .rows = rows, .cols = cols }, &op.weight, &number);
+    if (status < 0)
+        return status;
+    op.form = tl_acts_form_of(number, b->exact);
+    widest = &b->program->head_cols[op.form];
+    *widest = cols > *widest ? cols : *widest;
+    b->program->product_bytes += heads * matrix_bytes(number, rows, cols);
+    return append(b, op);
 }
 
 int tl_build_attention(struct tl_builder *b, enum tl_role sinks)
@@ -214,6 +245,7 @@ static enum tl_stage_kind stage_of(enum tl_op_kind kind)
     case TL_OP_LINEAR: return TL_STAGE_PRODUCTS;
     case TL_OP_ATTEND: return TL_STAGE_ATTEND;
     case TL_OP_EXPERTS: return TL_STAGE_EXPERTS;
+    case TL_OP_HEADS: return TL_STAGE_HEADS;
     default: return TL_STAGE_ROWS;
     }
 }

@@ -20,8 +20,12 @@
     STREAM(H, g->width)                      /* normed, or the output of a block before it is added */ \
     STREAM(Q, g->n_heads * g->head_dim) \
     STREAM(K, g->n_kv_heads * g->head_dim) \
-    STREAM(V, g->n_kv_heads * g->v_dim) \
+    STREAM(V, g->kv_rank ? 0 : g->n_kv_heads * g->v_dim)     /* latent attention: the head of K */ \
     STREAM(A, g->n_heads * g->v_dim)         /* attention's output */ \
+    STREAM(QA, g->q_rank)                    /* latent attention: query, compressed */ \
+    STREAM(QB, g->kv_rank ? g->n_heads * (g->nope + g->n_rot) : 0)    /* and expanded */ \
+    STREAM(KA, g->kv_rank ? g->kv_rank + g->n_rot : 0)       /* latent and rotated key, before norm and rope */ \
+    STREAM(AV, g->kv_rank ? g->n_heads * g->v_head : 0)      /* values of the heads */ \
     STREAM(G, g->ff)                         /* gate, then gate * up */ \
     STREAM(U, g->ff)                         /* up */ \
     STREAM(R, g->n_experts)                  /* router logits */ \
@@ -45,6 +49,7 @@ enum tl_role {
     TL_R_EMBED, TL_R_HEAD, TL_R_OUT_NORM, TL_R_ROPE_FACTORS,
     TL_R_ATTN_NORM, TL_R_ATTN_POST_NORM, TL_R_Q, TL_R_K, TL_R_V, TL_R_O,
     TL_R_Q_BIAS, TL_R_K_BIAS, TL_R_V_BIAS, TL_R_O_BIAS, TL_R_Q_NORM, TL_R_K_NORM,
+    TL_R_Q_A, TL_R_Q_A_NORM, TL_R_Q_B, TL_R_KV_A, TL_R_KV_A_NORM, TL_R_K_B, TL_R_V_B,
     TL_R_FFN_NORM, TL_R_FFN_POST_NORM, TL_R_GATE, TL_R_UP, TL_R_DOWN, TL_R_SINKS,
     TL_R_ROUTER, TL_R_ROUTER_BIAS, TL_R_CHOICE_BIAS,
     TL_R_EXPERT_GATE, TL_R_EXPERT_UP, TL_R_EXPERT_DOWN,
@@ -60,13 +65,15 @@ enum { TL_STAGE_OPS = 16 };
 enum tl_op_kind {
     TL_OP_EMBED,             /* [rows] out = row of the weight for the token's id, times scale */
     TL_OP_NORM,              /* [rows] out = rms_norm(in) * weight, over each of `heads` equal parts of a row */
-    TL_OP_ROPE,              /* [rows] each head of in turns in place; rope set `layer_kind` */
+    TL_OP_ROPE,              /* [rows] each head of in turns in place, from `offset` on */
+    TL_OP_COPY,              /* [rows] of each head the n_rot last values of in become those of out */
     TL_OP_KEEP,              /* [rows] K and V of each token enter the state of their layer */
     TL_OP_ADD,               /* [rows] out = out + in */
     TL_OP_GLU,               /* [rows] out = act(out) * in */
     TL_OP_SOFTCAP,           /* [rows] out = softcap(in) */
     TL_OP_ACTS,              /* [rows] in, in the form that products want */
     TL_OP_LINEAR,            /* [products] out = in * weight^T + bias */
+    TL_OP_HEADS,             /* [heads] out[head] = in[head] * weight[head]^T, the leading `cols` of each head of in */
     TL_OP_ATTEND,            /* [attend] A = attention(Q, state); weight: sinks */
     TL_OP_ROUTE,             /* [rows] in -> experts and weights of each token; weight: bias of the choice */
     TL_OP_EXPERTS,           /* [experts] out = sum of weight * expert(in), in expert order; weight: bank */
@@ -80,13 +87,14 @@ struct tl_op {
     uint32_t weight, bias;               /* ids of the store, or TL_NO_WEIGHT */
     uint32_t expert_bias[3];             /* EXPERTS: of gate, up, down */
     enum tl_acts_form down_form;         /* EXPERTS: of the input of down; form is that of gate and up */
-    uint32_t heads;                      /* NORM, ROPE */
+    uint32_t heads;                      /* NORM, ROPE, COPY */
+    uint32_t offset;                     /* ROPE: where in a head the rotated part begins */
     uint32_t rows, cols;                 /* LINEAR */
     uint32_t layer;
     float scale;                         /* EMBED */
 };
 
-enum tl_stage_kind { TL_STAGE_ROWS, TL_STAGE_PRODUCTS, TL_STAGE_ATTEND, TL_STAGE_EXPERTS };
+enum tl_stage_kind { TL_STAGE_ROWS, TL_STAGE_PRODUCTS, TL_STAGE_ATTEND, TL_STAGE_EXPERTS, TL_STAGE_HEADS };
 
 struct tl_stage { enum tl_stage_kind kind; uint32_t first_op, n_ops; };
 
@@ -98,6 +106,7 @@ struct tl_program {
     uint32_t *part_stage;                /* [parts + 1]: first stage of each part */
     uint32_t n_parts, n_bound;
     uint32_t acts_cols[TL_ACTS_FORMS];   /* widest input of each form; 0: form not used */
+    uint32_t head_cols[TL_ACTS_FORMS];   /* of HEADS */
     uint64_t product_bytes;              /* weight bytes that one token's products read */
     uint64_t parameters, active_parameters;      /* elements of all tensors bound; of those that one token uses */
 };
@@ -137,7 +146,10 @@ uint64_t tl_stream_width(const struct tl_geometry *geometry, enum tl_stream stre
 /* For architectures. A role that the file lacks is an error, except for biases, which are then absent. */
 int tl_build_norm(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t heads);
 int tl_build_linear(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role weight, enum tl_role bias);
-int tl_build_rope(struct tl_builder *builder, enum tl_stream stream, uint32_t heads);
+int tl_build_rope(struct tl_builder *builder, enum tl_stream stream, uint32_t heads, uint32_t offset);
+int tl_build_norm_part(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t cols);  /* the head of a row */
+int tl_build_copy(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, uint32_t heads);
+int tl_build_heads(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role weight, uint32_t rows, uint32_t cols);
 int tl_build_attention(struct tl_builder *builder, enum tl_role sinks);       /* KEEP, then ATTEND: Q, K, V -> A; TL_ROLES: no sinks */
 int tl_build_route(struct tl_builder *builder, enum tl_role choice_bias);     /* R -> the experts of each token */
 int tl_build_experts(struct tl_builder *builder, bool biases);                /* H -> M */
@@ -148,6 +160,7 @@ int tl_build_glu(struct tl_builder *builder, enum tl_stream gate, enum tl_stream
 /* blocks.c: what families share. Each begins with its norm of X and ends by adding to X. */
 enum { TL_HEAD_NORMS = 1, TL_POST_NORMS = 2, TL_BIASES = 4, TL_SINKS = 8, TL_EXPERT_BIASES = 16 };
 int tl_build_gqa(struct tl_builder *builder, unsigned features);
+int tl_build_mla(struct tl_builder *builder);         /* latent attention, absorbed (DeepSeek-V2, section 2.1) */
 int tl_build_dense_ffn(struct tl_builder *builder, unsigned features);
 int tl_build_expert_ffn(struct tl_builder *builder, unsigned features);       /* shared expert too, where the geometry has one */
 

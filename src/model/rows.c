@@ -29,9 +29,20 @@ static void rope(struct tl_step *s, const struct tl_op *op, uint32_t row)
 {
     const struct tl_geometry *g = s->geometry;
     const float *table = s->rope[g->layer_window[op->layer] != 0] + (uint64_t)row * g->n_rot;
-    float *heads = tl_step_row(s, op->in, row);
+    uint64_t step = tl_stream_width(g, op->in) / op->heads;
+    float *heads = tl_step_row(s, op->in, row) + op->offset;
     for (uint32_t head = 0; head < op->heads; head++)
-        s->kernel->rope(heads + (uint64_t)head * g->head_dim, g->n_rot, table, g->rope_halves);
+        s->kernel->rope(heads + head * step, g->n_rot, table, g->rope_halves);
+}
+
+static void copy(struct tl_step *s, const struct tl_op *op, uint32_t row)
+{
+    uint32_t n = s->geometry->n_rot;
+    uint64_t in_step = tl_stream_width(s->geometry, op->in) / op->heads, out_step = tl_stream_width(s->geometry, op->out) / op->heads;
+    const float *in = tl_step_row(s, op->in, row);
+    float *out = tl_step_row(s, op->out, row);
+    for (uint32_t head = 0; head < op->heads; head++)
+        memcpy(out + (head + 1) * out_step - n, in + (head + 1) * in_step - n, n * sizeof(float));
 }
 
 static void keep(struct tl_step *s, const struct tl_op *op, uint32_t row)
@@ -41,7 +52,7 @@ static void keep(struct tl_step *s, const struct tl_op *op, uint32_t row)
     const struct tl_cache *cache = state->cache;
     uint32_t position = s->token_position[row];
     uint8_t *page = state->table[cache->layer_group[op->layer]][position / TL_PAGE_TOKENS];
-    const float *k = tl_step_row(s, TL_S_K, row), *v = tl_step_row(s, TL_S_V, row);
+    const float *k = tl_step_row(s, TL_S_K, row), *v = g->kv_rank ? k : tl_step_row(s, TL_S_V, row);
     for (uint32_t head = 0; head < g->n_kv_heads; head++)
         tl_page_put(cache->format, g->head_dim, g->v_dim, page + tl_cache_offset(cache, op->layer, head),
                     position % TL_PAGE_TOKENS, k + (uint64_t)head * g->head_dim, v + (uint64_t)head * g->v_dim);
@@ -87,6 +98,7 @@ static void run(struct tl_step *s, uint32_t index, uint32_t row)
     case TL_OP_EMBED: embed(s, op, &s->weight[index], row); break;
     case TL_OP_NORM: norm(s, op, &s->weight[index], row); break;
     case TL_OP_ROPE: rope(s, op, row); break;
+    case TL_OP_COPY: copy(s, op, row); break;
     case TL_OP_KEEP: keep(s, op, row); break;
     case TL_OP_ADD: kernel->add(out, in, width, out); break;
     case TL_OP_GLU: tl_step_unit(s, out, in, width, out); break;
@@ -94,7 +106,7 @@ static void run(struct tl_step *s, uint32_t index, uint32_t row)
     case TL_OP_ACTS: acts(s, op, row); break;
     case TL_OP_ROUTE: route(s, op, &s->weight[index], row); break;
     case TL_OP_SWITCH: turn(s, op, row); break;
-    case TL_OP_LINEAR: case TL_OP_ATTEND: case TL_OP_EXPERTS: break;
+    case TL_OP_LINEAR: case TL_OP_HEADS: case TL_OP_ATTEND: case TL_OP_EXPERTS: break;
     }
 }
 

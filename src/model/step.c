@@ -14,16 +14,18 @@ static uint32_t out_rows(const struct tl_geometry *g)
 static void lay_streams(struct tl_step *step, struct tl_arena *arena)
 {
     const struct tl_geometry *g = step->geometry;
-    static const enum tl_stream attention[] = { TL_S_Q, TL_S_K, TL_S_V, TL_S_A }, unit[] = { TL_S_G, TL_S_U };
+    static const enum tl_stream attention[] = { TL_S_Q, TL_S_K, TL_S_V, TL_S_A, TL_S_QA, TL_S_QB, TL_S_KA, TL_S_AV };
+    static const enum tl_stream unit[] = { TL_S_G, TL_S_U };
+    enum { N = sizeof(attention) / sizeof(attention[0]) };
     uint64_t tokens = step->max_tokens, used = 0, widest = 0;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < N; i++)
         widest += tl_stream_width(g, attention[i]);
     if (widest < 2 * (uint64_t)g->ff)
         widest = 2 * (uint64_t)g->ff;
     step->stream[TL_S_X] = tl_arena_take(arena, tokens * g->width, sizeof(float));
     step->stream[TL_S_H] = tl_arena_take(arena, tokens * g->width, sizeof(float));
     float *shared = tl_arena_take(arena, tokens * widest, sizeof(float));
-    for (int i = 0; i < 4 && shared; i++, used += tokens * tl_stream_width(g, attention[i - 1]))
+    for (int i = 0; i < N && shared; used += tokens * tl_stream_width(g, attention[i++]))
         step->stream[attention[i]] = shared + used;
     for (int i = 0; i < 2 && shared; i++)
         step->stream[unit[i]] = shared + i * tokens * g->ff;
@@ -48,6 +50,12 @@ int tl_step_layout(struct tl_step *step, const struct tl_geometry *g, const stru
         step->acts[form] = (struct tl_acts){ .form = (enum tl_acts_form)form, .cols = cols, .max_tokens = rows };
         if (cols)
             step->acts[form].data = tl_arena_take(arena, 1, tl_acts_bytes((enum tl_acts_form)form, rows, cols));
+    }
+    for (int form = 0; form < TL_ACTS_FORMS; form++) {
+        uint32_t cols = program->head_cols[form], n_rows = limits->chunk * g->n_heads;
+        step->head_acts[form] = (struct tl_acts){ .form = (enum tl_acts_form)form, .cols = cols, .max_tokens = n_rows };
+        if (cols)
+            step->head_acts[form].data = tl_arena_take(arena, 1, tl_acts_bytes((enum tl_acts_form)form, n_rows, cols));
     }
     tl_experts_layout(step, program, arena);
     for (int i = 0; i < TL_ROPES; i++)

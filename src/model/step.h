@@ -39,7 +39,7 @@ struct tl_step {
     /* laid out once for a model */
     uint32_t max_tokens, max_out, n_threads;
     float *stream[TL_STREAM_COUNT];
-    struct tl_acts acts[TL_ACTS_FORMS];
+    struct tl_acts acts[TL_ACTS_FORMS], head_acts[TL_ACTS_FORMS];     /* of HEADS: row head * tokens + token */
     float *rope[TL_ROPES];               /* [tokens][n_rot]: pairs (cos, sin) */
     uint32_t *token_span, *token_position, *span_first;
     struct tl_attend_item *items;

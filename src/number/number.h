@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* How numbers are stored. A format is one file and one row of numbers.def.
  *
- * Two kinds. Plain formats (f32, f16, bf16) hold one value an element. Block formats hold unsigned codes with a scale,
+ * Two kinds. Plain formats (f32, f16, bf16) hold one value an element; fp8_b128 is one of them whose values have one scale
+ * for 128. Block formats hold unsigned codes with a scale,
  * and in some a minimum, for every group of 16 or 32 elements:
  *
  *     value[i] = scale[i / group] * (float)(code[i] - offset) + min[i / group]       (two roundings; no min: one)
@@ -30,12 +31,23 @@ enum { TL_NUMBER_MAX_BLOCK = 256, TL_NUMBER_MAX_BLOCK_BYTES = 512, TL_NUMBER_MAX
 /* A run of bytes of a block, cut into granules; panels interleave granule by granule over their 16 rows. */
 struct tl_number_field { uint16_t bytes, granule; };
 
+/* How files hold a format's codes and scales where these are tensors of their own: codes [rows, cols] of code_bits, scales
+ * [rows / apart.rows, cols / apart.cols], both rounded up. */
+struct tl_number_apart {
+    uint32_t code_bits;
+    uint32_t rows, cols;                 /* that share a scale */
+    uint32_t scale_bytes;
+    enum tl_number_id scale;             /* of the scales: F32, BF16; TL_NUMBERS: bytes of a kind of their own */
+    /* One row: codes and scales -> blocks; elements missing from the last block become 0. */
+    void (*join)(const void *codes, const void *scales, size_t n_elems, void *ret_blocks);
+};
+
 struct tl_number {
     enum tl_number_id id;
     const char *name;                    /* "q4_k" */
     const char *safetensors;             /* dtype there, "BF16"; NULL: not stored there */
     int32_t gguf_type;                   /* ggml_type there; -1: not stored there */
-    uint32_t block_elems, block_bytes;   /* plain formats: 1 element */
+    uint32_t block_elems, block_bytes;   /* plain formats: 1 element; fp8_b128: 128 */
     uint32_t group;                      /* elements a scale: 16 or 32; 0: plain */
     uint32_t offset;                     /* subtracted from every code */
     bool has_min;
@@ -46,8 +58,11 @@ struct tl_number {
     void (*unpack)(const void *block, uint8_t *ret_codes, float *ret_scale, float *ret_min);
     /* Plain formats: n elements -> f32, exactly. NULL for block formats. */
     void (*widen)(const void *from, size_t n_elems, float *ret_values);
+    /* Plain formats with a scale: one block -> values without it (exact in bf16), and it. widen: their product. Else NULL. */
+    void (*part)(const void *block, float *ret_values, float *ret_scale);
     /* n f32 (a multiple of block_elems) -> stored form, round to nearest even where the format is plain. */
     void (*encode)(const float *values, size_t n_elems, void *ret_bytes);
+    const struct tl_number_apart *apart; /* NULL: files hold whole blocks */
 };
 
 const struct tl_number *tl_number(enum tl_number_id id);              /* never NULL for a valid id */

@@ -47,7 +47,7 @@ static int read_transposed(const struct tl_store *store, const struct tl_slot *s
     const struct tl_matrix *m = &slot->matrix;
     const struct tl_tensor *tensor = m->each ? m->each[index] : m->tensor;
     const struct tl_number *number = tensor->number;
-    uint64_t bytes = tensor->n_bytes / (m->each ? 1 : m->count), stored_rows = bytes / number->block_bytes / m->cols;
+    uint64_t bytes = tensor->n_bytes / (m->each ? 1 : m->count), stored_rows = m->line ? m->line : bytes / number->block_bytes / m->cols;
     uint8_t *rows = staging + bytes;
     int status = tl_modelfile_read(store->file, tensor, m->each ? 0 : index * bytes, staging, bytes);
     for (uint32_t p = from; p < to && status >= 0; p++) {

@@ -55,7 +55,7 @@ static int check_rows(const struct tl_store *store, const struct tl_matrix *m)
     stored = vector ? m->tensor->n_elems : stored;
     if (!tl_checked_mul(matrices, m->matrix_step, &last) || !tl_checked_add(last, reach, &last))
         return fail_shape(store, m->tensor);
-    if (last >= stored || (!vector && m->tensor->n_elems % m->cols))
+    if (last >= stored || (!vector && !m->line && m->tensor->n_elems % m->cols))
         return fail_shape(store, m->tensor);
     for (uint32_t i = 0; m->each && i < m->count; i++)
         if (m->each[i]->number != m->tensor->number || m->each[i]->n_elems != m->tensor->n_elems)

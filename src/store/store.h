@@ -18,13 +18,14 @@ enum tl_weight_form { TL_WEIGHT_PANELS, TL_WEIGHT_VECTOR };
 
 /* Where `count` equal matrices [rows, cols] lie in a file. Row r of matrix m is stored row
  * m * matrix_step + first_row + r * row_step of its tensor; with `each`, matrix m has the tensor each[m] and m counts as 0.
- * Of vectors the three count elements instead of rows. transposed (plain formats only): the tensor has the columns outermost, [.., cols, stored rows]. */
+ * Of vectors the three count elements instead of rows. transposed (plain formats only): columns are outermost; each is a
+ * line of `line` elements (0: as many as fit), and a matrix's lines lie at the head of its equal share of the tensor. */
 struct tl_matrix {
     enum tl_weight_form form;
     uint32_t count, rows, cols;          /* vectors: count rows of [cols], all in one; rows is 1 */
     const struct tl_tensor *tensor;
     const struct tl_tensor **each;       /* [count], from tl_alloc, handed over to the store; or NULL */
-    uint64_t first_row, row_step, matrix_step;
+    uint64_t first_row, row_step, matrix_step, line;
     bool transposed;
     float add;                           /* added to every value of a vector (norm weights stored minus one) */
 };

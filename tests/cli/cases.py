@@ -143,11 +143,11 @@ class Run:
             self.output = process.stdout.read(1)
         else:
             time.sleep(float(words[0]) * SLOWER)
-        process.send_signal(signal.SIGINT)
+        os.kill(process.pid, signal.SIGINT)
         start = time.monotonic()
         if 'twice' in words:
             time.sleep(0.005)
-            process.send_signal(signal.SIGINT)
+            os.kill(process.pid, signal.SIGINT)
         return start
 
 
@@ -173,6 +173,7 @@ def document_faults(case, args, run):
     except ValueError as error:
         return [f'standard output is not one JSON document: {error}']
     if 'json[]' in case:
+        document = document or []
         return [fault for item in document for fault in json_faults(item, case['json[]'])] or ([] if document else ['an empty list'])
     return json_faults(document, case['json']) if 'json' in case else []
 

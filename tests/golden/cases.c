@@ -47,14 +47,16 @@ static void read_logits(struct golden *golden)
     fclose(file);
 }
 
+/* Native formats (mxfp4, fp8, int4) are other cases of a known architecture. */
 static int known(const char *name)
 {
-    static const char *const prefixes[] = { "llama", "qwen2", "qwen3", "gemma3", "qwen3_moe", "glm4_moe", "gpt_oss" };
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        size_t n = strlen(prefixes[i]);
-        if (!strncmp(name, prefixes[i], n) && (!name[n] || !strncmp(name + n, "-bf16", 5) || !strncmp(name + n, "-f16", 4) || !strncmp(name + n, "-linear", 7) || !strncmp(name + n, "-yarn", 5)))
+    static const char *const architectures[] = { "llama", "qwen2", "qwen3", "gemma3", "qwen3_moe", "glm4_moe", "gpt_oss", "deepseek_v3", "kimi_k2" };
+    size_t n = strcspn(name, "-");
+    if (strstr(name, "-mxfp4") || strstr(name, "-fp8") || strstr(name, "-int4"))
+        return 0;
+    for (size_t i = 0; i < sizeof(architectures) / sizeof(architectures[0]); i++)
+        if (strlen(architectures[i]) == n && !strncmp(name, architectures[i], n))
             return 1;
-    }
     return 0;
 }
 

@@ -31,7 +31,7 @@ void put_key(struct bytes *to, const char *key, uint32_t type);
 void put_tensor(struct bytes *to, const char *name, uint32_t n_dims, const uint64_t *dims, uint32_t type, uint64_t offset);
 void put_padding(struct bytes *to, size_t align);
 
-/* A GGUF file with a value of every type, arrays, and three tensors: "a" f32 [3, 2], "b" q8_0 [1, 32], "c" mxfp4 [32]. */
+/* A GGUF file with a value of every type, arrays, and three tensors: "a" f32 [3, 2], "b" q8_0 [1, 32], "c" q8_1 [32]. */
 void make_gguf(struct bytes *to, uint32_t version);
 /* A safetensors file of this header; data: n_data bytes counting up. */
 void make_safetensors(struct bytes *to, const char *header, size_t n_data);

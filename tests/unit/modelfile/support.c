@@ -110,9 +110,9 @@ void make_gguf(struct bytes *to, uint32_t version)
     put_u64(to, 0);
     put_tensor(to, "a", 2, (uint64_t[]){2, 3}, 0, 0);
     put_tensor(to, "b", 2, (uint64_t[]){32, 1}, 8, 32);
-    put_tensor(to, "c", 1, (uint64_t[]){32}, 39, 96);
+    put_tensor(to, "c", 1, (uint64_t[]){32}, 9, 96);
     put_padding(to, 32);
-    for (int i = 0; i < 96 + 17; i++)
+    for (int i = 0; i < 96 + 36; i++)
         put(to, &(uint8_t){(uint8_t)i}, 1);
 }
 

@@ -75,8 +75,8 @@ static void check_tensors(const struct tl_modelfile *file)
     assert_string_equal(b->type_name, "q8_0");
     assert_int_equal(b->n_bytes, 34);
     assert_null(c->number);
-    assert_string_equal(c->type_name, "mxfp4");
-    assert_int_equal(c->n_bytes, 17);
+    assert_string_equal(c->type_name, "q8_1");
+    assert_int_equal(c->n_bytes, 36);
     assert_int_equal(tl_modelfile_read(file, b, 0, data, 34), 0);
     assert_true(data[0] == 32 && data[33] == 65);
     assert_int_equal(tl_modelfile_read(file, b, 30, data, 4), 0);

@@ -71,6 +71,10 @@ static void test_facts(void **state)
         assert_true(bytes <= TL_NUMBER_MAX_BLOCK_BYTES);
         assert_non_null(n->encode);
         assert_true(n->group ? n->unpack && !n->widen && n->block_elems % n->group == 0 : n->widen && !n->unpack);
+        assert_true(!n->part || (n->widen && n->block_elems > 1));
+        if (n->apart)
+            assert_int_equal(n->block_elems * n->apart->code_bits / 8 + n->block_elems / n->apart->cols * n->apart->scale_bytes,
+                             n->block_bytes);
     }
     assert_null(tl_number_by_name("q7_7"));
     assert_null(tl_number_by_gguf(-1));
@@ -198,8 +202,8 @@ static void test_error_bounds(void **state)
             error += pow((double)back[i] - (double)values[i], 2);
             power += pow((double)values[i], 2);
         }
-        double found = sqrt(error / power), bound = n->group ? 2.5 * pow(2, -bits) : n->id == TL_NUMBER_BF16 ? 0x1p-8 : 0x1p-11;
-        print_message("%-5s %6.3f bits: relative error %.6f (bound %.6f)\n", n->name, bits, found, bound);
+        double found = sqrt(error / power), bound = n->group ? 2.5 * pow(2, -bits) : n->id == TL_NUMBER_BF16 ? 0x1p-8 : n->part ? 0x1p-5 : 0x1p-11;
+        print_message("%-8s %6.3f bits: relative error %.6f (bound %.6f)\n", n->name, bits, found, bound);
         assert_true(found <= bound);
     }
 }

@@ -112,6 +112,10 @@ static const struct { const char *text, *parts; } origins[] = {
     {"{{ strftime_now('%Y') }}{{ raise_exception is defined }}", "T:2024True"},
     {"{{ ('a' ~ t).find('S') }}{{ t.count('e') }}", "T:12"},
     {"{{ t.ljust(11, '.') }}{{ t.zfill(10) }}", "U:Some Text|T:..0|U:Some Text"},
+    {"{% set s = 'x' * 300 %}{% set s = s + 'y' %}{% set u = s + t %}{% set v = s + 'z' %}{{ u[299:] }}{{ v[299:] }}{{ (u + '!')[-3:] }}",
+     "T:xy|U:Some Text|T:xyz|U:xt|T:!"},
+    {"{% set s = t * 40 %}{% set s = s + e %}{% set u = s + t %}{% set v = s[350:] + 'z' %}{{ u[355:] }}{{ v }}{{ (s[350:] + 'w') ~ s[350:] }}",
+     "U: TextSome TexttSome Text|T:z|U:tSome Text|T:w|U:tSome Text"},
     {"{{ (t ~ t)[4:13] ~ (t ~ 'x') ~ 'y' }}", "U: TextSomeSome Text|T:xy"},
 };
 

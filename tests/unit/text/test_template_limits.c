@@ -199,8 +199,8 @@ static void test_long_conversation(void **state)
     struct tl_buffer b;
     (void)state;
     tl_buffer_init(&b, 0);
-    for (int i = 0; i < 2000; i++)
-        tl_buffer_printf(&b, "%s{\"role\": \"%s\", \"content\": \"%0*d\"}", i ? ", " : "[", i % 2 ? "assistant" : "user", 2000, i);
+    for (int i = 0; i < 4000; i++)
+        tl_buffer_printf(&b, "%s{\"role\": \"%s\", \"content\": \"%0*d\"}", i ? ", " : "[", i % 2 ? "assistant" : "user", 1000, i);
     tl_buffer_append(&b, "]", 1);
     char *json = tl_buffer_take(&b, NULL);
     input.messages_json = json;
@@ -210,7 +210,7 @@ static void test_long_conversation(void **state)
     size_t n = 0;
     for (size_t i = 0; i < parts.count; i++)
         n += parts.part[i].n_bytes;
-    assert_int_equal(n, 2000 * 2000 + 1000 * (strlen("<user>") + strlen("<assistant>")) + 4);
+    assert_int_equal(n, 4000 * 1000 + 2000 * (strlen("<user>") + strlen("<assistant>")) + 4);
     tl_free(json);
     tl_parts_done(&parts);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Activations into int8 blocks and bf16, with the bytes that ref/acts.c defines. */
-#include "kernel/acts.h"
+#include "kernel/x86/avx512/acts.h"
 
 #include <immintrin.h>
 #include <string.h>
 
-#include "kernel/x86/avx512/q8.h"
+#include "kernel/inline.h"
 
 /* The first n of 16 floats, zeros behind. */
 INLINE __m512 load(const float *x, uint32_t n)

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* Products of codes for few tokens, once for all levels: each panel block is unpacked in registers and used at once, so
+ * that decoding runs at the speed of memory. One function a format and number of tokens, by constant arguments. */
+#ifndef TL_KERNEL_FEW_LANES_H
+#define TL_KERNEL_FEW_LANES_H
+
+#include "kernel/acts.h"
+#include "kernel/unpack_lanes.h"
+#include "kernel/walk.h"
+
+enum {
+    FEW_TOKENS = 4,
+    FEW_AHEAD = 7 * 1024                 /* measured: memory stays busy, the first cache keeps the activations */
+};
+
+/* What a format looks like; constants wherever it is used. */
+struct few_shape {
+    enum tl_number_id id;
+    uint32_t elems, bytes, group, bits, offset;
+    bool has_min;
+};
+
+INLINE void few_prefetch(const uint8_t *at, uint32_t n_bytes)
+{
+    UNROLL
+    for (uint32_t i = 0; i < n_bytes; i += 64)
+        __builtin_prefetch(at + FEW_AHEAD + i);
+}
+
+/* The g-th group of columns 32j..32j+31 for all tokens: acc[t] goes on. */
+INLINE void few_group(const struct few_shape shape, const uint8_t *block, uint32_t j, uint32_t g, const uint32_t n_tokens,
+                      const struct tl_acts_block *const x[FEW_TOKENS], struct lanes acc[FEW_TOKENS])
+{
+    const uint32_t groups = PART_COLS / shape.group, n = PART_CODES / groups;
+    const int32_t offset = (int32_t)shape.offset - (CODES_8_SIGNED && shape.bits == 8 ? 128 : 0);
+    struct sums sums[FEW_TOKENS];
+    UNROLL
+    for (uint32_t t = 0; t < n_tokens; t++)
+        sums[t] = sums_zero();
+    UNROLL
+    for (uint32_t i = 0; i < n; i++) {
+        struct ints codes = unpack_codes(shape.id, block, j, g * n + i);
+        UNROLL
+        for (uint32_t t = 0; t < n_tokens; t++)
+            sums[t] = sums_step(shape.bits, i, sums[t], codes, ints_every4(x[t]->codes + 4 * (g * n + i)));
+    }
+    struct scales scales = unpack_scales(shape.id, block, j, g);
+    UNROLL
+    for (uint32_t t = 0; t < n_tokens; t++) {
+        struct ints total = sums_total(shape.bits, n, sums[t]);
+        int32_t sum = groups == 1 ? -x[t]->minus_sum : x[t]->sums[g];
+        if (offset)
+            total = ints_add(total, ints_set(-sum * offset));
+        acc[t] = lanes_fma(ints_to_lanes(total), lanes_mul(scales.scale, lanes_set(x[t]->scale)), acc[t]);
+        if (shape.has_min)
+            acc[t] = lanes_fma(scales.min, lanes_set(groups == 1 ? x[t]->scale_sum : x[t]->scale * (float)sum), acc[t]);
+    }
+}
+
+INLINE void few_panel(const struct few_shape shape, const struct tl_product *product, uint32_t panel, uint32_t token,
+                      const uint32_t n_tokens)
+{
+    const uint32_t parts = shape.elems / PART_COLS, part_bytes = TL_PANEL_ROWS * shape.bytes / parts;
+    const uint8_t *block = tl_walk_panel(product, panel);
+    uint32_t blocks = product->cols / shape.elems + (product->cols % shape.elems != 0);
+    const struct tl_acts_block *x[FEW_TOKENS];
+    struct lanes acc[FEW_TOKENS];
+    UNROLL
+    for (uint32_t t = 0; t < n_tokens; t++) {
+        x[t] = tl_acts_row(product->acts, token + t);
+        acc[t] = lanes_set(0);
+    }
+    for (uint32_t b = 0; b < blocks; b++, block += TL_PANEL_ROWS * shape.bytes) {
+        UNROLL
+        for (uint32_t j = 0; j < parts; j++) {
+            few_prefetch(block + j * part_bytes, part_bytes);
+            UNROLL
+            for (uint32_t g = 0; g < PART_COLS / shape.group; g++)
+                few_group(shape, block, j, g, n_tokens, x, acc);
+            UNROLL
+            for (uint32_t t = 0; t < n_tokens; t++)
+                x[t]++;
+        }
+    }
+    UNROLL
+    for (uint32_t t = 0; t < n_tokens; t++)
+        lanes_store_first(product->out + (token + t) * product->out_stride + panel * TL_PANEL_ROWS,
+                          tl_walk_rows(product, panel), acc[t]);
+}
+
+#define FEW(ID, ...) \
+    static void few_##ID(const struct tl_product *product, uint32_t panel, uint32_t token, uint32_t n_tokens) \
+    { \
+        const struct few_shape shape = {TL_NUMBER_##ID, __VA_ARGS__}; \
+        switch (n_tokens) { \
+        case 1: few_panel(shape, product, panel, token, 1); break; \
+        case 2: few_panel(shape, product, panel, token, 2); break; \
+        case 3: few_panel(shape, product, panel, token, 3); break; \
+        case 4: few_panel(shape, product, panel, token, 4); break; \
+        } \
+    }
+UNPACK_FORMATS(FEW)
+#undef FEW
+
+static void (*const fews[TL_NUMBERS])(const struct tl_product *product, uint32_t panel, uint32_t token, uint32_t n_tokens) = {
+#define FEW(ID, ...) [TL_NUMBER_##ID] = few_##ID,
+    UNPACK_FORMATS(FEW)
+#undef FEW
+};
+
+static bool few_knows(const struct tl_number *number)
+{
+    return number->id < TL_NUMBERS && fews[number->id];
+}
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* Block formats into vectors, once for all levels: lane r of a vector of codes holds the codes of columns 4i..4i+3 of
+ * row r of a panel, scales and minima have one row a lane. Layouts are those written at the head of each file of number/;
+ * in a panel every field is 16 rows wide. Formats without a row here are unpacked by their own scalar function (tile).
+ * `id`, `j` and `i` are constants wherever these are used. */
+#ifndef TL_KERNEL_UNPACK_LANES_H
+#define TL_KERNEL_UNPACK_LANES_H
+
+#include "kernel/kernel.h"
+
+/* FORMAT(ID, elements, bytes of a row's block, group, bits of a code, offset, has_min) */
+#define UNPACK_FORMATS(FORMAT) \
+    FORMAT(Q8_0, 32, 34, 32, 8, 128, false) \
+    FORMAT(Q4_0, 32, 18, 32, 4, 8, false) \
+    FORMAT(Q4_1, 32, 20, 32, 4, 0, true) \
+    FORMAT(Q5_0, 32, 22, 32, 5, 16, false) \
+    FORMAT(Q5_1, 32, 24, 32, 5, 0, true) \
+    FORMAT(Q2_K, 256, 84, 16, 2, 0, true) \
+    FORMAT(Q3_K, 256, 110, 16, 3, 4, false) \
+    FORMAT(Q4_K, 256, 144, 32, 4, 0, true) \
+    FORMAT(Q5_K, 256, 176, 32, 5, 0, true) \
+    FORMAT(Q6_K, 256, 210, 16, 6, 32, false)
+
+enum { PART_COLS = 32, PART_CODES = 8 };         /* columns of a part, vectors of codes in it */
+
+/* The field that starts at byte `at` of a row's block: its granule `index` of four bytes, its half, its byte. */
+INLINE struct ints field4(const uint8_t *block, uint32_t at, uint32_t index) { return ints_load(block + 16 * at + 64 * index); }
+INLINE struct lanes field2(const uint8_t *block, uint32_t at) { return lanes_load_f16(block + 16 * at); }
+INLINE struct ints field1(const uint8_t *block, uint32_t at) { return ints_from_u8(block + 16 * at); }
+
+/* v moved so that bit `from` becomes bit `to`. */
+INLINE struct ints move(struct ints v, uint32_t from, uint32_t to)
+{
+    return from > to ? ints_down(v, from - to) : to > from ? ints_up(v, to - from) : v;
+}
+
+INLINE struct ints bits_of(struct ints v, uint32_t from, int mask) { return ints_and(move(v, from, 0), ints_bytes(mask)); }
+
+INLINE struct ints with_bits(struct ints low, struct ints v, uint32_t from, uint32_t to, int mask)
+{
+    return ints_or_and(low, move(v, from, to), ints_bytes(mask));
+}
+
+/* --- codes -------------------------------------------------------------------------------------------------------------- */
+
+/* Two halves of 128 elements, each in 32 bytes that hold four runs of 32. */
+INLINE struct ints codes_of_2_bits(const uint8_t *block, uint32_t at, uint32_t j, uint32_t i)
+{
+    return bits_of(field4(block, at + 32 * (j / 4), i), 2 * (j % 4), 3);
+}
+
+INLINE struct ints codes_q6_k(const uint8_t *block, uint32_t j, uint32_t i)
+{
+    uint32_t half = j / 4, run = j % 4;
+    struct ints low = bits_of(field4(block, 64 * half + 32 * (run % 2), i), run / 2 * 4, 15);
+    return with_bits(low, field4(block, 128 + 32 * half, i), 2 * run, 4, 48);
+}
+
+/* Codes of columns 32j + 4i .. 32j + 4i + 3. */
+INLINE struct ints unpack_codes(enum tl_number_id id, const uint8_t *block, uint32_t j, uint32_t i)
+{
+    switch (id) {
+    case TL_NUMBER_Q8_0:
+        return CODES_8_SIGNED ? field4(block, 2, i) : ints_xor(field4(block, 2, i), ints_bytes(0x80));
+    case TL_NUMBER_Q4_0:
+        return bits_of(field4(block, 2, i % 4), i / 4 * 4, 15);
+    case TL_NUMBER_Q4_1:
+        return bits_of(field4(block, 4, i % 4), i / 4 * 4, 15);
+    case TL_NUMBER_Q5_0:
+        return ints_or(bits_of(field4(block, 6, i % 4), i / 4 * 4, 15), ints_fifth_bits(field4(block, 2, 0), i));
+    case TL_NUMBER_Q5_1:
+        return ints_or(bits_of(field4(block, 8, i % 4), i / 4 * 4, 15), ints_fifth_bits(field4(block, 4, 0), i));
+    case TL_NUMBER_Q2_K:
+        return codes_of_2_bits(block, 16, j, i);
+    case TL_NUMBER_Q3_K:
+        return with_bits(codes_of_2_bits(block, 32, j, i), field4(block, 0, i), j, 2, 4);
+    case TL_NUMBER_Q4_K:
+        return bits_of(field4(block, 16 + 32 * (j / 2), i), j % 2 * 4, 15);
+    case TL_NUMBER_Q5_K:
+        return with_bits(bits_of(field4(block, 48 + 32 * (j / 2), i), j % 2 * 4, 15), field4(block, 16, i), j, 4, 16);
+    default:                                             /* Q6_K */
+        return codes_q6_k(block, j, i);
+    }
+}
+
+/* --- scales and minima --------------------------------------------------------------------------------------------------- */
+
+struct scales { struct lanes scale, min; };
+
+INLINE struct lanes steps(struct lanes unit, struct ints count) { return lanes_mul(unit, ints_to_lanes(count)); }
+
+/* Eight 6-bit scales and minima in 12 bytes at byte 4, after d and dmin (number/kscales.h). */
+INLINE struct scales scales_k45(const uint8_t *block, uint32_t j)
+{
+    const struct ints six = ints_set(63), low = ints_set(15), high = ints_set(48);
+    struct ints scale, min;
+    if (j < 4) {
+        scale = ints_and(field1(block, 4 + j), six);
+        min = ints_and(field1(block, 8 + j), six);
+    } else {
+        struct ints both = field1(block, 8 + j);
+        scale = ints_or_and(ints_and(both, low), ints_down(field1(block, j), 2), high);
+        min = ints_or_and(ints_down(both, 4), ints_down(field1(block, 4 + j), 2), high);
+    }
+    return (struct scales){steps(field2(block, 0), scale), steps(lanes_negate(field2(block, 2)), min)};
+}
+
+INLINE struct scales scales_q3_k(const uint8_t *block, uint32_t group)
+{
+    struct ints low = ints_and(ints_down(field1(block, 96 + group % 8), group / 8 * 4), ints_set(15));
+    struct ints step = ints_or_and(low, move(field1(block, 104 + group % 4), group / 4 * 2, 4), ints_set(48));
+    return (struct scales){.scale = steps(field2(block, 108), ints_add(step, ints_set(-32)))};
+}
+
+INLINE struct scales scales_q2_k(const uint8_t *block, uint32_t group)
+{
+    struct ints both = field1(block, group);
+    return (struct scales){steps(field2(block, 80), ints_and(both, ints_set(15))),
+                           steps(lanes_negate(field2(block, 82)), ints_down(both, 4))};
+}
+
+/* Of the g-th group of the 32 columns from 32j on. */
+INLINE struct scales unpack_scales(enum tl_number_id id, const uint8_t *block, uint32_t j, uint32_t g)
+{
+    switch (id) {
+    case TL_NUMBER_Q4_1:
+    case TL_NUMBER_Q5_1:
+        return (struct scales){field2(block, 0), field2(block, 2)};
+    case TL_NUMBER_Q2_K:
+        return scales_q2_k(block, 2 * j + g);
+    case TL_NUMBER_Q3_K:
+        return scales_q3_k(block, 2 * j + g);
+    case TL_NUMBER_Q4_K:
+    case TL_NUMBER_Q5_K:
+        return scales_k45(block, j);
+    case TL_NUMBER_Q6_K:
+        return (struct scales){.scale = steps(field2(block, 208), ints_from_i8(block + 16 * (192 + 2 * j + g)))};
+    default:                                             /* Q8_0, Q4_0, Q5_0 */
+        return (struct scales){.scale = field2(block, 0)};
+    }
+}
+
+#endif

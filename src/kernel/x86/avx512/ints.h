@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* Sixteen integer lanes in one 512-bit register, and what q8_lanes.h and values_lanes.h need to know of this level.
+ * A lane is a row of a panel; it holds one integer or the codes of four columns. */
+#ifndef TL_KERNEL_AVX512_INTS_H
+#define TL_KERNEL_AVX512_INTS_H
+
+#include "kernel/inline.h"
+#include "kernel/x86/avx512/lanes.h"
+
+/* Registers: two panels by five tokens of integer sums and as many f32 accumulators; of f32 alone, two by six. */
+enum { TILE_PANELS = 2, MANY_TOKENS = 5, VALUE_TOKENS = 6, CODES_8_SIGNED = 0 };
+
+struct ints { __m512i v; };
+
+INLINE struct ints ints_load(const void *at) { return (struct ints){_mm512_loadu_si512(at)}; }
+INLINE void ints_store(void *at, struct ints x) { _mm512_storeu_si512(at, x.v); }
+INLINE struct ints ints_set(int32_t value) { return (struct ints){_mm512_set1_epi32(value)}; }
+INLINE struct ints ints_bytes(int value) { return (struct ints){_mm512_set1_epi8((char)value)}; }
+
+/* The 4 bytes at `at` in every lane. */
+INLINE struct ints ints_every4(const void *at)
+{
+    int32_t word;
+    memcpy(&word, at, sizeof word);
+    return ints_set(word);
+}
+
+/* 16 bytes, one a lane. */
+INLINE struct ints ints_from_u8(const void *at) { return (struct ints){_mm512_cvtepu8_epi32(_mm_loadu_si128(at))}; }
+INLINE struct ints ints_from_i8(const void *at) { return (struct ints){_mm512_cvtepi8_epi32(_mm_loadu_si128(at))}; }
+
+INLINE struct ints ints_add(struct ints x, struct ints y) { return (struct ints){_mm512_add_epi32(x.v, y.v)}; }
+INLINE struct ints ints_and(struct ints x, struct ints y) { return (struct ints){_mm512_and_si512(x.v, y.v)}; }
+INLINE struct ints ints_or(struct ints x, struct ints y) { return (struct ints){_mm512_or_si512(x.v, y.v)}; }
+INLINE struct ints ints_xor(struct ints x, struct ints y) { return (struct ints){_mm512_xor_si512(x.v, y.v)}; }
+/* x | (y & mask) */
+INLINE struct ints ints_or_and(struct ints x, struct ints y, struct ints mask)
+{
+    return (struct ints){_mm512_ternarylogic_epi32(x.v, y.v, mask.v, 0xf8)};
+}
+INLINE struct ints ints_down(struct ints x, uint32_t bits) { return (struct ints){_mm512_srli_epi32(x.v, bits)}; }
+INLINE struct ints ints_up(struct ints x, uint32_t bits) { return (struct ints){_mm512_slli_epi32(x.v, bits)}; }
+INLINE struct ints ints_down_signed(struct ints x, uint32_t bits) { return (struct ints){_mm512_srai_epi32(x.v, bits)}; }
+
+INLINE struct lanes ints_to_lanes(struct ints x) { return (struct lanes){_mm512_cvtepi32_ps(x.v)}; }
+INLINE struct lanes ints_as_lanes(struct ints x) { return (struct lanes){_mm512_castsi512_ps(x.v)}; }
+
+/* low * low half of y + high half * high half, of 16 bits each */
+INLINE struct ints ints_multiply_halves(struct ints x, struct ints y) { return (struct ints){_mm512_madd_epi16(x.v, y.v)}; }
+
+/* Bits 4i..4i+3 of each lane as bit 4 of its four bytes. */
+INLINE struct ints ints_fifth_bits(struct ints word, uint32_t i)
+{
+    const __m512i first = _mm512_broadcast_i32x4(_mm_set_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0));
+    __m512i bytes = _mm512_shuffle_epi8(word.v, _mm512_or_si512(first, _mm512_set1_epi8((char)(i / 2))));
+    __m512i bit = _mm512_set1_epi32(i % 2 ? (int32_t)0x80402010 : 0x08040201);
+    return (struct ints){_mm512_maskz_mov_epi8(_mm512_test_epi8_mask(bytes, bit), _mm512_set1_epi8(16))};
+}
+
+/* --- sums of products of codes ----------------------------------------------------------------------------------------- */
+
+/* One class of formats: any codes of 8 bits, unsigned. */
+#define CODE_CLASSES(CLASS) CLASS(8)
+
+struct sums { __m512i v; };
+
+INLINE struct sums sums_zero(void) { return (struct sums){_mm512_setzero_si512()}; }
+
+/* Adds the four products in each lane; `i` counts the vectors of the group. */
+INLINE struct sums sums_step(uint32_t bits, uint32_t i, struct sums sums, struct ints codes, struct ints x)
+{
+    (void)bits;
+    (void)i;
+    return (struct sums){_mm512_dpbusd_epi32(sums.v, codes.v, x.v)};
+}
+
+/* After n vectors. */
+INLINE struct ints sums_total(uint32_t bits, uint32_t n, struct sums sums)
+{
+    (void)bits;
+    (void)n;
+    return (struct ints){sums.v};
+}
+
+/* --- pairs of bf16 ------------------------------------------------------------------------------------------------------ */
+
+#define LANES_HAVE_PAIRS 1
+INLINE struct lanes lanes_add_pairs(struct lanes acc, struct ints w, struct ints x)
+{
+    __asm__("vdpbf16ps %2, %1, %0" : "+v"(acc.v) : "v"(w.v), "v"(x.v));
+    return acc;
+}
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* int4_g32: 32 codes of 4 bits, offset 8, one bf16 scale; q4_0 but for the scale. Block: scale [2], codes [16] (low nibbles
+ * are elements 0..15). No file holds such blocks: compressed-tensors' "pack-quantized" keeps scales apart and codes in
+ * words, the lowest nibble first. Encoding: scale = amax / 7. */
+#include "number/bits.h"
+#include "number/fit.h"
+#include "number/formats.h"
+#include "number/half.h"
+#include "number/nibbles.h"
+
+enum { ELEMS = 32, BYTES = 18 };
+
+static float scale_of(const uint8_t *bytes)
+{
+    return tl_half_float((uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 24);
+}
+
+static void unpack(const void *block, uint8_t *ret_codes, float *ret_scale, float *ret_min)
+{
+    const uint8_t *bytes = block;
+    (void)ret_min;
+    ret_scale[0] = scale_of(bytes);
+    tl_bits_get(bytes + 2, 16, 4, 2, ret_codes);
+}
+
+static void encode(const float *values, size_t n_elems, void *ret_bytes)
+{
+    uint8_t *block = ret_bytes, codes[ELEMS];
+    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
+        uint16_t half = tl_half_narrow_bf16(tl_fit_flush(tl_fit_magnitude(values + at, ELEMS)) / 7);
+        memset(block, 0, BYTES);
+        memcpy(block, &half, 2);
+        float inverse = tl_fit_inverse(scale_of(block));
+        for (uint32_t i = 0; i < ELEMS; i++)
+            codes[i] = (uint8_t)(tl_fit_round(tl_fit_flush(values[at + i]) * inverse, -8, 7) + 8);
+        tl_bits_put(codes, 16, 4, 2, 0, block + 2);
+    }
+}
+
+static void join(const void *codes, const void *scales, size_t n_elems, void *ret_blocks)
+{
+    const uint8_t *from = codes, *scale = scales;
+    uint8_t *block = ret_blocks;
+    for (size_t at = 0; at < n_elems; at += ELEMS, from += 16, scale += 2, block += BYTES) {
+        memcpy(block, scale, 2);
+        tl_nibbles_part(from, block + 2);
+    }
+}
+
+static const struct tl_number_apart apart = {
+    .code_bits = 4, .rows = 1, .cols = ELEMS, .scale_bytes = 2, .scale = TL_NUMBER_BF16, .join = join,
+};
+
+const struct tl_number tl_number_int4_g32 = {
+    .id = TL_NUMBER_INT4_G32, .name = "int4_g32", .gguf_type = -1,
+    .block_elems = ELEMS, .block_bytes = BYTES, .group = 32, .offset = 8, .panel_elems = ELEMS,
+    .fields = {{2, 2}, {16, 4}},
+    .unpack = unpack, .encode = encode, .apart = &apart,
+};

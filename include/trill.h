@@ -58,6 +58,10 @@ struct trill_model_options {
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);       /* while loading; may be NULL */
     void *context_pointer;               /* given to both */
     const volatile int *cancel;          /* loading stops where it becomes non-zero; may be NULL */
+    /* Of routed experts that do not fit in the budget and are streamed from the drive; NULL or "auto": the library's choice. */
+    const char *io;                      /* "uring", "pread" */
+    const char *policy;                  /* who leaves the cache: "lru", "lfru" */
+    const char *lookahead;               /* "on", "off"; auto: where it has been of use */
 };
 
 TRILL_API void trill_model_options_init(struct trill_model_options *options, size_t size);
@@ -77,6 +81,14 @@ struct trill_model_figures {
     double load_seconds;
     uint32_t vocabulary, context, trained_context, layers, width, threads;
     const char *architecture, *format, *cpu, *kv, *activations;       /* borrowed from the model */
+    /* Streaming of routed experts, counted since opening. */
+    uint32_t experts, expert_frames;     /* in all layers; kept or passing through memory at a time, 0: all are resident */
+    uint64_t expert_bytes;               /* that one takes in memory */
+    uint64_t expert_hits, expert_misses;
+    uint64_t drive_bytes;                /* of direct reads */
+    double drive_busy_seconds;           /* with at least one of them in flight */
+    double stall_seconds;                /* in which a step waited for them */
+    uint64_t lookahead_reads, lookahead_uses;            /* experts */
 };
 
 TRILL_API int trill_model_figures(struct trill_model *model, struct trill_model_figures *figures, size_t size);

@@ -27,7 +27,8 @@ static int translate(const struct trill_model_options *from, struct tl_engine_op
         .threads = from->threads, .context = from->context, .sessions = from->sessions, .chunk = from->chunk,
         .ram_bytes = from->ram_bytes, .cpu = from->cpu, .kv = from->kv, .exact = !strcmp(activations, "f32"),
         .vocabulary_only = from->vocabulary_only, .log = from->log, .progress = from->progress,
-        .context_pointer = from->context_pointer, .cancel = from->cancel,
+        .context_pointer = from->context_pointer, .cancel = from->cancel, .io = from->io, .policy = from->policy,
+        .lookahead = from->lookahead,
     };
     return 0;
 }
@@ -83,6 +84,16 @@ static void fill_model(struct tl_engine *engine, struct trill_model_figures *f)
     f->bytes_per_token = tl_model_program(engine->model)->product_bytes;
     f->kv_bytes_per_token = tl_cache_token_bytes(tl_model_cache(engine->model));
     f->context = limits->context;
+    f->experts = tl_store_experts(tl_model_store(engine->model));
+    f->expert_frames = limits->frames;
+    f->expert_bytes = tl_store_frame_bytes(tl_model_store(engine->model));
+    f->expert_hits = tl_meter_get(&engine->meters, TL_METER_EXPERT_HITS);
+    f->expert_misses = tl_meter_get(&engine->meters, TL_METER_EXPERT_MISSES);
+    f->drive_bytes = tl_meter_get(&engine->meters, TL_METER_DRIVE_BYTES);
+    f->drive_busy_seconds = (double)tl_meter_get(&engine->meters, TL_METER_DRIVE_BUSY_NS) * 1e-9;
+    f->stall_seconds = (double)tl_meter_get(&engine->meters, TL_METER_STALL_NS) * 1e-9;
+    f->lookahead_reads = tl_meter_get(&engine->meters, TL_METER_AHEAD_READS);
+    f->lookahead_uses = tl_meter_get(&engine->meters, TL_METER_AHEAD_USES);
     f->threads = limits->threads;
     f->trained_context = g->context;
     f->layers = g->n_layers;

@@ -64,6 +64,9 @@ static void fill(struct trill_model_options *options, const struct tl_setup *set
     options->cpu = setup->cpu;
     options->kv = setup->kv;
     options->activations = setup->activations;
+    options->io = setup->io;
+    options->policy = setup->policy;
+    options->lookahead = setup->lookahead;
     options->vocabulary_only = needs->vocabulary_only;
     options->cancel = tl_interrupt_flag();
     options->log = log_line;

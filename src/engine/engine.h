@@ -23,6 +23,8 @@ struct tl_engine_options {
     uint32_t threads, context, sessions, chunk;      /* 0: the default */
     uint64_t ram_bytes;                  /* 0: what is available less a margin */
     const char *cpu, *kv;                /* NULL or "auto": the default */
+    const char *io, *policy, *lookahead; /* of experts that are streamed; NULL or "auto": the default */
+    uint32_t frames;                     /* streams routed experts through so many frames; 0: as the budget wants */
     bool exact, vocabulary_only;
     void (*log)(void *context, int level, const char *text);
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);

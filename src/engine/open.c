@@ -33,7 +33,9 @@ static int choose(const struct tl_engine_options *options, struct tl_engine *eng
     engine->kernel = automatic ? tl_kernel_best() : tl_kernel_level(options->cpu);
     if (!engine->kernel)
         return tl_fail(TL_E_USAGE, "CPU level \"%.40s\" is not available here (there are: %s)", options->cpu, tl_kernel_names());
-    *ret_choices = (struct tl_model_choices){ .exact = options->exact };
+    *ret_choices = (struct tl_model_choices){ .exact = options->exact, .io = options->io, .policy = options->policy,
+                                              .lookahead = options->lookahead, .log = options->log,
+                                              .log_context = options->context_pointer };
     if (options->kv && strcmp(options->kv, "auto") != 0) {
         const struct tl_number *kv = tl_number_by_name(options->kv);
         bool known = kv && (kv->id == TL_NUMBER_F32 || kv->id == TL_NUMBER_F16 || kv->id == TL_NUMBER_BF16 || kv->id == TL_NUMBER_Q8_0);

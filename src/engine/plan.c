@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Fits a model into the budget: the same layouts that will be used, run on counting arenas. What is not asked for by name
- * (context, chunk) shrinks until it fits; what cannot fit is refused with the smallest budget that would do. */
+/* Fits a model into the budget: the same layouts that will be used, run on counting arenas. All routed experts are resident
+ * where that leaves a useful context; else they are streamed, and what the trunk, the states and the step leave becomes
+ * frames. What is not asked for by name (context, chunk) shrinks until it fits; what cannot fit is refused with the
+ * smallest budget that would do. */
 #include "base/cpu.h"
 #include "base/error.h"
 #include "engine/engine.h"
 
 enum { DEFAULT_CHUNK = 512, LEAST_CHUNK = 32, LEAST_CONTEXT = 256 };
+enum { USEFUL_CONTEXT = 4096, STREAMED_CONTEXT = 8192, STREAMED_CHUNK = 1024 };
 static const uint64_t margin_bytes = 4 << 20;        /* stacks, heap headers, the odd page */
 
 static uint64_t budget_of(const struct tl_engine_options *options)
@@ -31,7 +34,7 @@ static int total_of(struct tl_engine *engine, const struct tl_model_limits *limi
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
-static int refuse(struct tl_engine *engine, struct tl_model_limits limits, const struct tl_engine_options *options, uint64_t budget)
+static int refuse(struct tl_engine *engine, struct tl_model_limits limits, const struct tl_engine_options *options)
 {
     uint64_t needed;
     if (!options->context)
@@ -43,33 +46,72 @@ static int refuse(struct tl_engine *engine, struct tl_model_limits limits, const
         return status;
     return tl_fail(TL_E_BUDGET, "%s needs at least %llu MiB for a context of %u tokens, the budget is %llu MiB",
                    tl_modelfile_path(engine->file), (unsigned long long)((needed + (1u << 20) - 1) >> 20), limits.context,
-                   (unsigned long long)(budget >> 20));
+                   (unsigned long long)(engine->budget_bytes >> 20));
+}
+
+/* Shrinks what was not asked for until the limits fit. 1: they do; 0: they do not with a context of least_context. */
+static int shrink(struct tl_engine *engine, const struct tl_engine_options *options, uint32_t least_context, struct tl_model_limits *limits)
+{
+    for (;;) {
+        limits->chunk = least(limits->chunk, limits->context);
+        int status = total_of(engine, limits, &engine->planned_bytes);
+        if (status < 0 && status != TL_E_NOMEM && status != TL_E_BUDGET)
+            return status;
+        if (status >= 0 && engine->planned_bytes <= engine->budget_bytes)
+            return 1;
+        if (!options->context && limits->context > least_context)
+            limits->context = limits->context / 2 > least_context ? limits->context / 2 : least_context;
+        else if (!options->chunk && limits->chunk > LEAST_CHUNK)
+            limits->chunk = limits->chunk / 2 > LEAST_CHUNK ? limits->chunk / 2 : LEAST_CHUNK;
+        else
+            return 0;
+    }
+}
+
+/* What the budget leaves becomes frames, up to one less than there are experts. */
+static int widen(struct tl_engine *engine, struct tl_model_limits *limits)
+{
+    struct tl_store *store = tl_model_store(engine->model);
+    uint64_t left = (engine->budget_bytes - engine->planned_bytes) / tl_store_frame_bytes(store), most = tl_store_experts(store);
+    uint32_t frames = limits->frames;
+    left = left < most - frames ? left : most - frames;
+    for (int fits = 0; !fits; left -= left / 256 + 1) {       /* what belongs to a frame takes a little too */
+        limits->frames = frames + (uint32_t)left;
+        int status = total_of(engine, limits, &engine->planned_bytes);
+        if (status < 0 || left == 0)
+            return status;
+        fits = engine->planned_bytes <= engine->budget_bytes;
+    }
+    return 0;
+}
+
+static int plan_streamed(struct tl_engine *engine, const struct tl_engine_options *options, struct tl_model_limits *limits)
+{
+    uint32_t trained = tl_model_geometry(engine->model)->context;
+    limits->frames = options->frames ? options->frames : tl_store_least_frames(tl_model_store(engine->model));
+    limits->context = options->context ? options->context : least(trained, STREAMED_CONTEXT);
+    limits->chunk = options->chunk ? options->chunk : STREAMED_CHUNK;
+    int status = shrink(engine, options, LEAST_CONTEXT, limits);
+    if (status == 0)
+        return refuse(engine, *limits, options);
+    return status < 0 || options->frames ? status : widen(engine, limits);
 }
 
 int tl_engine_plan(struct tl_engine *engine, const struct tl_engine_options *options, struct tl_model_limits *ret_limits)
 {
     uint32_t trained = tl_model_geometry(engine->model)->context;
+    bool streamable = tl_store_experts(tl_model_store(engine->model)) > tl_store_least_frames(tl_model_store(engine->model));
     struct tl_model_limits limits = {
         .context = options->context ? options->context : trained,
         .sessions = options->sessions ? options->sessions : 1,
         .chunk = options->chunk ? options->chunk : DEFAULT_CHUNK,
         .threads = tl_pool_threads(engine->pool),
     };
-    uint64_t budget = engine->budget_bytes = budget_of(options);
-    for (;;) {
-        limits.chunk = least(limits.chunk, limits.context);
-        int status = total_of(engine, &limits, &engine->planned_bytes);
-        if (status < 0 && status != TL_E_NOMEM && status != TL_E_BUDGET)
-            return status;
-        if (status >= 0 && engine->planned_bytes <= budget)
-            break;
-        if (!options->context && limits.context > LEAST_CONTEXT)
-            limits.context = limits.context / 2 > LEAST_CONTEXT ? limits.context / 2 : LEAST_CONTEXT;
-        else if (!options->chunk && limits.chunk > LEAST_CHUNK)
-            limits.chunk = limits.chunk / 2 > LEAST_CHUNK ? limits.chunk / 2 : LEAST_CHUNK;
-        else
-            return refuse(engine, limits, options, budget);
-    }
-    *ret_limits = limits;
-    return 0;
+    engine->budget_bytes = budget_of(options);
+    int status = options->frames && streamable ? 0 : shrink(engine, options, streamable ? least(trained, USEFUL_CONTEXT) : LEAST_CONTEXT, &limits);
+    if (status == 0)
+        status = streamable ? plan_streamed(engine, options, &limits) : refuse(engine, limits, options);
+    if (status >= 0)
+        *ret_limits = limits;
+    return status < 0 ? status : 0;
 }

@@ -75,6 +75,10 @@ static int build(struct tl_model *model, const struct tl_model_choices *choices)
                          model->geometry.head_dim);
     if (status >= 0)
         status = tl_store_new(model->file, model->meters, &model->store);
+    if (status >= 0)
+        status = tl_store_choose(model->store, choices->io, choices->policy, choices->lookahead);
+    if (status >= 0)
+        tl_store_log(model->store, choices->log, choices->log_context);
     binding.store = model->store;
     struct tl_binder binder = tl_bind_file(&binding);
     if (status >= 0)
@@ -120,7 +124,8 @@ void tl_model_free(struct tl_model *model)
 static int lay_out(struct tl_model *model, const struct tl_model_limits *limits, struct tl_arena *weights, struct tl_arena *states,
                    struct tl_arena *batch)
 {
-    int status = tl_store_layout(model->store, weights);
+    struct tl_store_limits store = { .frames = limits->frames, .threads = limits->threads, .n_used = model->geometry.n_used };
+    int status = tl_store_layout(model->store, &store, weights);
     if (status >= 0)
         status = tl_cache_layout(&model->cache, limits->context, limits->sessions, limits->chunk, states);
     if (status >= 0)
@@ -174,4 +179,5 @@ const struct tl_program *tl_model_program(const struct tl_model *model) { return
 struct tl_cache *tl_model_cache(struct tl_model *model) { return &model->cache; }
 const struct tl_model_limits *tl_model_limits(const struct tl_model *model) { return &model->limits; }
 uint64_t tl_model_weight_bytes(const struct tl_model *model) { return tl_store_bytes(model->store); }
+struct tl_store *tl_model_store(const struct tl_model *model) { return model->store; }
 uint64_t tl_model_staging_bytes(const struct tl_model *model) { return tl_store_staging_bytes(model->store); }

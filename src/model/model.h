@@ -18,10 +18,13 @@ struct tl_model;
 struct tl_model_choices {
     const struct tl_number *kv;          /* NULL: f32 for models of f32 alone, f16 for all others */
     bool exact;                          /* activations unrounded */
+    const char *io, *policy, *lookahead; /* of experts that are streamed, by name; NULL: chosen by the store */
+    void (*log)(void *context, int level, const char *text);          /* may be NULL */
+    void *log_context;
 };
 
-/* What the memory is laid out for. */
-struct tl_model_limits { uint32_t context, sessions, chunk, threads; };
+/* What the memory is laid out for. frames: for routed experts; 0: all are resident (store.h). */
+struct tl_model_limits { uint32_t context, sessions, chunk, threads, frames; };
 
 struct tl_model_memory { uint64_t weights, states, batch, total; };
 
@@ -37,6 +40,7 @@ const struct tl_program *tl_model_program(const struct tl_model *model);
 struct tl_cache *tl_model_cache(struct tl_model *model);
 const struct tl_model_limits *tl_model_limits(const struct tl_model *model);
 uint64_t tl_model_weight_bytes(const struct tl_model *model);
+struct tl_store *tl_model_store(const struct tl_model *model);
 uint64_t tl_model_staging_bytes(const struct tl_model *model);       /* a thread takes while loading */
 
 /* A run of tokens that follow each other in one sequence. */

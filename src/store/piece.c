@@ -101,7 +101,7 @@ uint64_t tl_bank_scratch(const struct tl_store *store, const struct tl_bank *ban
 static void gather_transposed(const struct tl_slot *slot, const uint8_t *read, uint64_t row, uint32_t n_rows, uint8_t *rows)
 {
     const struct tl_matrix *m = &slot->matrix;
-    uint64_t elem = m->tensor->number->block_bytes, stored_rows = matrix_file_bytes(m) / elem / m->cols;
+    uint64_t elem = m->tensor->number->block_bytes, stored_rows = m->line ? m->line : matrix_file_bytes(m) / elem / m->cols;
     for (uint32_t i = 0; i < n_rows; i++)
         for (uint32_t k = 0; k < m->cols; k++)
             memcpy(rows + i * slot->row_bytes + k * elem, read + (k * stored_rows + m->first_row + (row + i) * m->row_step) * elem, elem);

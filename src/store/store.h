@@ -108,6 +108,9 @@ void tl_store_give(struct tl_store *store, uint32_t bank, const struct tl_expert
 bool tl_store_looks_ahead(const struct tl_store *store);
 void tl_store_expect(struct tl_store *store, uint32_t bank, const uint32_t *experts, uint32_t n_experts);
 
+/* Bytes a second that the drive brings through the same queue while nothing else is done; between steps. */
+int tl_store_measure_drive(struct tl_store *store, double seconds, double *ret_bytes_per_s);
+
 /* Records every asking from now on (trace.h); NULL ends it. */
 struct tl_trace;
 void tl_store_record(struct tl_store *store, struct tl_trace *trace);

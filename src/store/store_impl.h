@@ -9,7 +9,8 @@ enum { TL_STAGING_BYTES = 1 << 20 };     /* a thread's share of the file at a ti
 
 struct tl_slot {
     struct tl_matrix matrix;
-    uint64_t row_bytes;                  /* of one stored row */
+    const struct tl_number *number;      /* of the panels */
+    uint64_t row_bytes;                  /* of one row as the panels take it */
     uint32_t n_panels;                   /* of one matrix */
     uint64_t matrix_bytes, bytes;        /* in memory: of one, of all */
     uint64_t stored_bytes;
@@ -34,5 +35,19 @@ struct tl_store {
 uint64_t tl_slot_staging(const struct tl_slot *slot);
 int tl_slot_read(const struct tl_store *store, const struct tl_slot *slot, uint32_t m, uint32_t from, uint32_t to, uint8_t *staging,
                  uint8_t *ret_panels);
+
+/* apart.c: matrices whose codes and scales are tensors of their own. Which bytes of both make panels from .. to - 1 of
+ * matrix m, and these panels out of the bytes; scratch: tl_apart_scratch. Transposed ones can only be read. */
+struct tl_apart_span { uint64_t codes_at, codes_bytes, scales_at, scales_bytes; };
+struct tl_apart_span tl_apart_span(const struct tl_slot *slot, uint32_t m, uint32_t from, uint32_t to);
+uint64_t tl_apart_scratch(const struct tl_slot *slot);
+void tl_apart_pack(const struct tl_slot *slot, uint32_t m, uint32_t from, uint32_t to, const uint8_t *codes, const uint8_t *scales,
+                   uint8_t *scratch, uint8_t *ret_panels);
+/* The same from the file: for one panel's reading, staging of tl_apart_staging; for more, as many times that. */
+uint64_t tl_apart_staging(const struct tl_slot *slot);
+int tl_apart_read(const struct tl_store *store, const struct tl_slot *slot, uint32_t m, uint32_t from, uint32_t to, uint8_t *staging,
+                  uint8_t *ret_panels);
+uint64_t tl_apart_stored_bytes(const struct tl_matrix *matrix);
+bool tl_apart_reaches(const struct tl_matrix *matrix);        /* do codes and scales hold all of the matrices? */
 
 #endif

@@ -97,8 +97,7 @@ static int64_t longest(const struct tl_added *added, const char *text, size_t n_
 /* How long a special token at the head of `plain` may be: up to the first marked byte. */
 static size_t unmarked(const uint8_t *plain, size_t n_bytes)
 {
-    enum { LONGEST = 4096 };             /* no token is longer, and hostile text is not read again and again */
-    n_bytes = n_bytes < LONGEST ? n_bytes : LONGEST;
+    n_bytes = n_bytes < TL_ADDED_MAX_BYTES ? n_bytes : TL_ADDED_MAX_BYTES;
     const uint8_t *mark = plain ? memchr(plain, 1, n_bytes) : NULL;
     return mark ? (size_t)(mark - plain) : n_bytes;
 }

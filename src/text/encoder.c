@@ -105,15 +105,17 @@ static int emit(void *context, const char *text, size_t n_bytes)
 
 /* --- text --------------------------------------------------------------------------------------------------------- */
 
-static int encode_normal(struct tl_encoder *encoder, const char *text, size_t n_bytes, bool starts)
+/* Where a stretch of text stands: at the very beginning; behind other text, so that no blank is put before it. */
+struct place { bool starts, continues; };
+
+static int encode_normal(struct tl_encoder *encoder, const char *text, size_t n_bytes, struct place place)
 {
     struct tl_added_match match;
-    bool special = (encoder->flags & TL_ENCODE_SPECIAL) && !encoder->plain;      /* marks do not follow the normaliser */
     for (size_t at = 0; at < n_bytes;) {
-        bool found = tl_added_find(&encoder->tokenizer->normal, text, n_bytes, at, special, NULL, &match);
+        bool found = tl_added_find(&encoder->tokenizer->normal, text, n_bytes, at, false, NULL, &match);
         size_t end = found ? match.start : n_bytes;
-        encoder->run.starts = starts && at == 0;
-        encoder->run.continues = encoder->run.starts && (encoder->flags & TL_ENCODE_CONTINUE);
+        encoder->run.starts = place.starts && at == 0;
+        encoder->run.continues = place.continues && at == 0;
         int r = tl_pretokenizer_run(&encoder->run, text + at, end - at);
         if (r >= 0 && found)
             r = tl_encoder_put(encoder, match.id);
@@ -124,14 +126,14 @@ static int encode_normal(struct tl_encoder *encoder, const char *text, size_t n_
     return 0;
 }
 
-/* Valid UTF-8 between raw added tokens. */
-static int encode_valid(struct tl_encoder *encoder, const char *text, size_t n_bytes, bool starts)
+/* Valid UTF-8 between raw added tokens and ill-formed bytes. */
+static int encode_valid(struct tl_encoder *encoder, const char *text, size_t n_bytes, struct place place)
 {
-    const char *normal;
-    size_t n_normal;
-    int r = tl_normalizer_run(&encoder->tokenizer->normalizer, &encoder->regex, starts && (encoder->flags & TL_ENCODE_CONTINUE),
-                              text, n_bytes, encoder->normal, &normal, &n_normal);
-    return r < 0 ? r : encode_normal(encoder, normal, n_normal, starts);
+    const char *normal = NULL;
+    size_t n_normal = 0;
+    int r = tl_normalizer_run(&encoder->tokenizer->normalizer, &encoder->regex, place.continues, text, n_bytes, encoder->normal,
+                              &normal, &n_normal);
+    return r < 0 ? r : encode_normal(encoder, normal, n_normal, place);
 }
 
 /* An ill-formed run of bytes: each byte's own token, or what stands for U+FFFD. */
@@ -151,7 +153,7 @@ static int encode_broken(struct tl_encoder *encoder, const char *text, size_t n_
     return 0;
 }
 
-static int encode_text(struct tl_encoder *encoder, const char *text, size_t n_bytes, bool starts)
+static int encode_text(struct tl_encoder *encoder, const char *text, size_t n_bytes, struct place place)
 {
     size_t start = 0, at = 0;
     int r = 0;
@@ -163,14 +165,15 @@ static int encode_text(struct tl_encoder *encoder, const char *text, size_t n_by
             continue;
         }
         if (at > start)
-            r = encode_valid(encoder, text + start, at - start, starts && start == 0);
+            r = encode_valid(encoder, text + start, at - start, place);
         if (r >= 0)
             r = encode_broken(encoder, text + at, (size_t)-n);
         at += (size_t)-n;
         start = at;
+        place = (struct place){false, true};
     }
     if (r >= 0 && start < n_bytes)
-        r = encode_valid(encoder, text + start, n_bytes - start, starts && start == 0);
+        r = encode_valid(encoder, text + start, n_bytes - start, place);
     return r;
 }
 
@@ -180,7 +183,8 @@ static int encode_all(struct tl_encoder *encoder, const char *text, size_t n_byt
     bool special = encoder->flags & TL_ENCODE_SPECIAL;
     for (size_t at = 0; at < n_bytes;) {
         bool found = tl_added_find(&encoder->tokenizer->raw, text, n_bytes, at, special, encoder->plain, &match);
-        int r = encode_text(encoder, text + at, (found ? match.start : n_bytes) - at, at == 0);
+        struct place place = {at == 0, at == 0 && (encoder->flags & TL_ENCODE_CONTINUE)};
+        int r = encode_text(encoder, text + at, (found ? match.start : n_bytes) - at, place);
         if (r >= 0 && found)
             r = tl_encoder_put(encoder, match.id);
         if (r < 0)

@@ -191,3 +191,12 @@ int tl_merges_add(struct tl_merges *merges, const struct tl_vocab *vocab, const 
     }
     return 0;
 }
+
+void tl_merges_drop_control(struct tl_merges *merges, const struct tl_vocab *vocab)
+{
+    for (uint32_t i = 0; i < merges->n_slots; i++) {
+        struct tl_merge *merge = merges->slot + i;
+        if (merge->left >= 0 && (vocab->kind[merge->id] == TL_TOKEN_CONTROL || vocab->kind[merge->id] == TL_TOKEN_UNKNOWN))
+            merge->right = -1;           /* taken still, and never found */
+    }
+}

@@ -28,6 +28,9 @@ struct tl_merge_text { struct tl_text left, right; };
 int tl_merges_add(struct tl_merges *merges, const struct tl_vocab *vocab, const char *where, const struct tl_merge_text *text,
                   size_t count);
 
+/* Forgets merges that make a control token: typed text must not become one. */
+void tl_merges_drop_control(struct tl_merges *merges, const struct tl_vocab *vocab);
+
 const struct tl_merge *tl_merges_find(const struct tl_merges *merges, int32_t left, int32_t right);   /* NULL: none */
 
 #endif

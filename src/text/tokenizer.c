@@ -39,6 +39,7 @@ static bool may_cut(const struct tl_tokenizer *tokenizer)
 static int finish(struct tl_tokenizer *tokenizer)
 {
     tl_vocab_byte_ids(&tokenizer->vocab, tokenizer->spelling, tokenizer->byte_id);
+    tl_merges_drop_control(&tokenizer->merges, &tokenizer->vocab);
     tokenizer->cuts = may_cut(tokenizer);
     if (tokenizer->cuts)
         find_glue(tokenizer);

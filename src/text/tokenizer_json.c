@@ -14,7 +14,7 @@
 
 int tl_tokenizer_json_refuse(const struct tl_tokenizer_json *j, const char *part, const char *kind)
 {
-    return tl_fail(TL_E_FILE, "%s: %s: %.60s is not supported", j->where, part, *kind ? kind : "a value without a type");
+    return tl_fail(TL_E_FILE, "%s: %s: %.100s is not supported", j->where, part, *kind ? kind : "a value without a type");
 }
 
 const char *tl_tokenizer_json_pattern(const struct tl_json_tree *tree, const struct tl_json_node *node, bool *ret_regex,
@@ -133,7 +133,7 @@ static int match_added(struct tl_tokenizer_json *j, const struct tl_tokenizer_ad
     bool special = t->vocab.kind[token->id] == TL_TOKEN_CONTROL || tl_tokenizer_guarded(text, n);
     unsigned flags = (special ? TL_ADDED_SPECIAL : 0u) | (token->lstrip ? TL_ADDED_LSTRIP : 0u) |
                      (token->rstrip ? TL_ADDED_RSTRIP : 0u) | (token->single_word ? TL_ADDED_WORD : 0u);
-    if (!token->normalized)
+    if (!token->normalized || special)   /* control tokens are found where the text is still as it was marked */
         return tl_added_add(&t->raw, text, n, (int32_t)token->id, flags);
     int r = tl_normalizer_run(&t->normalizer, scratch, false, text, n, buffer, &text, &n);
     return r < 0 ? r : tl_added_add(&t->normal, text, n, (int32_t)token->id, flags);

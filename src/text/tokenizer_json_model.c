@@ -31,10 +31,11 @@ static int read_vocab(struct tl_tokenizer_json *j)
         memcpy(name, json->string.data, n);
         if ((r = tl_json_next(json)) < 0)
             return r;
-        if (r != TL_JSON_NUMBER || !tl_parse_u64(json->raw, json->raw_bytes, &id) || id >= limit)
+        bool number = r == TL_JSON_NUMBER;
+        if (!number || !tl_parse_u64(json->raw, json->raw_bytes, &id) || id >= limit)
             return tl_fail(TL_E_FILE, "%s: model.vocab: '%.*s': found %.*s, expected an id below %" PRIu64, j->where,
-                           (int)(n < 40 ? n : 40), name, r == TL_JSON_NUMBER ? (int)(json->raw_bytes < 30 ? json->raw_bytes : 30) : 8,
-                           r == TL_JSON_NUMBER ? json->raw : "no number", limit);
+                           (int)(n < 40 ? n : 40), name, number && json->raw_bytes < 30 ? (int)json->raw_bytes : 30,
+                           number ? json->raw : "no number", limit);
         bool byte = j->byte_fallback && tl_vocab_spelled_byte(name, n) >= 0;
         r = tl_vocab_add(&j->tokenizer->vocab, j->where, (uint32_t)id, name, n, byte ? TL_TOKEN_BYTE : TL_TOKEN_NORMAL);
     }

@@ -36,6 +36,14 @@ struct tl_roofline tl_roofline_prefill(const struct trill_model_figures *figures
     return limit(figures, peaks, passes * (double)figures->bytes_per_token, 2 * (a_token * tokens + table));
 }
 
+struct tl_roofline tl_roofline_score(const struct trill_model_figures *figures, const struct trill_peaks *peaks,
+                                     uint64_t tokens, uint32_t chunk)
+{
+    double passes = (double)((tokens + chunk - 1) / chunk);
+    return limit(figures, peaks, passes * (double)figures->bytes_per_token,
+                 2.0 * (double)figures->active_parameters * (double)tokens);
+}
+
 struct tl_roofline tl_roofline_decode(const struct trill_model_figures *figures, const struct trill_peaks *peaks,
                                       uint32_t tokens)
 {

@@ -190,6 +190,31 @@ TRILL_API int trill_session_generate(struct trill_session *session, const struct
                                      struct trill_generation *ret_generation, size_t size);
 TRILL_API void trill_generation_done(struct trill_generation *generation);
 
+/* --- scoring ------------------------------------------------------------------------------------------------------ */
+
+struct trill_score_options {
+    size_t size;
+    uint32_t window;                     /* tokens; 0: 2048, or the context where that is less */
+    uint32_t stride;                     /* from a window to the next; 0: a window */
+    void (*progress)(void *context, uint64_t done_tokens, uint64_t total_tokens);     /* may be NULL */
+    void *context_pointer;
+    const volatile int *cancel;          /* may be NULL */
+};
+
+struct trill_scores {
+    size_t size;
+    uint64_t tokens, steps;              /* tokens scored; forward steps that it took */
+    double nll_sum;                      /* natural logarithms */
+    double perplexity, perplexity_se;
+    double seconds;
+};
+
+TRILL_API void trill_score_options_init(struct trill_score_options *options, size_t size);
+/* The likelihood of a text. The first token is never scored, nor the first of a window that overlaps none. ret_nll [count],
+ * or NULL: of each token, NaN where it is not scored. Runs as many windows at once as the model has sessions. */
+TRILL_API int trill_score(struct trill_model *model, const int32_t *ids, size_t count, const struct trill_score_options *options,
+                          float *ret_nll, struct trill_scores *ret_scores, size_t size);
+
 /* --- measuring ---------------------------------------------------------------------------------------------------- */
 
 struct trill_peaks {

@@ -106,8 +106,8 @@ void tl_answer_note(const struct tl_answer_sums *sums, const struct trill_model_
     tl_output_note("prompt: %" PRIu64 " tokens", sums->prompt_tokens);
     if (sums->reused_tokens)
         tl_output_note(" (%" PRIu64 " reused)", sums->reused_tokens);
-    tl_output_note(", %.1f tokens/s; answer: %" PRIu64 " tokens, %.1f tokens/s; first token after %.3f s\n", prefill_rate(sums), sums->tokens,
-                   decode_rate(sums), sums->first_token_seconds);
+    tl_output_note(", %.1f tokens/s; answer: %" PRIu64 " tokens, %.1f tokens/s; first token after %.3f s\n",
+                   prefill_rate(sums), sums->tokens, decode_rate(sums), sums->first_token_seconds);
     double weights = decode_rate(sums) * (double)figures->bytes_per_token;
     double memory = measure && sums->steps >= STEPS_WORTH_MEASURING ? measure_memory(figures) : 0;
     tl_output_note("loaded in %.3f s; peak memory %.1f MiB; ", figures->load_seconds, (double)figures->peak_bytes / (1 << 20));
@@ -132,7 +132,8 @@ static void append_ids(struct tl_buffer *buffer, const int32_t *ids, size_t coun
         tl_buffer_printf(buffer, "%s%" PRId32, i ? "," : "", ids[i]);
 }
 
-int tl_answer_json(const struct trill_generation *generation, const struct trill_model_figures *figures, struct tl_buffer *buffer)
+int tl_answer_json(const struct trill_generation *generation, const struct trill_model_figures *figures,
+                   struct tl_buffer *buffer)
 {
     struct tl_answer_sums sums = {0};
     tl_answer_add(&sums, generation);
@@ -140,15 +141,17 @@ int tl_answer_json(const struct trill_generation *generation, const struct trill
     tl_buffer_json_string(buffer, generation->text, generation->text_bytes);
     tl_buffer_printf(buffer, ",\"ids\":[");
     append_ids(buffer, generation->ids, generation->count);
-    tl_buffer_printf(buffer, "],\"finish\":\"%s\",\"prompt_tokens\":%" PRIu64 ",\"tokens\":%" PRIu64, finish_name(generation->finish),
-                     sums.prompt_tokens, sums.tokens);
+    tl_buffer_printf(buffer, "],\"finish\":\"%s\",\"prompt_tokens\":%" PRIu64 ",\"tokens\":%" PRIu64,
+                     finish_name(generation->finish), sums.prompt_tokens, sums.tokens);
     tl_buffer_printf(buffer, ",\"load_s\":%.6f,\"first_token_s\":%.6f", figures->load_seconds, sums.first_token_seconds);
-    tl_buffer_printf(buffer, ",\"prefill_tokens_per_s\":%.3f,\"decode_tokens_per_s\":%.3f", prefill_rate(&sums), decode_rate(&sums));
+    tl_buffer_printf(buffer, ",\"prefill_tokens_per_s\":%.3f,\"decode_tokens_per_s\":%.3f", prefill_rate(&sums),
+                     decode_rate(&sums));
     tl_buffer_printf(buffer, ",\"peak_bytes\":%" PRIu64 ",\"read_bytes\":%" PRIu64, figures->peak_bytes, figures->read_bytes);
-    tl_buffer_printf(buffer, ",\"ledger\":{\"prompt_tokens\":%" PRIu64 ",\"reused_tokens\":%" PRIu64 ",\"decode_steps\":%" PRIu64,
+    tl_buffer_printf(buffer,
+                     ",\"ledger\":{\"prompt_tokens\":%" PRIu64 ",\"reused_tokens\":%" PRIu64 ",\"decode_steps\":%" PRIu64,
                      sums.prompt_tokens, sums.reused_tokens, sums.steps);
-    tl_buffer_printf(buffer, ",\"decode_weight_bytes\":%" PRIu64 ",\"read_bytes\":%" PRIu64, sums.steps * figures->bytes_per_token,
-                     figures->read_bytes);
+    tl_buffer_printf(buffer, ",\"decode_weight_bytes\":%" PRIu64 ",\"read_bytes\":%" PRIu64,
+                     sums.steps * figures->bytes_per_token, figures->read_bytes);
     return tl_buffer_printf(buffer, ",\"load_s\":%.6f,\"prefill_s\":%.6f,\"decode_s\":%.6f}}\n", figures->load_seconds,
                             sums.prefill_seconds, sums.decode_seconds);
 }

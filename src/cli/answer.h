@@ -29,6 +29,7 @@ void tl_answer_add(struct tl_answer_sums *sums, const struct trill_generation *g
 void tl_answer_note(const struct tl_answer_sums *sums, const struct trill_model_figures *figures, bool measure);
 
 /* The document of `run --json`. */
-int tl_answer_json(const struct trill_generation *generation, const struct trill_model_figures *figures, struct tl_buffer *buffer);
+int tl_answer_json(const struct trill_generation *generation, const struct trill_model_figures *figures,
+                   struct tl_buffer *buffer);
 
 #endif

@@ -28,10 +28,14 @@ struct settings {
 };
 
 static const struct tl_option options[] = {
-    TL_COMMAND_OPTION(struct settings, prompts, TEXT, 'p', "prompt-tokens", "N,...", .fallback = "512", .help = "lengths of prompts; 0: none"),
-    TL_COMMAND_OPTION(struct settings, tokens, TEXT, 'n', "tokens", "N,...", .fallback = "128", .help = "numbers of tokens to generate; 0: none"),
-    TL_COMMAND_OPTION(struct settings, repeats, U64, 'r', "repeat", "N", .fallback = "5", .min = 1, .max = TL_BENCH_REPEATS, .help = "timed repetitions of each test"),
-    TL_COMMAND_OPTION(struct settings, threads, TEXT, 't', "threads", "N,...", .help = "numbers of threads; one per CPU unless given"),
+    TL_COMMAND_OPTION(struct settings, prompts, TEXT, 'p', "prompt-tokens", "N,...", .fallback = "512",
+                      .help = "lengths of prompts; 0: none"),
+    TL_COMMAND_OPTION(struct settings, tokens, TEXT, 'n', "tokens", "N,...", .fallback = "128",
+                      .help = "numbers of tokens to generate; 0: none"),
+    TL_COMMAND_OPTION(struct settings, repeats, U64, 'r', "repeat", "N", .fallback = "5", .min = 1, .max = TL_BENCH_REPEATS,
+                      .help = "timed repetitions of each test"),
+    TL_COMMAND_OPTION(struct settings, threads, TEXT, 't', "threads", "N,...",
+                      .help = "numbers of threads; one per CPU unless given"),
     TL_COMMAND_OPTION(struct settings, peaks, FLAG, 0, "peaks", NULL, .help = "only what the machine can do; needs no model"),
     TL_COMMAND_OPTION(struct settings, json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),
 #define SETUP_MODEL
@@ -62,7 +66,8 @@ static int parse_list(const char *name, const char *text, uint32_t low, uint32_t
         size_t n = strcspn(at, ",");
         uint64_t value;
         if (!tl_parse_u64(at, n, &value) || value < low || value > high || list->count == LIST)
-            return tl_fail(TL_E_USAGE, "--%s: found '%s', expected up to %d numbers from %u to %u separated by commas", name, text, LIST, low, high);
+            return tl_fail(TL_E_USAGE, "--%s: found '%s', expected up to %d numbers from %u to %u separated by commas", name,
+                           text, LIST, low, high);
         list->value[list->count++] = (uint32_t)value;
         at += n;
         if (!*at)

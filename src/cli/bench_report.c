@@ -42,32 +42,36 @@ static double share_of(const struct tl_bench_test *test, double mean)
     return mean * test->limit.seconds / test->tokens;
 }
 
-static void append_json(struct tl_bench_report *report, const struct tl_bench_test *test, const struct trill_model_figures *figures)
+static void append_json(struct tl_bench_report *report, const struct tl_bench_test *test,
+                        const struct trill_model_figures *figures)
 {
     struct tl_buffer *out = &report->out;
     double mean = mean_of(test);
-    tl_buffer_printf(out, "%s{\"test\":\"%s%" PRIu32 "\",\"threads\":%" PRIu32, report->n_tests ? ",\n " : "[", test->prompt ? "pp" : "tg",
-                     test->tokens, test->threads);
-    tl_buffer_printf(out, ",\"mean_tokens_per_s\":%.6g,\"sd_tokens_per_s\":%.6g,\"samples_tokens_per_s\":[", mean, deviation_of(test, mean));
+    tl_buffer_printf(out, "%s{\"test\":\"%s%" PRIu32 "\",\"threads\":%" PRIu32, report->n_tests ? ",\n " : "[",
+                     test->prompt ? "pp" : "tg", test->tokens, test->threads);
+    tl_buffer_printf(out, ",\"mean_tokens_per_s\":%.6g,\"sd_tokens_per_s\":%.6g,\"samples_tokens_per_s\":[", mean,
+                     deviation_of(test, mean));
     for (size_t i = 0; i < test->n_samples; i++)
         tl_buffer_printf(out, "%s%.6g", i ? "," : "", test->samples[i]);
-    tl_buffer_printf(out, "],\"read_bytes\":%" PRIu64 ",\"weight_bytes_per_token\":%" PRIu64 ",\"roofline_share\":%.6g,\"bound\":\"%s\"", test->read_bytes,
-                     figures->bytes_per_token, share_of(test, mean), test->limit.bound);
-    tl_buffer_printf(out, ",\"architecture\":\"%s\",\"format\":\"%s\",\"cpu\":\"%s\",\"kv\":\"%s\"}", figures->architecture, figures->format,
-                     figures->cpu, figures->kv);
+    tl_buffer_printf(out, "],\"read_bytes\":%" PRIu64 ",\"weight_bytes_per_token\":%" PRIu64, test->read_bytes,
+                     figures->bytes_per_token);
+    tl_buffer_printf(out, ",\"roofline_share\":%.6g,\"bound\":\"%s\"", share_of(test, mean), test->limit.bound);
+    tl_buffer_printf(out, ",\"architecture\":\"%s\",\"format\":\"%s\",\"cpu\":\"%s\",\"kv\":\"%s\"}", figures->architecture,
+                     figures->format, figures->cpu, figures->kv);
 }
 
-static void append_row(struct tl_bench_report *report, const struct tl_bench_test *test, const struct trill_model_figures *figures)
+static const char table_head[] =
+    "| model                    |       size |    params | backend | threads |     test |                  t/s |   GB/s |   share of limit |\n"
+    "| ------------------------ | ---------: | --------: | ------- | ------: | -------: | -------------------: | -----: | ---------------: |\n";
+
+static void append_row(struct tl_bench_report *report, const struct tl_bench_test *test,
+                       const struct trill_model_figures *figures)
 {
     char model[64], name[24], speed[48], rate[24] = "", share[32] = "";
     struct tl_buffer *out = &report->out;
     double mean = mean_of(test);
     if (report->n_tests == 0)
-        tl_buffer_printf(out, "| %-24s | %10s | %9s | %-7s | %7s | %8s | %20s | %6s | %16s |\n"
-                              "| %.24s | %.9s: | %.8s: | %.7s | %.6s: | %.7s: | %.19s: | %.5s: | %.15s: |\n",
-                         "model", "size", "params", "backend", "threads", "test", "t/s", "GB/s", "share of limit", "------------------------",
-                         "----------", "----------", "----------", "----------", "----------", "--------------------", "--------------------",
-                         "--------------------");
+        tl_buffer_append(out, table_head, sizeof table_head - 1);
     snprintf(model, sizeof model, "%.30s %.30s", figures->architecture, figures->format);
     snprintf(name, sizeof name, "%s%" PRIu32, test->prompt ? "pp" : "tg", test->tokens);
     snprintf(speed, sizeof speed, "%.2f ± %.2f", mean, deviation_of(test, mean));
@@ -75,12 +79,15 @@ static void append_row(struct tl_bench_report *report, const struct tl_bench_tes
         snprintf(rate, sizeof rate, "%.2f", mean * (double)figures->bytes_per_token * 1e-9);
     if (test->limit.seconds > 0)
         snprintf(share, sizeof share, "%.0f %% %s", 100 * share_of(test, mean), test->limit.bound);
-    tl_buffer_printf(out, "| %-24.24s | %6.2f MiB | %7.2f M | %-7.7s | %7" PRIu32 " | %8s | %21s | %6s | %16s |\n", model,
-                     (double)figures->weight_bytes / (1 << 20), (double)figures->parameters * 1e-6, figures->cpu, test->threads, name, speed,
-                     rate, share);
+    bool gib = figures->weight_bytes >= UINT64_C(1) << 30, billions = figures->parameters >= 1000000000;
+    tl_buffer_printf(out, "| %-24.24s | %6.2f %s | %7.2f %s | %-7.7s |", model,
+                     (double)figures->weight_bytes / (gib ? 1 << 30 : 1 << 20), gib ? "GiB" : "MiB",
+                     (double)figures->parameters * (billions ? 1e-9 : 1e-6), billions ? "B" : "M", figures->cpu);
+    tl_buffer_printf(out, " %7" PRIu32 " | %8s | %21s | %6s | %16s |\n", test->threads, name, speed, rate, share);
 }
 
-int tl_bench_report_add(struct tl_bench_report *report, const struct tl_bench_test *test, const struct trill_model_figures *figures)
+int tl_bench_report_add(struct tl_bench_report *report, const struct tl_bench_test *test,
+                        const struct trill_model_figures *figures)
 {
     if (report->json)
         append_json(report, test, figures);

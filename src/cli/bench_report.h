@@ -29,7 +29,8 @@ struct tl_bench_report {
 };
 
 void tl_bench_report_init(struct tl_bench_report *report, bool json);
-int tl_bench_report_add(struct tl_bench_report *report, const struct tl_bench_test *test, const struct trill_model_figures *figures);
+int tl_bench_report_add(struct tl_bench_report *report, const struct tl_bench_test *test,
+                        const struct trill_model_figures *figures);
 int tl_bench_report_end(struct tl_bench_report *report);
 void tl_bench_report_done(struct tl_bench_report *report);
 

@@ -27,8 +27,10 @@ struct settings {
 
 static const struct tl_option options[] = {
     TL_COMMAND_OPTION(struct settings, system, TEXT, 0, "system", "TEXT", .help = "a system message before the conversation"),
-    TL_COMMAND_OPTION(struct settings, template_file, FILE, 0, "template", "FILE", .help = "a chat template instead of the model's own"),
-    TL_COMMAND_OPTION(struct settings, history, FILE, 0, "messages", "FILE", .help = "go on with this conversation, as /save wrote it"),
+    TL_COMMAND_OPTION(struct settings, template_file, FILE, 0, "template", "FILE",
+                      .help = "a chat template instead of the model's own"),
+    TL_COMMAND_OPTION(struct settings, history, FILE, 0, "messages", "FILE",
+                      .help = "go on with this conversation, as /save wrote it"),
 #include "cli/decoding_options.def"
 #define SETUP_MODEL
 #define SETUP_THREADS
@@ -260,13 +262,15 @@ static int open_model(struct chat *chat)
 {
     int r = tl_setup_open(&chat->settings->setup, &(struct tl_setup_needs){0}, &chat->model);
     if (r >= 0 && !chat->template_text && trill_model_has_chat(chat->model) <= 0)
-        r = tl_fail(TL_E_USAGE, "%s has no chat template; trill run continues texts, --template FILE brings a template", chat->settings->setup.model);
+        r = tl_fail(TL_E_USAGE, "%s has no chat template; trill run continues texts, --template FILE brings a template",
+                    chat->settings->setup.model);
     if (r >= 0)
         r = tl_command_status(trill_model_figures(chat->model, &chat->figures, sizeof chat->figures));
     if (r >= 0)
         r = tl_command_status(trill_session_open(chat->model, &chat->session));
     if (r >= 0 && chat->reader.prompts && !chat->settings->setup.quiet)
-        tl_output_note("%s, context of %u tokens; /help lists what else can be typed, Ctrl-D ends\n", chat->figures.architecture, chat->figures.context);
+        tl_output_note("%s, context of %u tokens; /help lists what else can be typed, Ctrl-D ends\n",
+                       chat->figures.architecture, chat->figures.context);
     return r;
 }
 

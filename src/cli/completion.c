@@ -52,7 +52,8 @@ static void append_bash_values(struct tl_buffer *out, const struct tl_command *c
         } else if (row->type == TL_OPTION_FILE) {
             tl_buffer_printf(out, ") COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n");
         } else if (strcmp(row->name, "model") == 0) {
-            tl_buffer_printf(out, ") COMPREPLY=($(compgen -W \"$(_trill_models)\" -- \"$cur\") $(compgen -f -- \"$cur\")); return ;;\n");
+            tl_buffer_printf(out,
+                             ") COMPREPLY=($(compgen -W \"$(_trill_models)\" -- \"$cur\") $(compgen -f -- \"$cur\")); return ;;\n");
         } else {
             tl_buffer_printf(out, ") return ;;\n");
         }
@@ -77,7 +78,8 @@ static void append_bash(struct tl_buffer *out)
         append_bash_values(out, &tl_commands[i]);
     tl_buffer_printf(out, "  esac\n  case ${COMP_WORDS[1]} in\n    help) COMPREPLY=($(compgen -W '");
     append_names(out);
-    tl_buffer_printf(out, "' -- \"$cur\")); return ;;\n    completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- \"$cur\")); return ;;\n");
+    tl_buffer_printf(out,
+                     "' -- \"$cur\")); return ;;\n    completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- \"$cur\")); return ;;\n");
     for (size_t i = 0; i < tl_commands_count; i++) {
         if (!tl_commands[i].body->n_options)
             continue;
@@ -183,7 +185,8 @@ static void append_fish(struct tl_buffer *out)
     for (size_t i = 0; i < tl_commands_count; i++) {
         const struct tl_command_body *body = tl_commands[i].body;
         if (body->n_options && body->n_words)
-            tl_buffer_printf(out, "complete -c trill -n '__fish_seen_subcommand_from %s' -a '(__trill_models)'\n", tl_commands[i].name);
+            tl_buffer_printf(out, "complete -c trill -n '__fish_seen_subcommand_from %s' -a '(__trill_models)'\n",
+                             tl_commands[i].name);
         for (size_t k = 0; k < body->n_options; k++)
             append_fish_option(out, tl_commands[i].name, &body->options[k]);
     }

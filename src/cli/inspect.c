@@ -22,7 +22,8 @@ struct settings {
 };
 
 static const struct tl_option options[] = {
-    TL_COMMAND_OPTION(struct settings, tensors, FLAG, 0, "tensors", NULL, .help = "every tensor with its type, shape and bytes"),
+    TL_COMMAND_OPTION(struct settings, tensors, FLAG, 0, "tensors", NULL,
+                      .help = "every tensor with its type, shape and bytes"),
     TL_COMMAND_OPTION(struct settings, json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),
 #define SETUP_MODEL
 #include "cli/setup_options.def"
@@ -111,8 +112,8 @@ static int read_tensor(struct view *view)
     if (r < 0)
         return r;
     count_format(view, &tensor);
-    return tl_buffer_printf(&view->tensors, "  %-48.58s %-8.10s %-22.30s %14" PRIu64 "\n", tensor.name, tensor.type, tensor.shape,
-                            tensor.bytes);
+    return tl_buffer_printf(&view->tensors, "  %-48.58s %-8.10s %-22.30s %14" PRIu64 "\n", tensor.name, tensor.type,
+                            tensor.shape, tensor.bytes);
 }
 
 static int read_tensors(struct view *view)
@@ -179,7 +180,8 @@ static int read_count(struct view *view, const char *label)
     int r = tl_json_u64(&view->json, UINT64_MAX, &count);
     bool billions = count >= 1000000000;
     double shown = (double)count * (billions ? 1e-9 : 1e-6);
-    return r < 0 ? r : tl_buffer_printf(&view->head, "%-20s %.2f %s (%" PRIu64 ")\n", label, shown, billions ? "billion" : "million", count);
+    return r < 0 ? r : tl_buffer_printf(&view->head, "%-20s %.2f %s (%" PRIu64 ")\n", label, shown,
+                                        billions ? "billion" : "million", count);
 }
 
 static int read_architecture(struct view *view)
@@ -223,8 +225,8 @@ static void append_formats(struct view *view)
                 most = i;
         struct format *format = &view->formats[most];
         double share = view->bytes ? 100 * (double)format->bytes / (double)view->bytes : 0;
-        tl_buffer_printf(head, "  %-18s %5.1f %% %16" PRIu64 " bytes %6" PRIu64 " tensors\n", format->name, share, format->bytes,
-                         format->tensors);
+        tl_buffer_printf(head, "  %-18s %5.1f %% %16" PRIu64 " bytes %6" PRIu64 " tensors\n", format->name, share,
+                         format->bytes, format->tensors);
         *format = (struct format){0};
     }
 }

@@ -24,9 +24,12 @@ struct settings {
 };
 
 static const struct tl_option options[] = {
-    TL_COMMAND_OPTION(struct settings, ids_file, FILE, 0, "tokens", "FILE", .help = "ids, as a JSON list or separated by blanks"),
-    TL_COMMAND_OPTION(struct settings, out, FILE, 'o', "output", "FILE", .help = "the NPY file; without it only the hash is computed"),
-    TL_COMMAND_OPTION(struct settings, batch, U64, 0, "batch", "N", .fallback = "1", .min = 1, .max = 256, .help = "as N sequences together; all must be equal"),
+    TL_COMMAND_OPTION(struct settings, ids_file, FILE, 0, "tokens", "FILE",
+                      .help = "ids, as a JSON list or separated by blanks"),
+    TL_COMMAND_OPTION(struct settings, out, FILE, 'o', "output", "FILE",
+                      .help = "the NPY file; without it only the hash is computed"),
+    TL_COMMAND_OPTION(struct settings, batch, U64, 0, "batch", "N", .fallback = "1", .min = 1, .max = 256,
+                      .help = "as N sequences together; all must be equal"),
     TL_COMMAND_OPTION(struct settings, json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),
 #define SETUP_MODEL
 #define SETUP_THREADS
@@ -153,10 +156,11 @@ static int print_result(const struct work *work)
     struct tl_buffer out;
     tl_buffer_init(&out, 0);
     if (settings->json)
-        tl_buffer_printf(&out, "{\"tokens\":%zu,\"vocab\":%u,\"sha256\":\"%s\",\"kv\":\"%s\",\"activations\":\"%s\"}\n", work->n_ids,
-                         work->figures.vocabulary, hash, work->figures.kv, work->figures.activations);
+        tl_buffer_printf(&out, "{\"tokens\":%zu,\"vocab\":%u,\"sha256\":\"%s\",\"kv\":\"%s\",\"activations\":\"%s\"}\n",
+                         work->n_ids, work->figures.vocabulary, hash, work->figures.kv, work->figures.activations);
     else
-        tl_buffer_printf(&out, "%s: float32 [%zu, %u], sha256 %s (kv %s, activations %s)\n", settings->out ? settings->out : "logits",
+        tl_buffer_printf(&out, "%s: float32 [%zu, %u], sha256 %s (kv %s, activations %s)\n",
+                         settings->out ? settings->out : "logits",
                          work->n_ids, work->figures.vocabulary, hash, work->figures.kv, work->figures.activations);
     int r = tl_output_buffer(&out);
     tl_buffer_done(&out);

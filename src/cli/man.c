@@ -75,10 +75,12 @@ static void append_command_roff(struct tl_buffer *out, const struct tl_command *
 
 static void append_manual(struct tl_buffer *out)
 {
-    tl_buffer_printf(out, ".TH TRILL 1 \"\" \"trill %s\" \"User Commands\"\n.SH NAME\ntrill \\- run and measure large language models\n",
+    tl_buffer_printf(out,
+                     ".TH TRILL 1 \"\" \"trill %s\" \"User Commands\"\n.SH NAME\ntrill \\- run and measure large language models\n",
                      trill_version());
     tl_buffer_printf(out, ".SH SYNOPSIS\n.B trill\n.I COMMAND\n.RI [ MODEL ]\n.RI [ options ]\n.SH DESCRIPTION\n");
-    append_line(out, "MODEL is a GGUF file, a folder with safetensors, or the name of a model in the cache folder; -m MODEL says the same.");
+    append_line(out,
+                "MODEL is a GGUF file, a folder with safetensors, or the name of a model in the cache folder; -m MODEL says the same.");
     tl_buffer_printf(out, ".SH COMMANDS\n");
     for (size_t i = 0; i < tl_commands_count; i++)
         append_command_roff(out, &tl_commands[i]);
@@ -122,8 +124,8 @@ static void append_option_markdown(struct tl_buffer *out, const struct tl_option
 static void append_command_markdown(struct tl_buffer *out, const struct tl_command *command)
 {
     const struct tl_command_body *body = command->body;
-    tl_buffer_printf(out, "\n## %s\n\n    trill %s%s%s%s\n\n%s\n", command->name, command->name, *command->arguments ? " " : "", command->arguments,
-                     body->n_options ? " [options]" : "", body->about);
+    tl_buffer_printf(out, "\n## %s\n\n    trill %s%s%s%s\n\n%s\n", command->name, command->name,
+                     *command->arguments ? " " : "", command->arguments, body->n_options ? " [options]" : "", body->about);
     if (body->n_options)
         tl_buffer_printf(out, "\n| option | |\n|---|---|\n");
     for (size_t i = 0; i < body->n_options; i++)
@@ -134,7 +136,8 @@ static void append_command_markdown(struct tl_buffer *out, const struct tl_comma
 
 static void append_markdown(struct tl_buffer *out)
 {
-    tl_buffer_printf(out, "# The command line\n\nWritten by `trill man --markdown` from the rows in `src/cli`; edit them, not this page.\n\n"
+    tl_buffer_printf(out,
+                     "# The command line\n\nWritten by `trill man --markdown` from the rows in `src/cli`; edit them, not this page.\n\n"
                           "MODEL is a GGUF file, a folder with safetensors, or the name of a model in the cache folder\n"
                           "(`$XDG_CACHE_HOME/trill`, replaced by `--home DIR`); `-m MODEL` says the same. With `--json` standard output\n"
                           "holds one JSON document and nothing else. Exit codes:");

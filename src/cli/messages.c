@@ -88,7 +88,8 @@ int tl_messages_save(const struct tl_messages *messages, const char *path)
 }
 
 /* A list of objects? `ret_first`, `ret_end`: where its inside begins and ends. */
-static int check_list(const char *name, const char *text, size_t n_bytes, const char **ret_first, const char **ret_end, size_t *ret_count)
+static int check_list(const char *name, const char *text, size_t n_bytes, const char **ret_first, const char **ret_end,
+                      size_t *ret_count)
 {
     struct tl_json json;
     tl_json_init(&json, name, text, n_bytes);

@@ -14,17 +14,20 @@ double tl_roofline_arithmetic(const struct trill_model_figures *figures, const s
     return peaks->int8_ops_per_s;
 }
 
-static struct tl_roofline limit(const struct trill_model_figures *figures, const struct trill_peaks *peaks, double bytes, double operations)
+static struct tl_roofline limit(const struct trill_model_figures *figures, const struct trill_peaks *peaks, double bytes,
+                                double operations)
 {
     double rate = tl_roofline_arithmetic(figures, peaks);
     if (peaks->memory_bytes_per_s <= 0 || rate <= 0)
         return (struct tl_roofline){0, bytes * 10 > operations ? "memory" : "arithmetic"};
     double memory_s = bytes / peaks->memory_bytes_per_s, arithmetic_s = operations / rate;
-    return memory_s >= arithmetic_s ? (struct tl_roofline){memory_s, "memory"} : (struct tl_roofline){arithmetic_s, "arithmetic"};
+    if (memory_s >= arithmetic_s)
+        return (struct tl_roofline){memory_s, "memory"};
+    return (struct tl_roofline){arithmetic_s, "arithmetic"};
 }
 
-struct tl_roofline tl_roofline_prefill(const struct trill_model_figures *figures, const struct trill_peaks *peaks, uint32_t tokens,
-                                       uint32_t chunk)
+struct tl_roofline tl_roofline_prefill(const struct trill_model_figures *figures, const struct trill_peaks *peaks,
+                                       uint32_t tokens, uint32_t chunk)
 {
     double table = (double)figures->vocabulary * figures->width;     /* rows of the embedding are looked up, not multiplied */
     double active = (double)figures->active_parameters;
@@ -33,7 +36,17 @@ struct tl_roofline tl_roofline_prefill(const struct trill_model_figures *figures
     return limit(figures, peaks, passes * (double)figures->bytes_per_token, 2 * (a_token * tokens + table));
 }
 
-struct tl_roofline tl_roofline_decode(const struct trill_model_figures *figures, const struct trill_peaks *peaks, uint32_t tokens)
+struct tl_roofline tl_roofline_score(const struct trill_model_figures *figures, const struct trill_peaks *peaks,
+                                     uint64_t tokens, uint32_t chunk)
 {
-    return limit(figures, peaks, (double)tokens * (double)figures->bytes_per_token, 2.0 * (double)figures->active_parameters * tokens);
+    double passes = (double)((tokens + chunk - 1) / chunk);
+    return limit(figures, peaks, passes * (double)figures->bytes_per_token,
+                 2.0 * (double)figures->active_parameters * (double)tokens);
+}
+
+struct tl_roofline tl_roofline_decode(const struct trill_model_figures *figures, const struct trill_peaks *peaks,
+                                      uint32_t tokens)
+{
+    return limit(figures, peaks, (double)tokens * (double)figures->bytes_per_token,
+                 2.0 * (double)figures->active_parameters * tokens);
 }

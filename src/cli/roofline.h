@@ -14,10 +14,14 @@ struct tl_roofline {
 };
 
 /* Of `tokens` computed together, with logits of the last one only. */
-struct tl_roofline tl_roofline_prefill(const struct trill_model_figures *figures, const struct trill_peaks *peaks, uint32_t tokens,
-                                       uint32_t chunk);
+struct tl_roofline tl_roofline_prefill(const struct trill_model_figures *figures, const struct trill_peaks *peaks,
+                                       uint32_t tokens, uint32_t chunk);
+/* Of `tokens` with logits of each. */
+struct tl_roofline tl_roofline_score(const struct trill_model_figures *figures, const struct trill_peaks *peaks,
+                                     uint64_t tokens, uint32_t chunk);
 /* Of `tokens` computed one after another. */
-struct tl_roofline tl_roofline_decode(const struct trill_model_figures *figures, const struct trill_peaks *peaks, uint32_t tokens);
+struct tl_roofline tl_roofline_decode(const struct trill_model_figures *figures, const struct trill_peaks *peaks,
+                                      uint32_t tokens);
 
 /* Operations per second of the numbers that this model's products are made of. */
 double tl_roofline_arithmetic(const struct trill_model_figures *figures, const struct trill_peaks *peaks);

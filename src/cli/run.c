@@ -28,7 +28,8 @@ static const struct tl_option options[] = {
     TL_COMMAND_OPTION(struct settings, file, FILE, 'f', "file", "FILE", .help = "the prompt, from a file"),
     TL_COMMAND_OPTION(struct settings, system, TEXT, 0, "system", "TEXT", .help = "a system message before the prompt"),
     TL_COMMAND_OPTION(struct settings, raw, FLAG, 0, "raw", NULL, .help = "no chat template: the prompt is continued as it is"),
-    TL_COMMAND_OPTION(struct settings, template_file, FILE, 0, "template", "FILE", .help = "a chat template instead of the model's own"),
+    TL_COMMAND_OPTION(struct settings, template_file, FILE, 0, "template", "FILE",
+                      .help = "a chat template instead of the model's own"),
     TL_COMMAND_OPTION(struct settings, json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),
 #include "cli/decoding_options.def"
 #define SETUP_MODEL
@@ -39,8 +40,8 @@ static const struct tl_option options[] = {
 
 static const struct tl_command_word words[] = {{"MODEL", offsetof(struct settings, setup.model)}};
 
-static int chat_ids(const struct settings *settings, struct trill_model *model, const char *text, size_t n_bytes, int32_t **ret_ids,
-                    size_t *ret_count)
+static int chat_ids(const struct settings *settings, struct trill_model *model, const char *text, size_t n_bytes,
+                    int32_t **ret_ids, size_t *ret_count)
 {
     TL_AUTO char *template_text = NULL;
     size_t template_bytes = 0;
@@ -57,15 +58,16 @@ static int chat_ids(const struct settings *settings, struct trill_model *model, 
     return r;
 }
 
-static int prompt_ids(const struct settings *settings, struct trill_model *model, const char *text, size_t n_bytes, int32_t **ret_ids,
-                      size_t *ret_count)
+static int prompt_ids(const struct settings *settings, struct trill_model *model, const char *text, size_t n_bytes,
+                      int32_t **ret_ids, size_t *ret_count)
 {
     int r;
     if (!settings->raw && (settings->template_file || trill_model_has_chat(model) > 0)) {
         r = chat_ids(settings, model, text, n_bytes, ret_ids, ret_count);
     } else {
         if (settings->system)
-            return tl_fail(TL_E_USAGE, "--system needs a chat template: %s", settings->raw ? "--raw goes without" : "the model has none");
+            return tl_fail(TL_E_USAGE, "--system needs a chat template: %s",
+                           settings->raw ? "--raw goes without" : "the model has none");
         unsigned flags = TRILL_BOS | (settings->decoding.special ? TRILL_SPECIAL : 0);
         r = tl_command_status(trill_tokenize(model, text, n_bytes, flags, ret_ids, ret_count));
     }
@@ -82,7 +84,8 @@ static int compute_only(struct trill_session *session, size_t n_ids, struct tril
     int r = tl_command_status(trill_session_compute(session, NULL, NULL));
     tl_interrupt_sessions(NULL, 0);
     *ret_generation = (struct trill_generation){
-        .size = sizeof *ret_generation, .finish = TRILL_FINISH_LENGTH, .prompt_tokens = (uint32_t)n_ids, .prefill_seconds = tl_clock_seconds(start_ns),
+        .size = sizeof *ret_generation, .finish = TRILL_FINISH_LENGTH, .prompt_tokens = (uint32_t)n_ids,
+            .prefill_seconds = tl_clock_seconds(start_ns),
     };
     return r;
 }

@@ -22,13 +22,18 @@ struct settings {
 static const struct tl_option options[] = {
     TL_COMMAND_OPTION(struct settings, prompt, TEXT, 'p', "prompt", "TEXT", .help = "the text; - reads standard input"),
     TL_COMMAND_OPTION(struct settings, file, FILE, 'f', "file", "FILE", .help = "the text, from a file"),
-    TL_COMMAND_OPTION(struct settings, ids_file, FILE, 0, "ids", "FILE", .help = "ids, as a JSON list or separated by blanks: prints their text"),
-    TL_COMMAND_OPTION(struct settings, messages_file, FILE, 0, "messages", "FILE", .help = "a JSON list of messages, through the chat template"),
-    TL_COMMAND_OPTION(struct settings, template_file, FILE, 0, "template", "FILE", .help = "a chat template instead of the model's own"),
+    TL_COMMAND_OPTION(struct settings, ids_file, FILE, 0, "ids", "FILE",
+                      .help = "ids, as a JSON list or separated by blanks: prints their text"),
+    TL_COMMAND_OPTION(struct settings, messages_file, FILE, 0, "messages", "FILE",
+                      .help = "a JSON list of messages, through the chat template"),
+    TL_COMMAND_OPTION(struct settings, template_file, FILE, 0, "template", "FILE",
+                      .help = "a chat template instead of the model's own"),
     TL_COMMAND_OPTION(struct settings, tools_file, FILE, 0, "tools", "FILE", .help = "a JSON list of tools for the template"),
     TL_COMMAND_OPTION(struct settings, render, FLAG, 0, "render", NULL, .help = "the text of the messages instead of its ids"),
-    TL_COMMAND_OPTION(struct settings, bos, FLAG, 0, "bos", NULL, .help = "begin (and end) with the tokens that the model wants there"),
-    TL_COMMAND_OPTION(struct settings, special, FLAG, 0, "special", NULL, .help = "control tokens written in the text are recognised"),
+    TL_COMMAND_OPTION(struct settings, bos, FLAG, 0, "bos", NULL,
+                      .help = "begin (and end) with the tokens that the model wants there"),
+    TL_COMMAND_OPTION(struct settings, special, FLAG, 0, "special", NULL,
+                      .help = "control tokens written in the text are recognised"),
     TL_COMMAND_OPTION(struct settings, json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),
 #define SETUP_MODEL
 #include "cli/setup_options.def"

@@ -87,9 +87,8 @@ static void collect(struct step *step)
 
 /* --- leading --- */
 
-static int on_logits(void *context, uint32_t token, const float *logits)
+static void give_row(struct step *step, uint32_t token, const float *logits)
 {
-    struct step *step = context;
     struct tl_engine *engine = step->engine;
     uint32_t i = 0;
     for (; token >= engine->step_requests[i]->n_now; i++)
@@ -99,6 +98,14 @@ static int on_logits(void *context, uint32_t token, const float *logits)
         r->status = TL_E_CANCEL;
     if (r->want_last && r->n_done + token + 1 == r->n_ids)
         memcpy(r->session->logits, logits, tl_model_geometry(engine->model)->vocab * sizeof(float));
+}
+
+static int on_logits(void *context, const uint32_t *tokens, uint32_t n_rows, float *rows)
+{
+    struct step *step = context;
+    uint64_t vocab = tl_model_geometry(step->engine->model)->vocab;
+    for (uint32_t i = 0; i < n_rows; i++)
+        give_row(step, tokens[i], rows + i * vocab);
     return 0;
 }
 

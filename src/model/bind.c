@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/apart.h"
 #include "model/names.h"
 
 static int fail_shape(const struct tl_file_binding *b, const struct tl_tensor *tensor, const uint64_t *shape, uint32_t n_dims)
@@ -21,37 +22,65 @@ static int fail_shape(const struct tl_file_binding *b, const struct tl_tensor *t
 }
 
 /* The shape that the tensor must have: [count, rows, cols] less what is not there, rows doubled where two are fused. */
-static int check_shape(const struct tl_file_binding *b, const struct tl_want *want, unsigned layout, bool stacked,
-                       const struct tl_tensor *tensor)
+static uint32_t shape_of(const struct tl_file_binding *b, const struct tl_want *want, unsigned layout, bool stacked,
+                         uint64_t ret_shape[TL_TENSOR_DIMS])
 {
     const struct tl_geometry *g = b->geometry;
-    uint64_t shape[TL_TENSOR_DIMS], rows = want->rows, cols = want->cols;
+    uint64_t rows = want->rows, cols = want->cols;
     uint32_t n = 0;
-    if (layout & (TL_LAYOUT_LATENT_K | TL_LAYOUT_LATENT_V)) {
-        shape[0] = (uint64_t)g->n_heads * (g->nope + g->v_head);
-        shape[1] = g->kv_rank;
-        return tensor->n_dims == 2 && tensor->shape[0] == shape[0] && tensor->shape[1] == shape[1] ? 0 : fail_shape(b, tensor, shape, 2);
-    }
     bool fused = layout & (TL_LAYOUT_EVEN | TL_LAYOUT_ODD | TL_LAYOUT_TOP | TL_LAYOUT_BOTTOM);
+    if (layout & (TL_LAYOUT_LATENT_K | TL_LAYOUT_LATENT_V)) {
+        ret_shape[0] = (uint64_t)g->n_heads * (g->nope + g->v_head);
+        ret_shape[1] = g->kv_rank;
+        return 2;
+    }
     if (stacked)
-        shape[n++] = want->count;
+        ret_shape[n++] = want->count;
     rows *= fused && rows ? 2 : 1;
     cols *= fused && !want->rows ? 2 : 1;
     if (layout & TL_LAYOUT_TRANSPOSED && rows) {
-        shape[n++] = cols;
-        shape[n++] = rows;
+        ret_shape[n++] = cols;
+        ret_shape[n++] = rows;
     } else {
         if (rows)
-            shape[n++] = rows;
-        shape[n++] = cols;
+            ret_shape[n++] = rows;
+        ret_shape[n++] = cols;
     }
+    return n;
+}
+
+static int check_equal(const struct tl_file_binding *b, const struct tl_tensor *tensor, const uint64_t *shape, uint32_t n)
+{
     bool equal = tensor->n_dims == n;
     for (uint32_t i = 0; i < n && equal; i++)
         equal = tensor->shape[i] == shape[i];
-    /* a gate of one row may be stored as a vector, and a vector of one value a head as anything of its size */
-    if (!equal && want->rows == 1 && tensor->n_dims == 1 && tensor->shape[0] == cols)
-        equal = true;
     return equal ? 0 : fail_shape(b, tensor, shape, n);
+}
+
+static int check_shape(const struct tl_file_binding *b, const struct tl_want *want, unsigned layout, bool stacked,
+                       const struct tl_tensor *tensor)
+{
+    uint64_t shape[TL_TENSOR_DIMS];
+    uint32_t n = shape_of(b, want, layout, stacked, shape);
+    /* a gate of one row may be stored as a vector */
+    if (want->rows == 1 && tensor->n_dims == 1 && tensor->shape[0] == shape[n - 1])
+        return 0;
+    return check_equal(b, tensor, shape, n);
+}
+
+/* Codes and their scales. */
+static int bind_apart(const struct tl_file_binding *b, const struct tl_want *want, unsigned layout, bool stacked,
+                      const struct tl_tensor *codes, const struct tl_tensor **ret_scales)
+{
+    const struct tl_apart *apart = tl_apart_of(codes);
+    uint64_t shape[TL_TENSOR_DIMS], scales_shape[TL_TENSOR_DIMS];
+    uint32_t n = shape_of(b, want, layout, stacked, shape), n_scales;
+    int status = tl_apart_scales(b->file, apart, codes, ret_scales);
+    if (status < 0)
+        return status;
+    tl_apart_shapes(apart, shape, &n, scales_shape, &n_scales);
+    status = check_equal(b, codes, shape, n);
+    return status < 0 ? status : check_equal(b, *ret_scales, scales_shape, n_scales);
 }
 
 static int check_number(const struct tl_file_binding *b, const struct tl_tensor *tensor)
@@ -75,23 +104,50 @@ static void lay_out(const struct tl_geometry *g, const struct tl_want *want, uns
     }
 }
 
+static int check_one(const struct tl_file_binding *b, const struct tl_want *want, unsigned layout, bool stacked,
+                     const struct tl_tensor *tensor, const struct tl_tensor **ret_scales)
+{
+    if (want->rows && tl_apart_of(tensor))
+        return bind_apart(b, want, layout, stacked, tensor, ret_scales);
+    int status = check_number(b, tensor);
+    return status < 0 ? status : check_shape(b, want, layout, stacked, tensor);
+}
+
 /* Experts that are tensors of their own. */
 static int gather_each(const struct tl_file_binding *b, const struct tl_want *want, struct tl_matrix *m)
 {
+    const struct tl_apart *apart = tl_apart_of(m->tensor);
     m->each = tl_alloc(want->count, sizeof(*m->each));
-    if (!m->each)
+    m->each_scales = apart ? tl_alloc(want->count, sizeof(*m->each_scales)) : NULL;
+    if (!m->each || (apart && !m->each_scales))
         return TL_E_NOMEM;
     for (uint32_t i = 0; i < want->count; i++) {
         char tried[TL_NAME_BYTES];
         const struct tl_name *name = NULL;
-        m->each[i] = tl_name_find(b->file, b->geometry, want->role, want->layer, i, &name, tried);
-        int status = m->each[i] ? check_number(b, m->each[i]) : tl_fail(TL_E_FILE, "%s: tensor %s is missing", tl_modelfile_path(b->file), tried);
-        if (status >= 0)
-            status = check_shape(b, want, 0, false, m->each[i]);
+        const struct tl_tensor *tensor = tl_name_find(b->file, b->geometry, want->role, want->layer, i, &name, tried), *scales = NULL;
+        if (!tensor)
+            return tl_fail(TL_E_FILE, "%s: tensor %s is missing", tl_modelfile_path(b->file), tried);
+        if (tl_apart_of(tensor) != apart)
+            return tl_fail(TL_E_FILE, "%s: %s differs in format from %s", tl_modelfile_path(b->file), tensor->name, m->tensor->name);
+        int status = check_one(b, want, 0, false, tensor, &scales);
         if (status < 0)
             return status;
+        m->each[i] = tensor;
+        if (apart)
+            m->each_scales[i] = scales;
     }
+    m->scales = apart ? m->each_scales[0] : NULL;
     return 0;
+}
+
+/* Scales of stacked matrices begin anew with each. */
+static void lay_out_scales(struct tl_matrix *m, bool stacked)
+{
+    const struct tl_apart *apart = m->scales ? tl_apart_of(m->tensor) : NULL;
+    if (!apart)
+        return;
+    m->number = tl_number(apart->number);
+    m->scale_step = stacked ? m->scales->shape[m->scales->n_dims - 2] : 0;
 }
 
 static int bind(void *context, const struct tl_want *want, uint32_t *ret_id, const struct tl_number **ret_number)
@@ -107,18 +163,23 @@ static int bind(void *context, const struct tl_want *want, uint32_t *ret_id, con
         return tl_fail(TL_E_FILE, "%s: tensor %s is missing", tl_modelfile_path(b->file), tried);
     unsigned layout = b->geometry->format == TL_MODELFILE_SAFETENSORS ? name->layout : 0;
     bool each = want->count && b->geometry->format == TL_MODELFILE_SAFETENSORS && strstr(name->hf, "%e");
+    bool stacked = want->count && !(layout & (TL_LAYOUT_LATENT_K | TL_LAYOUT_LATENT_V));
+    if (tl_apart_of(tensor))                             /* codes have their columns together */
+        layout &= ~(unsigned)TL_LAYOUT_TRANSPOSED;
     struct tl_matrix m = { .form = want->rows ? TL_WEIGHT_PANELS : TL_WEIGHT_VECTOR, .count = want->count ? want->count : 1,
                            .rows = want->rows ? want->rows : 1, .cols = want->cols, .tensor = tensor, .add = want->add };
-    int status = check_number(b, tensor);
-    if (status >= 0)
-        status = each ? gather_each(b, want, &m) : check_shape(b, want, layout, want->count > 0, tensor);
+    int status = each ? gather_each(b, want, &m) : check_one(b, want, layout, stacked, tensor, &m.scales);
     if (status < 0) {
         tl_free(m.each);
+        tl_free(m.each_scales);
         return status;
     }
     lay_out(b->geometry, want, layout, &m);
-    *ret_number = tensor->number;
-    return tl_store_add(b->store, &m, ret_id);
+    lay_out_scales(&m, stacked && !each);
+    status = tl_store_add(b->store, &m, ret_id);
+    if (status >= 0)
+        *ret_number = tl_matrix_number(&m);
+    return status;
 }
 
 static int bank(void *context, const uint32_t ids[TL_BANK_MATRICES], uint32_t *ret_bank)

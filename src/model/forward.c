@@ -267,9 +267,8 @@ static int give_logits(struct tl_step *s, struct tl_pool *pool, const struct tl_
         if (n == 0 || (n < s->max_out && t + 1 < s->n_tokens))
             continue;
         int status = run_part(s, pool, program, program->n_parts - 1, n);
-        for (uint32_t i = 0; i < n && status >= 0; i++)
-            if (batch->logits && batch->logits(batch->context, tokens[i], tl_step_row(s, TL_S_LOGITS, i)))
-                status = tl_fail(TL_E_CANCEL, "interrupted");
+        if (status >= 0 && batch->logits && batch->logits(batch->context, tokens, n, tl_step_row(s, TL_S_LOGITS, 0)))
+            status = tl_fail(TL_E_CANCEL, "interrupted");
         if (status < 0)
             return status;
         n = 0;

@@ -52,8 +52,9 @@ struct tl_batch {
     const struct tl_span *spans;
     uint32_t n_spans;
     const uint8_t *wanted;               /* [tokens]: non-zero where logits are wanted; NULL: nowhere */
-    /* Called in order of tokens for each wanted one; may keep nothing of `logits` [vocab]. Non-zero ends the step's output. */
-    int (*logits)(void *context, uint32_t token, const float *logits);
+    /* Called for the wanted tokens in their order, some rows [n_rows][vocab] at a time, which it may overwrite but not
+     * keep. Non-zero ends the step's output. */
+    int (*logits)(void *context, const uint32_t *tokens, uint32_t n_rows, float *rows);
     bool (*stop)(void *context);         /* asked between stages; NULL: never */
     void *context;
 };

@@ -88,6 +88,20 @@ static const struct tl_tensor *look_up(const struct tl_modelfile *file, const ch
     return tensor;
 }
 
+const char *const tl_name_endings[] = { "", "_packed", "_blocks", NULL };
+
+/* By its name, or by that with one of the endings. */
+static const struct tl_tensor *look_up_any(const struct tl_modelfile *file, char name[TL_NAME_BYTES])
+{
+    const struct tl_tensor *tensor = look_up(file, name);
+    size_t n = strlen(name);
+    for (int i = 1; tl_name_endings[i] && !tensor && tl_modelfile_format(file) == TL_MODELFILE_SAFETENSORS; i++) {
+        snprintf(name + n, TL_NAME_BYTES - n, "%s", tl_name_endings[i]);
+        tensor = look_up(file, name);
+    }
+    return tensor;
+}
+
 static const struct tl_tensor *search(const struct tl_modelfile *file, const struct tl_geometry *g, const struct tl_name *row,
                                       enum tl_role role, uint32_t layer, uint32_t expert, const struct tl_name **ret_name, char *tried)
 {
@@ -99,7 +113,7 @@ static const struct tl_tensor *search(const struct tl_modelfile *file, const str
         fill_in(pattern, layer, expert, name);
         if (!tried[0])
             memcpy(tried, name, sizeof(name));
-        const struct tl_tensor *tensor = look_up(file, name);
+        const struct tl_tensor *tensor = look_up_any(file, name);
         *ret_name = row;
         if (tensor)
             return tensor;

@@ -79,13 +79,25 @@ void tl_drive_release(struct tl_drive *d, uint32_t raw)
 static int begin(struct tl_drive *d, uint32_t index)
 {
     struct tl_raw *raw = &d->raws[index];
-    const struct tl_drive_part *part = &d->parts[raw->part];
+    const struct tl_drive_part *part = &d->parts[raw->extents[raw->extent].part];
     raw->direct = part->direct;
     if (!tl_file_permit())
         return EIO;
-    int r = d->io->read(d->io_state, part->direct ? part->direct_fd : part->fd, raw->offset + raw->begun, raw->data + raw->begun,
-                        raw->length - raw->begun, index);
-    return -r;
+    return -d->io->read(d->io_state, part->direct ? part->direct_fd : part->fd, raw->offset + raw->begun, raw->to + raw->begun,
+                        (uint32_t)(raw->length - raw->begun), index);
+}
+
+/* Borders of the read of its next extent. */
+static void aim(struct tl_raw *raw, uint32_t extent, uint8_t *to)
+{
+    const struct tl_extent *e = &raw->extents[extent];
+    raw->extent = extent;
+    raw->to = to;
+    raw->offset = e->offset / TL_DRIVE_ALIGN * TL_DRIVE_ALIGN;
+    raw->skip = e->offset - raw->offset;
+    raw->length = (raw->skip + e->n_bytes + TL_DRIVE_ALIGN - 1) / TL_DRIVE_ALIGN * TL_DRIVE_ALIGN;
+    raw->done = raw->begun = 0;
+    raw->read[extent] = to + raw->skip;
 }
 
 static void start_piece(struct tl_drive *d, uint32_t frame)
@@ -93,17 +105,12 @@ static void start_piece(struct tl_drive *d, uint32_t frame)
     struct tl_frame *f = &d->frames[frame];
     uint32_t index = d->free_raw;
     struct tl_raw *raw = &d->raws[index];
-    uint64_t offset, wanted;
     d->free_raw = raw->next;
     d->n_free--;
     raw->frame = frame;
     raw->piece = f->next_piece++;
-    d->locate(d->context, f, raw->piece, &raw->part, &offset, &wanted);
-    raw->offset = offset / TL_DRIVE_ALIGN * TL_DRIVE_ALIGN;
-    raw->skip = (uint32_t)(offset - raw->offset);
-    raw->wanted = (uint32_t)wanted;
-    raw->length = (uint32_t)((raw->skip + wanted + TL_DRIVE_ALIGN - 1) / TL_DRIVE_ALIGN * TL_DRIVE_ALIGN);
-    raw->done = raw->begun = 0;
+    raw->n_extents = d->locate(d->context, f, raw->piece, raw->extents);
+    aim(raw, 0, raw->data);
     if (f->next_piece == f->n_pieces)
         take_out(d, frame);
     if (d->n_in_flight++ == 0)
@@ -125,22 +132,27 @@ void tl_drive_pump(struct tl_drive *d)
     }
 }
 
-/* 0: complete; > 0: an error; -1: the file ends early; -2: the read goes on. */
+enum { COMPLETE = 0, ENDS_EARLY = -1, GOES_ON = -2 };       /* > 0: errno */
+
 static int judge(struct tl_drive *d, struct tl_raw *raw, int64_t result)
 {
-    struct tl_drive_part *part = &d->parts[raw->part];
     if (result == -EINVAL && raw->direct)
-        part->direct = false;                    /* the system took the flag, but not the read */
+        d->parts[raw->extents[raw->extent].part].direct = false;        /* the system took the flag, but not the read */
     else if (result < 0 && result != -EINTR && result != -EAGAIN)
         return (int)-result;
-    raw->done = raw->begun + (result > 0 ? (uint32_t)result : 0);
-    if (raw->done >= raw->skip + raw->wanted)
-        return 0;
-    uint32_t from = raw->direct ? raw->done / TL_DRIVE_ALIGN * TL_DRIVE_ALIGN : raw->done;
+    raw->done = raw->begun + (result > 0 ? (uint64_t)result : 0);
+    if (raw->done >= raw->skip + raw->extents[raw->extent].n_bytes) {
+        tl_meter_add(d->meters, TL_METER_DRIVE_BYTES, raw->length);
+        if (raw->extent + 1 == raw->n_extents)
+            return COMPLETE;
+        aim(raw, raw->extent + 1, raw->to + raw->length);
+        return GOES_ON;
+    }
+    uint64_t from = raw->direct ? raw->done / TL_DRIVE_ALIGN * TL_DRIVE_ALIGN : raw->done;
     if (result >= 0 && from <= raw->begun)
-        return -1;
+        return ENDS_EARLY;
     raw->begun = from;
-    return -2;
+    return GOES_ON;
 }
 
 static void done(void *context, uint32_t index, int64_t result)
@@ -149,12 +161,8 @@ static void done(void *context, uint32_t index, int64_t result)
     struct tl_raw *raw = &d->raws[index];
     pthread_mutex_lock(&d->lock);
     raw->error = judge(d, raw, result);
-    if (raw->error == -2)
-        raw->error = begin(d, index);
-    else if (raw->error == 0)
-        tl_meter_add(d->meters, TL_METER_DRIVE_BYTES, raw->length);
-    bool ended = raw->error != 0 || raw->done >= raw->skip + raw->wanted;
-    if (ended) {
+    bool goes_on = raw->error == GOES_ON && (raw->error = begin(d, index)) == 0;
+    if (!goes_on) {
         if (--d->n_in_flight == 0)
             tl_meter_add(d->meters, TL_METER_DRIVE_BUSY_NS, tl_clock_ns() - d->busy_since_ns);
         land(d, index);
@@ -193,10 +201,11 @@ void tl_drive_give_up(struct tl_drive *d, uint32_t frame)
 
 int tl_drive_fail(const struct tl_drive *d, const struct tl_raw *raw)
 {
-    const char *path = d->parts[raw->part].path;
-    if (raw->error < 0)
-        return tl_fail(TL_E_IO, "%s: ends at byte %" PRIu64 ", expected %u bytes from %" PRIu64, path, raw->offset + raw->done, raw->wanted,
-                       raw->offset + raw->skip);
+    const struct tl_extent *extent = &raw->extents[raw->extent];
+    const char *path = d->parts[extent->part].path;
+    if (raw->error == ENDS_EARLY)
+        return tl_fail(TL_E_IO, "%s: ends at byte %" PRIu64 ", expected %" PRIu64 " bytes from %" PRIu64, path, raw->offset + raw->done,
+                       extent->n_bytes, extent->offset);
     return tl_fail(TL_E_IO, "%s: reading at byte %" PRIu64 ": %s", path, raw->offset + raw->begun, strerror(raw->error));
 }
 

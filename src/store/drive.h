@@ -33,11 +33,23 @@ struct tl_frame {
 };
 #define TL_NO_KEY UINT32_MAX
 
+/* A run of bytes in a part of the model. A piece has one, or two where scales lie apart from codes. */
+enum { TL_EXTENTS = 2 };
+struct tl_extent { uint32_t part; uint64_t offset, n_bytes; };
+static inline uint64_t tl_extent_room(uint64_t n_bytes)               /* in a raw buffer, wherever its borders lie */
+{
+    return (n_bytes + 2 * TL_DRIVE_ALIGN - 2) / TL_DRIVE_ALIGN * TL_DRIVE_ALIGN;
+}
+
+/* Reads of the extents follow each other. */
 struct tl_raw {
     uint8_t *data;
-    uint32_t frame, piece, part, next;
-    uint32_t skip, wanted, length, done, begun;  /* wanted bytes lie behind `skip`; length: of the read; begun: where it goes on */
-    uint64_t offset;
+    uint32_t frame, piece, next;
+    struct tl_extent extents[TL_EXTENTS];
+    const uint8_t *read[TL_EXTENTS];     /* where the extents' bytes are, once landed */
+    uint32_t n_extents, extent;          /* extent: that is being read */
+    uint8_t *to;                         /* of this extent: the buffer, its wanted bytes behind `skip` */
+    uint64_t offset, skip, length, done, begun;  /* length: of the read; begun: where it goes on */
     bool direct;
     int error;                           /* errno; -1: the file ends before the wanted bytes do */
 };
@@ -53,8 +65,8 @@ struct tl_drive {
     struct tl_meters *meters;
     struct tl_drive_part *parts;
     uint32_t n_parts;
-    /* which bytes a piece of a frame is */
-    void (*locate)(void *context, const struct tl_frame *frame, uint32_t piece, uint32_t *ret_part, uint64_t *ret_offset, uint64_t *ret_bytes);
+    /* which bytes a piece of a frame is; how many extents */
+    uint32_t (*locate)(void *context, const struct tl_frame *frame, uint32_t piece, struct tl_extent ret_extents[TL_EXTENTS]);
     void *context;
     struct tl_frame *frames;
     uint8_t *memory;

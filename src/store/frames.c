@@ -36,11 +36,13 @@ static void place_raws(struct tl_store *s, struct tl_arena *arena)
 {
     struct tl_drive *d = &s->drive;
     uint64_t most = 0;
-    for (uint32_t i = 0; i < s->n_pieces; i++)
-        most = s->pieces[i].n_bytes > most ? s->pieces[i].n_bytes : most;
+    for (uint32_t i = 0; i < s->n_banks; i++) {
+        uint64_t bytes = tl_bank_raw_bytes(s, &s->banks[i]);
+        most = bytes > most ? bytes : most;
+    }
     d->n_raws = TL_DRIVE_RAWS;
     d->depth = TL_DRIVE_DEPTH;
-    d->raw_bytes = (most + 2 * TL_DRIVE_ALIGN) / TL_DRIVE_ALIGN * TL_DRIVE_ALIGN;
+    d->raw_bytes = most;
     d->raws = tl_arena_take(arena, d->n_raws, sizeof(*d->raws));
     uint8_t *bytes = tl_arena_take(arena, 1, d->n_raws * d->raw_bytes + TL_DRIVE_ALIGN);
     if (!bytes)
@@ -90,13 +92,11 @@ void tl_experts_place(struct tl_store *s, struct tl_arena *arena)
         hand_out_frames(s);
 }
 
-static void locate(void *context, const struct tl_frame *frame, uint32_t piece, uint32_t *ret_part, uint64_t *ret_offset, uint64_t *ret_bytes)
+static uint32_t locate(void *context, const struct tl_frame *frame, uint32_t piece, struct tl_extent ret_extents[TL_EXTENTS])
 {
     const struct tl_store *s = context;
     const struct tl_bank *bank = &s->banks[frame->bank];
-    const struct tl_piece *p = &s->pieces[bank->first_piece + piece];
-    tl_piece_place(s, bank, p, frame->expert, ret_part, ret_offset);
-    *ret_bytes = p->n_bytes;
+    return tl_piece_extents(s, bank, &s->pieces[bank->first_piece + piece], frame->expert, ret_extents);
 }
 
 static uint32_t parts_of(const struct tl_store *s)
@@ -218,7 +218,7 @@ static void pack_cut(void *context, uint32_t index, uint32_t thread)
     uint32_t n = piece->panel_to - piece->panel_from, cut = index % CUTS;
     if (raw->error || f->given_up)
         return;
-    tl_piece_pack(s, bank, piece, piece->panel_from + n * cut / CUTS, piece->panel_from + n * (cut + 1) / CUTS, raw->data + raw->skip,
+    tl_piece_pack(s, bank, piece, f->expert, piece->panel_from + n * cut / CUTS, piece->panel_from + n * (cut + 1) / CUTS, raw->read,
                   s->scratch + thread * s->scratch_bytes, tl_frame_memory(s, raw->frame));
 }
 

@@ -13,6 +13,8 @@ static uint64_t min64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 /* Stored rows that one panel spans, gaps of interleaved rows included. */
 static uint64_t panel_span(const struct tl_slot *slot)
 {
+    if (slot->matrix.number)
+        return tl_apart_staging(slot);
     return ((TL_PANEL_ROWS - 1) * slot->matrix.row_step + 1) * slot->row_bytes + TL_PANEL_ROWS * slot->row_bytes;
 }
 
@@ -20,7 +22,7 @@ uint64_t tl_slot_staging(const struct tl_slot *slot)
 {
     const struct tl_matrix *m = &slot->matrix;
     uint64_t least = m->form == TL_WEIGHT_VECTOR ? m->tensor->n_bytes + 64 + m->tensor->n_elems * sizeof(float) : panel_span(slot);
-    if (m->transposed)                                   /* all columns of the matrix, then the rows of a panel */
+    if (m->transposed && !m->number)                     /* all columns of the matrix, then the rows of a panel */
         least = m->tensor->n_bytes / (m->each ? 1 : m->count) + TL_PANEL_ROWS * slot->row_bytes;
     return least > TL_STAGING_BYTES ? least : TL_STAGING_BYTES;
 }
@@ -67,6 +69,8 @@ int tl_slot_read(const struct tl_store *store, const struct tl_slot *slot, uint3
 {
     const struct tl_matrix *m = &slot->matrix;
     const struct tl_tensor *tensor = m->each ? m->each[index] : m->tensor;
+    if (m->number)
+        return tl_apart_read(store, slot, index, from, to, staging, ret_panels);
     if (m->transposed)
         return read_transposed(store, slot, index, from, to, staging, ret_panels);
     uint64_t base = (m->each ? 0 : index * m->matrix_step) + m->first_row;

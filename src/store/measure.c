@@ -32,7 +32,8 @@ static int drop_landed(struct tl_store *s, uint64_t *bytes)
         const struct tl_raw *raw = &s->drive.raws[raws[i]];
         if (raw->error && status >= 0)
             status = tl_drive_fail(&s->drive, raw);
-        *bytes += raw->wanted;
+        for (uint32_t k = 0; k < raw->n_extents; k++)
+            *bytes += raw->extents[k].n_bytes;
         if (--tl_frame_at(s, raw->frame)->n_left == 0)
             tl_frame_empty(s, raw->frame);
         tl_drive_release(&s->drive, raws[i]);

@@ -37,18 +37,10 @@ static uint64_t matrix_file_bytes(const struct tl_matrix *m) { return m->tensor-
 static int cut_matrix(struct tl_store *store, const struct tl_slot *slot, uint32_t matrix, uint32_t n_matrices)
 {
     const struct tl_matrix *m = &slot->matrix;
-    struct tl_piece piece = {.matrix = matrix, .n_matrices = n_matrices, .panel_to = slot->n_panels, .n_bytes = matrix_file_bytes(m)};
-    if (m->transposed)
-        return add_piece(store, &piece);
-    uint64_t total = m->rows * m->row_step * slot->row_bytes, n = (total + PIECE_BYTES - 1) / PIECE_BYTES;
-    n = n < slot->n_panels ? n : slot->n_panels;
+    uint64_t n = (m->rows * m->row_step * slot->row_bytes + PIECE_BYTES - 1) / PIECE_BYTES;
+    n = m->transposed ? 1 : n < slot->n_panels ? n : slot->n_panels;
     for (uint64_t i = 0; i < n; i++) {
-        piece.panel_from = (uint32_t)(slot->n_panels * i / n);
-        piece.panel_to = (uint32_t)(slot->n_panels * (i + 1) / n);
-        uint64_t first = (uint64_t)piece.panel_from * TL_PANEL_ROWS, end = (uint64_t)piece.panel_to * TL_PANEL_ROWS;
-        end = end < m->rows ? end : m->rows;
-        piece.first_byte = first * m->row_step * slot->row_bytes;
-        piece.n_bytes = ((end - first - 1) * m->row_step + n_matrices) * slot->row_bytes;
+        struct tl_piece piece = {matrix, n_matrices, (uint32_t)(slot->n_panels * i / n), (uint32_t)(slot->n_panels * (i + 1) / n)};
         int status = add_piece(store, &piece);
         if (status < 0)
             return status;
@@ -72,16 +64,68 @@ int tl_bank_cut(struct tl_store *store, struct tl_bank *bank)
     return status;
 }
 
-void tl_piece_place(const struct tl_store *store, const struct tl_bank *bank, const struct tl_piece *piece, uint32_t expert,
-                    uint32_t *ret_part, uint64_t *ret_offset)
+/* --- where they lie --- */
+
+/* Codes, and scales where they are apart, as bytes of their tensors. */
+static struct tl_apart_span span_of(const struct tl_slot *slot, uint32_t expert, uint32_t from, uint32_t to)
 {
-    const struct tl_slot *slot = slot_of(store, bank, piece->matrix);
     const struct tl_matrix *m = &slot->matrix;
-    const struct tl_tensor *tensor = m->each ? m->each[expert] : m->tensor;
-    uint64_t row = (m->each ? 0 : expert * m->matrix_step) + m->first_row;
-    *ret_part = tensor->part;
-    *ret_offset = tensor->offset + piece->first_byte;
-    *ret_offset += m->transposed ? (m->each ? 0 : expert * matrix_file_bytes(m)) : row * slot->row_bytes;
+    if (m->number)
+        return tl_apart_span(slot, expert, from, to);
+    if (m->transposed)
+        return (struct tl_apart_span){.codes_at = m->each ? 0 : expert * matrix_file_bytes(m), .codes_bytes = matrix_file_bytes(m)};
+    uint64_t first = (uint64_t)from * TL_PANEL_ROWS, end = (uint64_t)to * TL_PANEL_ROWS;
+    end = end < m->rows ? end : m->rows;
+    uint64_t row = (m->each ? 0 : expert * m->matrix_step) + m->first_row + first * m->row_step;
+    return (struct tl_apart_span){.codes_at = row * slot->row_bytes, .codes_bytes = ((end - first - 1) * m->row_step + 1) * slot->row_bytes};
+}
+
+static void join(uint64_t *at, uint64_t *bytes, uint64_t other_at, uint64_t other_bytes)
+{
+    uint64_t end = *at + *bytes > other_at + other_bytes ? *at + *bytes : other_at + other_bytes;
+    *at = *at < other_at ? *at : other_at;
+    *bytes = end - *at;
+}
+
+/* What a piece reads: of all its matrices together. */
+static struct tl_apart_span piece_span(const struct tl_store *store, const struct tl_bank *bank, const struct tl_piece *piece, uint32_t expert)
+{
+    struct tl_apart_span span = span_of(slot_of(store, bank, piece->matrix), expert, piece->panel_from, piece->panel_to);
+    if (piece->n_matrices > 1) {
+        struct tl_apart_span more = span_of(slot_of(store, bank, piece->matrix + 1), expert, piece->panel_from, piece->panel_to);
+        join(&span.codes_at, &span.codes_bytes, more.codes_at, more.codes_bytes);
+        join(&span.scales_at, &span.scales_bytes, more.scales_at, more.scales_bytes);
+    }
+    return span;
+}
+
+uint32_t tl_piece_extents(const struct tl_store *store, const struct tl_bank *bank, const struct tl_piece *piece, uint32_t expert,
+                          struct tl_extent ret_extents[TL_EXTENTS])
+{
+    const struct tl_matrix *m = &slot_of(store, bank, piece->matrix)->matrix;
+    const struct tl_tensor *codes = m->each ? m->each[expert] : m->tensor;
+    struct tl_apart_span span = piece_span(store, bank, piece, expert);
+    ret_extents[0] = (struct tl_extent){codes->part, codes->offset + span.codes_at, span.codes_bytes};
+    if (!m->number)
+        return 1;
+    const struct tl_tensor *scales = m->each ? m->each_scales[expert] : m->scales;
+    ret_extents[1] = (struct tl_extent){scales->part, scales->offset + span.scales_at, span.scales_bytes};
+    return 2;
+}
+
+uint64_t tl_bank_raw_bytes(const struct tl_store *store, const struct tl_bank *bank)
+{
+    struct tl_extent extents[TL_EXTENTS];
+    uint64_t most = 0;
+    for (uint32_t expert = 0; expert < bank->n_experts; expert++)
+        for (uint32_t p = 0; p < bank->n_pieces; p++) {
+            uint32_t n = tl_piece_extents(store, bank, &store->pieces[bank->first_piece + p], expert, extents);
+            uint64_t bytes = 0;
+            for (uint32_t i = 0; i < n; i++)
+                bytes += tl_extent_room(extents[i].n_bytes);
+            most = bytes > most ? bytes : most;
+        }
+    return most;
 }
 
 uint64_t tl_bank_scratch(const struct tl_store *store, const struct tl_bank *bank)
@@ -90,9 +134,10 @@ uint64_t tl_bank_scratch(const struct tl_store *store, const struct tl_bank *ban
     for (uint32_t i = 0; i < TL_BANK_MATRICES; i++) {
         const struct tl_slot *slot = slot_of(store, bank, i);
         uint64_t bytes = slot->matrix.transposed || slot->matrix.row_step > 1 ? TL_PANEL_ROWS * slot->row_bytes : 0;
+        bytes = slot->matrix.number ? tl_apart_scratch(slot) : bytes;
         most = bytes > most ? bytes : most;
     }
-    return most;
+    return (most + TL_ARENA_ALIGN - 1) / TL_ARENA_ALIGN * TL_ARENA_ALIGN;
 }
 
 /* --- packing --- */
@@ -107,33 +152,34 @@ static void gather_transposed(const struct tl_slot *slot, const uint8_t *read, u
             memcpy(rows + i * slot->row_bytes + k * elem, read + (k * stored_rows + m->first_row + (row + i) * m->row_step) * elem, elem);
 }
 
-static void pack_matrix(const struct tl_slot *slot, const struct tl_piece *piece, uint64_t skip_rows, uint32_t panel, const uint8_t *read,
-                        uint8_t *scratch, uint8_t *ret_panel)
+/* rows: where the panel's first one lies; of transposed matrices, where all of it does. */
+static void pack_panel(const struct tl_slot *slot, uint32_t panel, const uint8_t *rows, uint8_t *scratch, uint8_t *ret_panel)
 {
     const struct tl_matrix *m = &slot->matrix;
-    uint64_t row = (uint64_t)panel * TL_PANEL_ROWS, at = (row - (uint64_t)piece->panel_from * TL_PANEL_ROWS) * m->row_step + skip_rows;
+    uint64_t row = (uint64_t)panel * TL_PANEL_ROWS;
     uint32_t n_rows = (uint32_t)(m->rows - row < TL_PANEL_ROWS ? m->rows - row : TL_PANEL_ROWS);
-    const uint8_t *rows = read + at * slot->row_bytes;
-    if (m->transposed) {
-        gather_transposed(slot, read, row, n_rows, scratch);
-        rows = scratch;
-    } else if (m->row_step > 1) {
-        for (uint32_t i = 0; i < n_rows; i++)
-            memcpy(scratch + i * slot->row_bytes, rows + i * m->row_step * slot->row_bytes, slot->row_bytes);
-        rows = scratch;
-    }
-    tl_panel_pack(m->tensor->number, rows, n_rows, m->cols, ret_panel);
+    if (m->transposed)
+        gather_transposed(slot, rows, row, n_rows, scratch);
+    for (uint32_t i = 0; i < n_rows && !m->transposed && m->row_step > 1; i++)
+        memcpy(scratch + i * slot->row_bytes, rows + i * m->row_step * slot->row_bytes, slot->row_bytes);
+    tl_panel_pack(slot->number, m->transposed || m->row_step > 1 ? scratch : rows, n_rows, m->cols, ret_panel);
 }
 
-void tl_piece_pack(const struct tl_store *store, const struct tl_bank *bank, const struct tl_piece *piece, uint32_t panel_from,
-                   uint32_t panel_to, const uint8_t *read, uint8_t *scratch, uint8_t *ret_frame)
+void tl_piece_pack(const struct tl_store *store, const struct tl_bank *bank, const struct tl_piece *piece, uint32_t expert, uint32_t from,
+                   uint32_t to, const uint8_t *const read[TL_EXTENTS], uint8_t *scratch, uint8_t *ret_frame)
 {
-    uint64_t first_row = slot_of(store, bank, piece->matrix)->matrix.first_row;
-    for (uint32_t matrix = piece->matrix; matrix < piece->matrix + piece->n_matrices; matrix++) {
+    struct tl_apart_span all = piece_span(store, bank, piece, expert);
+    for (uint32_t matrix = piece->matrix; matrix < piece->matrix + piece->n_matrices && from < to; matrix++) {
         const struct tl_slot *slot = slot_of(store, bank, matrix);
+        struct tl_apart_span own = span_of(slot, expert, from, to);
+        const uint8_t *codes = read[0] + (own.codes_at - all.codes_at);
         uint64_t panel_bytes = slot->matrix_bytes / slot->n_panels;
-        for (uint32_t panel = panel_from; panel < panel_to; panel++)
-            pack_matrix(slot, piece, slot->matrix.first_row - first_row, panel, read, scratch,
-                        ret_frame + bank->offset[matrix] + panel * panel_bytes);
+        uint8_t *to_panels = ret_frame + bank->offset[matrix] + from * panel_bytes;
+        if (slot->matrix.number)
+            tl_apart_pack(slot, expert, from, to, codes, read[1] + (own.scales_at - all.scales_at), scratch, to_panels);
+        for (uint32_t panel = from; panel < to && !slot->matrix.number; panel++, to_panels += panel_bytes) {
+            uint64_t rows = slot->matrix.transposed ? 0 : (uint64_t)(panel - from) * TL_PANEL_ROWS * slot->matrix.row_step;
+            pack_panel(slot, panel, codes + rows * slot->row_bytes, scratch, to_panels);
+        }
     }
 }

@@ -21,13 +21,19 @@ int tl_store_new(const struct tl_modelfile *file, struct tl_meters *meters, stru
     return 0;
 }
 
+static void free_each(const struct tl_matrix *matrix)
+{
+    tl_free(matrix->each);
+    tl_free(matrix->each_scales);
+}
+
 void tl_store_free(struct tl_store *store)
 {
     if (!store)
         return;
     tl_experts_close(store);
     for (uint32_t i = 0; i < store->n_slots; i++)
-        tl_free(store->slots[i].matrix.each);
+        free_each(&store->slots[i].matrix);
     tl_free(store->slots);
     tl_free(store->banks);
     tl_free(store->pieces);
@@ -38,12 +44,19 @@ void tl_store_free(struct tl_store *store)
 
 static bool same(const struct tl_matrix *a, const struct tl_matrix *b)
 {
-    return a->tensor == b->tensor && !a->each && !b->each && a->form == b->form && a->first_row == b->first_row && a->rows == b->rows && a->add == b->add;
+    return a->tensor == b->tensor && a->scales == b->scales && !a->each && !b->each && a->form == b->form && a->first_row == b->first_row && a->rows == b->rows && a->add == b->add;
 }
 
 static int fail_shape(const struct tl_store *store, const struct tl_tensor *tensor)
 {
     return tl_fail(TL_E_FILE, "%s: %s has a shape that is not supported", tl_modelfile_path(store->file), tensor->name);
+}
+
+static int check_equal(const struct tl_store *store, const struct tl_tensor *a, const struct tl_tensor *b)
+{
+    if (a->number == b->number && !strcmp(a->type_name, b->type_name) && a->n_elems == b->n_elems)
+        return 0;
+    return tl_fail(TL_E_FILE, "%s: %s differs in format or shape from %s", tl_modelfile_path(store->file), b->name, a->name);
 }
 
 /* All rows that the matrices name must lie in their tensors. */
@@ -55,34 +68,38 @@ static int check_rows(const struct tl_store *store, const struct tl_matrix *m)
     stored = vector ? m->tensor->n_elems : stored;
     if (!tl_checked_mul(matrices, m->matrix_step, &last) || !tl_checked_add(last, reach, &last))
         return fail_shape(store, m->tensor);
-    if (last >= stored || (!vector && !m->line && m->tensor->n_elems % m->cols))
+    if (m->number ? !tl_apart_reaches(m) : last >= stored)
         return fail_shape(store, m->tensor);
-    for (uint32_t i = 0; m->each && i < m->count; i++)
-        if (m->each[i]->number != m->tensor->number || m->each[i]->n_elems != m->tensor->n_elems)
-            return tl_fail(TL_E_FILE, "%s: %s differs in format or shape from %s", tl_modelfile_path(store->file), m->each[i]->name,
-                           m->tensor->name);
-    return 0;
+    if (!m->number && !vector && !m->line && m->tensor->n_elems % m->cols)
+        return fail_shape(store, m->tensor);
+    int status = 0;
+    for (uint32_t i = 0; m->each && i < m->count && status >= 0; i++) {
+        status = check_equal(store, m->tensor, m->each[i]);
+        if (status >= 0 && m->each_scales)
+            status = check_equal(store, m->scales, m->each_scales[i]);
+    }
+    return status;
 }
 
 static int measure(const struct tl_store *store, struct tl_slot *slot)
 {
     const struct tl_matrix *m = &slot->matrix;
-    const struct tl_number *number = m->tensor->number;
     if (!m->rows || !m->cols || !m->count || m->rows > 1u << 28 || m->cols > 1u << 24 || m->count > 1u << 20)
         return fail_shape(store, m->tensor);
-    if (m->cols % number->block_elems || (m->transposed && number->group))
+    const struct tl_number *number = slot->number = tl_matrix_number(m);
+    if ((number->group && m->cols % number->block_elems) || (m->transposed && number->group))
         return tl_fail(TL_E_FILE, "%s: %s has rows of %u elements, expected a multiple of %u for %s", tl_modelfile_path(store->file),
                        m->tensor->name, m->cols, number->block_elems, number->name);
     int status = check_rows(store, m);
     if (status < 0)
         return status;
-    slot->row_bytes = m->cols / number->block_elems * (uint64_t)number->block_bytes;
+    slot->row_bytes = (m->cols + number->block_elems - 1) / number->block_elems * (uint64_t)number->block_bytes;
     slot->n_panels = (m->rows + TL_PANEL_ROWS - 1) / TL_PANEL_ROWS;
     if (m->form == TL_WEIGHT_VECTOR)
         slot->matrix_bytes = m->cols * sizeof(float);
     else if (!tl_checked_mul(slot->n_panels, tl_panel_bytes(number, m->cols), &slot->matrix_bytes))
         return fail_shape(store, m->tensor);
-    slot->stored_bytes = (uint64_t)m->count * m->rows * slot->row_bytes;
+    slot->stored_bytes = m->number ? tl_apart_stored_bytes(m) : (uint64_t)m->count * m->rows * slot->row_bytes;
     return tl_checked_mul(slot->matrix_bytes, m->count, &slot->bytes) ? 0 : fail_shape(store, m->tensor);
 }
 
@@ -114,7 +131,7 @@ int tl_store_add(struct tl_store *store, const struct tl_matrix *matrix, uint32_
     if (status >= 0)
         status = add_slot(store, &slot, ret_id);
     if (status < 0)
-        tl_free(matrix->each);
+        free_each(matrix);
     return status;
 }
 
@@ -218,7 +235,7 @@ int tl_store_pin(struct tl_store *store, uint32_t id, struct tl_weight *ret_weig
     const struct tl_matrix *m = &slot->matrix;
     *ret_weight = (struct tl_weight){
         .form = m->form, .count = m->count, .rows = m->rows, .cols = m->cols, .data = slot->data, .matrix_bytes = slot->matrix_bytes,
-        .number = m->form == TL_WEIGHT_VECTOR ? tl_number(TL_NUMBER_F32) : m->tensor->number,
+        .number = m->form == TL_WEIGHT_VECTOR ? tl_number(TL_NUMBER_F32) : slot->number,
     };
     return 0;
 }

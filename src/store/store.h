@@ -19,16 +19,25 @@ enum tl_weight_form { TL_WEIGHT_PANELS, TL_WEIGHT_VECTOR };
 /* Where `count` equal matrices [rows, cols] lie in a file. Row r of matrix m is stored row
  * m * matrix_step + first_row + r * row_step of its tensor; with `each`, matrix m has the tensor each[m] and m counts as 0.
  * Of vectors the three count elements instead of rows. transposed (plain formats only): columns are outermost; each is a
- * line of `line` elements (0: as many as fit), and a matrix's lines lie at the head of its equal share of the tensor. */
+ * line of `line` elements (0: as many as fit), and a matrix's lines lie at the head of its equal share of the tensor.
+ * With `number`, tensor and each hold the codes of that format alone, rows as above, and scales and each_scales what belongs
+ * to them (number's `apart`): a row of scales serves apart->rows rows, counted from the first of all, or from the first of
+ * each matrix, whose scales then are scale_step rows apart. */
 struct tl_matrix {
     enum tl_weight_form form;
     uint32_t count, rows, cols;          /* vectors: count rows of [cols], all in one; rows is 1 */
     const struct tl_tensor *tensor;
     const struct tl_tensor **each;       /* [count], from tl_alloc, handed over to the store; or NULL */
+    const struct tl_number *number;      /* NULL: the tensors hold whole blocks */
+    const struct tl_tensor *scales, **each_scales;
+    uint64_t scale_step;                 /* 0: rows are counted from the first of all */
     uint64_t first_row, row_step, matrix_step, line;
     bool transposed;
     float add;                           /* added to every value of a vector (norm weights stored minus one) */
 };
+
+/* The format of its panels: `number` or that of the tensor; f32 where a transposed matrix cuts through blocks of scales. */
+const struct tl_number *tl_matrix_number(const struct tl_matrix *matrix);
 
 /* What a pin gives. */
 struct tl_weight {
@@ -47,7 +56,7 @@ int tl_store_new(const struct tl_modelfile *file, struct tl_meters *meters, stru
 void tl_store_free(struct tl_store *store);
 
 /* Declares matrices or vectors; the same tensor in the same way twice gives the same id. ret_id counts from 0.
- * Takes matrix->each whatever it returns. */
+ * Takes matrix->each and each_scales whatever it returns. */
 int tl_store_add(struct tl_store *store, const struct tl_matrix *matrix, uint32_t *ret_id);
 
 /* Declares the experts of a layer: ids of gate, up and down, added before, each with as many matrices as there are

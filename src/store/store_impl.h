@@ -13,7 +13,8 @@ enum { TL_STAGING_BYTES = 1 << 20 };     /* a thread's share of the file at a ti
 
 struct tl_slot {
     struct tl_matrix matrix;
-    uint64_t row_bytes;                  /* of one stored row */
+    const struct tl_number *number;      /* of the panels */
+    uint64_t row_bytes;                  /* of one row as the panels take it */
     uint32_t n_panels;                   /* of one matrix */
     uint64_t matrix_bytes, bytes;        /* in memory: of one, of all */
     uint64_t stored_bytes;
@@ -22,10 +23,7 @@ struct tl_slot {
 };
 
 /* What one read brings: panels of a matrix of an expert; of two where their rows alternate in the file. */
-struct tl_piece {
-    uint32_t matrix, n_matrices, panel_from, panel_to;
-    uint64_t first_byte, n_bytes;        /* in the file, behind where the matrix begins */
-};
+struct tl_piece { uint32_t matrix, n_matrices, panel_from, panel_to; };
 
 struct tl_bank {
     uint32_t ids[TL_BANK_MATRICES], n_experts;
@@ -69,17 +67,33 @@ uint64_t tl_slot_staging(const struct tl_slot *slot);
 int tl_slot_read(const struct tl_store *store, const struct tl_slot *slot, uint32_t m, uint32_t from, uint32_t to, uint8_t *staging,
                  uint8_t *ret_panels);
 
-/* piece.c: cuts a bank into pieces; where a piece of an expert lies; packs a part of what was read. */
+/* piece.c: cuts a bank into pieces; where a piece of an expert lies; packs panels from .. to - 1 of what was read, one
+ * pointer an extent. */
 int tl_bank_cut(struct tl_store *store, struct tl_bank *bank);
-void tl_piece_place(const struct tl_store *store, const struct tl_bank *bank, const struct tl_piece *piece, uint32_t expert,
-                    uint32_t *ret_part, uint64_t *ret_offset);
+uint32_t tl_piece_extents(const struct tl_store *store, const struct tl_bank *bank, const struct tl_piece *piece, uint32_t expert,
+                          struct tl_extent ret_extents[TL_EXTENTS]);
 uint64_t tl_bank_scratch(const struct tl_store *store, const struct tl_bank *bank);
-void tl_piece_pack(const struct tl_store *store, const struct tl_bank *bank, const struct tl_piece *piece, uint32_t panel_from,
-                   uint32_t panel_to, const uint8_t *read, uint8_t *scratch, uint8_t *ret_frame);
+uint64_t tl_bank_raw_bytes(const struct tl_store *store, const struct tl_bank *bank);        /* that a piece takes in a raw buffer, at most */
+void tl_piece_pack(const struct tl_store *store, const struct tl_bank *bank, const struct tl_piece *piece, uint32_t expert, uint32_t from,
+                   uint32_t to, const uint8_t *const read[TL_EXTENTS], uint8_t *scratch, uint8_t *ret_frame);
 
 /* experts.c */
 void tl_experts_place(struct tl_store *store, struct tl_arena *arena);
 int tl_experts_open(struct tl_store *store);
 void tl_experts_close(struct tl_store *store);
+
+/* apart.c: matrices whose codes and scales are tensors of their own. Which bytes of both make panels from .. to - 1 of
+ * matrix m, and these panels out of the bytes; scratch: tl_apart_scratch. Of transposed ones always all bytes. */
+struct tl_apart_span { uint64_t codes_at, codes_bytes, scales_at, scales_bytes; };
+struct tl_apart_span tl_apart_span(const struct tl_slot *slot, uint32_t m, uint32_t from, uint32_t to);
+uint64_t tl_apart_scratch(const struct tl_slot *slot);
+void tl_apart_pack(const struct tl_slot *slot, uint32_t m, uint32_t from, uint32_t to, const uint8_t *codes, const uint8_t *scales,
+                   uint8_t *scratch, uint8_t *ret_panels);
+/* The same from the file: for one panel's reading, staging of tl_apart_staging; for more, as many times that. */
+uint64_t tl_apart_staging(const struct tl_slot *slot);
+int tl_apart_read(const struct tl_store *store, const struct tl_slot *slot, uint32_t m, uint32_t from, uint32_t to, uint8_t *staging,
+                  uint8_t *ret_panels);
+uint64_t tl_apart_stored_bytes(const struct tl_matrix *matrix);
+bool tl_apart_reaches(const struct tl_matrix *matrix);        /* do codes and scales hold all of the matrices? */
 
 #endif

@@ -14,7 +14,7 @@ fi
 PKG_CONFIG_PATH=$TRILL_BUILD/meson-uninstalled; export PKG_CONFIG_PATH
 LD_LIBRARY_PATH=$TRILL_BUILD; export LD_LIBRARY_PATH
 # shellcheck disable=SC2046                      # a list of words
-cc -Wall -Wextra -Werror -o "$scratch/hello" -I"$TRILL_ROOT/include" "$TRILL_ROOT/examples/hello.c" $(pkg-config --cflags --libs trill)
+cc -Wall -Wextra -Werror -o "$scratch/hello" "$TRILL_ROOT/examples/hello.c" $(pkg-config --cflags --libs trill)
 
 model=$TRILL_ROOT/tests/golden/llama/model.gguf
 [ -f "$model" ] || { echo "$model is absent"; exit 77; }

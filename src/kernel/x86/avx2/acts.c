@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Activations into int8 blocks and bf16, with the bytes that ref/acts.c defines. */
+#include "kernel/x86/avx2/acts.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+#include "kernel/inline.h"
+
+/* The largest of 8 lanes of integers below 2^31. */
+INLINE uint32_t largest(__m256i x)
+{
+    __m128i v = _mm_max_epu32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    v = _mm_max_epu32(v, _mm_shuffle_epi32(v, 0x4e));
+    v = _mm_max_epu32(v, _mm_shuffle_epi32(v, 0xb1));
+    return (uint32_t)_mm_cvtsi128_si32(v);
+}
+
+/* The sum of 16 signed bytes. */
+INLINE int32_t sum_codes(__m128i codes)
+{
+    const __m128i half = _mm_set1_epi8((char)0x80);
+    __m128i sums = _mm_sad_epu8(_mm_xor_si128(codes, half), _mm_setzero_si128());
+    return _mm_cvtsi128_si32(sums) + _mm_extract_epi16(sums, 4) - 16 * 128;
+}
+
+/* 32 columns */
+INLINE void fill_block(const float *x, struct tl_acts_block *block)
+{
+    const __m256i size = _mm256_set1_epi32(INT32_MAX), order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    __m256 v[4];
+    __m256i whole[4], most = _mm256_setzero_si256();
+    UNROLL
+    for (int i = 0; i < 4; i++) {
+        v[i] = _mm256_loadu_ps(x + 8 * i);
+        most = _mm256_max_epu32(most, _mm256_and_si256(_mm256_castps_si256(v[i]), size));
+    }
+    union { uint32_t u; float f; } amax = {.u = largest(most)}, least = {.f = TL_ACTS_LEAST};
+    bool usable = amax.u >= least.u && amax.u < 0x7f800000;
+    __m256 inverse = _mm256_set1_ps(127.0f / amax.f);
+    UNROLL
+    for (int i = 0; i < 4; i++)
+        whole[i] = _mm256_and_si256(_mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse)), _mm256_set1_epi32(usable ? -1 : 0));
+    __m256i codes = _mm256_packs_epi16(_mm256_packs_epi32(whole[0], whole[1]), _mm256_packs_epi32(whole[2], whole[3]));
+    codes = _mm256_permutevar8x32_epi32(codes, order);
+    int32_t low = sum_codes(_mm256_castsi256_si128(codes)), high = sum_codes(_mm256_extracti128_si256(codes, 1));
+    _mm256_storeu_si256((__m256i *)block->codes, codes);
+    block->scale = amax.f / 127.0f;
+    block->scale_sum = block->scale * (float)(low + high);
+    block->sums[0] = (int16_t)low;
+    block->sums[1] = (int16_t)high;
+    block->minus_sum = -(low + high);
+}
+
+void tl_acts_fill_q8_avx2(const float *x, size_t x_stride, uint32_t token_from, uint32_t token_to, struct tl_acts *acts)
+{
+    uint64_t row_bytes = tl_acts_row_bytes(acts->form, acts->cols);
+    uint32_t whole = acts->cols / TL_ACTS_BLOCK, rest = acts->cols % TL_ACTS_BLOCK, n_blocks = tl_acts_blocks(acts->cols);
+    for (uint32_t t = token_from; t < token_to; t++) {
+        struct tl_acts_block *row = tl_acts_row(acts, t);
+        const float *from = x + t * x_stride;
+        for (uint32_t b = 0; b < whole; b++)
+            fill_block(from + b * TL_ACTS_BLOCK, &row[b]);
+        if (rest) {
+            float last[TL_ACTS_BLOCK] = {0};
+            memcpy(last, from + whole * TL_ACTS_BLOCK, rest * sizeof *last);
+            fill_block(last, &row[whole]);
+        }
+        memset(row + n_blocks, 0, row_bytes - n_blocks * sizeof *row);
+    }
+}
+
+/* Round to nearest even; subnormals, before or after, to zero of their sign; NaN stays quiet. The result is in the low
+ * halves of the lanes. */
+INLINE __m256i bf16_of(__m256i u)
+{
+    __m256i size = _mm256_and_si256(u, _mm256_set1_epi32(INT32_MAX)), half = _mm256_srli_epi32(u, 16);
+    __m256i odd = _mm256_and_si256(half, _mm256_set1_epi32(1));
+    __m256i rounded = _mm256_srli_epi32(_mm256_add_epi32(_mm256_add_epi32(u, _mm256_set1_epi32(0x7fff)), odd), 16);
+    __m256i tiny = _mm256_cmpgt_epi32(_mm256_set1_epi32(0x00800000), size);
+    __m256i nan = _mm256_cmpgt_epi32(size, _mm256_set1_epi32(0x7f800000));
+    rounded = _mm256_blendv_epi8(rounded, _mm256_and_si256(half, _mm256_set1_epi32(0x8000)), tiny);
+    return _mm256_blendv_epi8(rounded, _mm256_or_si256(half, _mm256_set1_epi32(0x0040)), nan);
+}
+
+INLINE void fill_halves(const float *x, uint16_t *ret_halves)
+{
+    __m256i low = bf16_of(_mm256_castps_si256(_mm256_loadu_ps(x))), high = bf16_of(_mm256_castps_si256(_mm256_loadu_ps(x + 8)));
+    _mm256_storeu_si256((__m256i *)ret_halves, _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8));
+}
+
+void tl_acts_fill_bf16_avx2(const float *x, size_t x_stride, uint32_t token_from, uint32_t token_to, struct tl_acts *acts)
+{
+    uint64_t row_bytes = tl_acts_row_bytes(acts->form, acts->cols);
+    uint32_t cols = acts->cols, whole = cols / 16 * 16;
+    for (uint32_t t = token_from; t < token_to; t++) {
+        uint16_t *row = tl_acts_row(acts, t), halves[16];
+        const float *from = x + t * x_stride;
+        float last[16] = {0};
+        for (uint32_t k = 0; k < whole; k += 16)
+            fill_halves(from + k, row + k);
+        memset(row + whole, 0, row_bytes - whole * sizeof *row);
+        memcpy(last, from + whole, (cols - whole) * sizeof *last);
+        fill_halves(last, halves);
+        memcpy(row + whole, halves, (cols - whole) * sizeof *halves);
+    }
+}

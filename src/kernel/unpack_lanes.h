@@ -19,7 +19,12 @@
     FORMAT(Q3_K, 256, 110, 16, 3, 4, false) \
     FORMAT(Q4_K, 256, 144, 32, 4, 0, true) \
     FORMAT(Q5_K, 256, 176, 32, 5, 0, true) \
-    FORMAT(Q6_K, 256, 210, 16, 6, 32, false)
+    FORMAT(Q6_K, 256, 210, 16, 6, 32, false) \
+    FORMAT(IQ4_NL, 32, 18, 32, 8, 128, false) \
+    FORMAT(IQ4_XS, 256, 136, 32, 8, 128, false) \
+    FORMAT(MXFP4, 32, 17, 32, 5, 12, false) \
+    FORMAT(NVFP4, 64, 36, 16, 5, 12, false) \
+    FORMAT(INT4_G32, 32, 18, 32, 4, 8, false)
 
 enum { PART_COLS = 32, PART_CODES = 8 };         /* columns of a part, vectors of codes in it */
 
@@ -56,6 +61,25 @@ INLINE struct ints codes_q6_k(const uint8_t *block, uint32_t j, uint32_t i)
     return with_bits(low, field4(block, 128 + 32 * half, i), 2 * run, 4, 48);
 }
 
+/* 32 bytes of nibbles as q4_0 has them: low ones are columns 0..15. */
+INLINE struct ints nibbles(const uint8_t *block, uint32_t at, uint32_t i)
+{
+    return bits_of(field4(block, at, i % 4), i / 4 * 4, 15);
+}
+
+/* Nibbles -> values of iq4_nl's table, 128 more where codes are unsigned; values of E2M1, doubled and 12 more. */
+INLINE struct ints look_up_iq4(struct ints nibble)
+{
+    static const uint8_t codes[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
+    struct ints code = ints_look_up(codes, nibble);
+    return CODES_8_SIGNED ? ints_xor(code, ints_bytes(0x80)) : code;
+}
+INLINE struct ints look_up_e2m1(struct ints nibble)
+{
+    static const uint8_t codes[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
+    return ints_look_up(codes, nibble);
+}
+
 /* Codes of columns 32j + 4i .. 32j + 4i + 3. */
 INLINE struct ints unpack_codes(enum tl_number_id id, const uint8_t *block, uint32_t j, uint32_t i)
 {
@@ -63,13 +87,14 @@ INLINE struct ints unpack_codes(enum tl_number_id id, const uint8_t *block, uint
     case TL_NUMBER_Q8_0:
         return CODES_8_SIGNED ? field4(block, 2, i) : ints_xor(field4(block, 2, i), ints_bytes(0x80));
     case TL_NUMBER_Q4_0:
-        return bits_of(field4(block, 2, i % 4), i / 4 * 4, 15);
+    case TL_NUMBER_INT4_G32:
+        return nibbles(block, 2, i);
     case TL_NUMBER_Q4_1:
-        return bits_of(field4(block, 4, i % 4), i / 4 * 4, 15);
+        return nibbles(block, 4, i);
     case TL_NUMBER_Q5_0:
-        return ints_or(bits_of(field4(block, 6, i % 4), i / 4 * 4, 15), ints_fifth_bits(field4(block, 2, 0), i));
+        return ints_or(nibbles(block, 6, i), ints_fifth_bits(field4(block, 2, 0), i));
     case TL_NUMBER_Q5_1:
-        return ints_or(bits_of(field4(block, 8, i % 4), i / 4 * 4, 15), ints_fifth_bits(field4(block, 4, 0), i));
+        return ints_or(nibbles(block, 8, i), ints_fifth_bits(field4(block, 4, 0), i));
     case TL_NUMBER_Q2_K:
         return codes_of_2_bits(block, 16, j, i);
     case TL_NUMBER_Q3_K:
@@ -78,8 +103,16 @@ INLINE struct ints unpack_codes(enum tl_number_id id, const uint8_t *block, uint
         return bits_of(field4(block, 16 + 32 * (j / 2), i), j % 2 * 4, 15);
     case TL_NUMBER_Q5_K:
         return with_bits(bits_of(field4(block, 48 + 32 * (j / 2), i), j % 2 * 4, 15), field4(block, 16, i), j, 4, 16);
-    default:                                             /* Q6_K */
+    case TL_NUMBER_Q6_K:
         return codes_q6_k(block, j, i);
+    case TL_NUMBER_IQ4_NL:
+        return look_up_iq4(nibbles(block, 2, i));
+    case TL_NUMBER_IQ4_XS:
+        return look_up_iq4(nibbles(block, 8 + 16 * j, i));
+    case TL_NUMBER_MXFP4:
+        return look_up_e2m1(nibbles(block, 1, i));
+    default:                                             /* NVFP4: runs of 8 elements, 8 bytes a group of 16 */
+        return look_up_e2m1(bits_of(field4(block, 4 + 16 * j + 8 * (i / 4), i % 2), i % 4 / 2 * 4, 15));
     }
 }
 
@@ -119,6 +152,19 @@ INLINE struct scales scales_q2_k(const uint8_t *block, uint32_t group)
                            steps(lanes_negate(field2(block, 82)), ints_down(both, 4))};
 }
 
+INLINE struct scales scales_iq4_xs(const uint8_t *block, uint32_t j)
+{
+    struct ints low = ints_and(ints_down(field1(block, 4 + j / 2), j % 2 * 4), ints_set(15));
+    struct ints step = ints_or_and(low, move(ints_from_u16(block + 16 * 2), 2 * j, 4), ints_set(48));
+    return (struct scales){.scale = steps(field2(block, 0), ints_add(step, ints_set(-32)))};
+}
+
+/* A power of two in 8 bits: 2^(s - 128), zero where that is subnormal. */
+INLINE struct lanes scale_e8m0(struct ints s)
+{
+    return ints_as_lanes(ints_up(ints_max(ints_add(s, ints_set(-1)), ints_set(0)), 23));
+}
+
 /* Of the g-th group of the 32 columns from 32j on. */
 INLINE struct scales unpack_scales(enum tl_number_id id, const uint8_t *block, uint32_t j, uint32_t g)
 {
@@ -135,7 +181,15 @@ INLINE struct scales unpack_scales(enum tl_number_id id, const uint8_t *block, u
         return scales_k45(block, j);
     case TL_NUMBER_Q6_K:
         return (struct scales){.scale = steps(field2(block, 208), ints_from_i8(block + 16 * (192 + 2 * j + g)))};
-    default:                                             /* Q8_0, Q4_0, Q5_0 */
+    case TL_NUMBER_IQ4_XS:
+        return scales_iq4_xs(block, j);
+    case TL_NUMBER_MXFP4:
+        return (struct scales){.scale = scale_e8m0(field1(block, 0))};
+    case TL_NUMBER_NVFP4:
+        return (struct scales){.scale = lanes_from_e4m3(block + 16 * (2 * j + g))};
+    case TL_NUMBER_INT4_G32:
+        return (struct scales){.scale = lanes_load_bf16(block)};
+    default:                                             /* Q8_0, Q4_0, Q5_0, IQ4_NL */
         return (struct scales){.scale = field2(block, 0)};
     }
 }

@@ -135,8 +135,9 @@ static int fill(struct tl_jinja *j, const struct tl_jinja_text *text, size_t lef
 static int lacking(struct tl_jinja *j, const struct tl_jinja_text *text, const struct tl_jinja_value *width, size_t *ret)
 {
     int64_t wanted, chars = (int64_t)tl_jinja_text_chars(text);
-    int r = tl_jinja_builtin_int(j, width, 0, &wanted);
-    *ret = wanted > chars ? (size_t)(wanted - chars) : 0;
+    int r = width->kind == TL_JINJA_NONE ? tl_jinja_fail(j, TL_E_USAGE, "expected a width, found none")
+                                         : tl_jinja_builtin_int(j, width, 0, &wanted);
+    *ret = r < 0 ? 0 : wanted > chars ? (size_t)(wanted - chars) : 0;
     return r;
 }
 

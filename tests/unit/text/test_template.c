@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Templates: small ones of template.cases, whose outputs are Jinja2's; the origin of what is written; failures. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -224,6 +225,85 @@ static void test_absent(void **state)
     tl_parts_done(&parts);
 }
 
+/* As Python's strftime, which made these. */
+static const struct { int64_t now; const char *text; } dates[] = {
+    {951782400, "2000 00 02 29 29 00 12 00 00 060 AM February Feb Feb Tuesday"
+        " Tue 2 2 02/29/00 2000-02-29 00:00:00 00:00 12:00:00 AM Tue Feb 29 00:00:00 2000 02/29/00 00:00:00 % 29 0"},
+    {-1, "1969 69 12 31 31 23 11 59 59 365 PM December Dec Dec Wednesday"
+        " Wed 3 3 12/31/69 1969-12-31 23:59:59 23:59 11:59:59 PM Wed Dec 31 23:59:59 1969 12/31/69 23:59:59 % 31 23"},
+    {4102444799, "2099 99 12 31 31 23 11 59 59 365 PM December Dec Dec Thursday"
+        " Thu 4 4 12/31/99 2099-12-31 23:59:59 23:59 11:59:59 PM Thu Dec 31 23:59:59 2099 12/31/99 23:59:59 % 31 23"},
+    {68169600, "1972 72 02 29 29 00 12 00 00 060 AM February Feb Feb Tuesday"
+        " Tue 2 2 02/29/72 1972-02-29 00:00:00 00:00 12:00:00 AM Tue Feb 29 00:00:00 1972 02/29/72 00:00:00 % 29 0"},
+    {1721990096, "2024 24 07 26 26 10 10 34 56 208 AM July Jul Jul Friday Fri 5"
+        " 5 07/26/24 2024-07-26 10:34:56 10:34 10:34:56 AM Fri Jul 26 10:34:56 2024 07/26/24 10:34:56 % 26 10"},
+    {0, "1970 70 01 01  1 00 12 00 00 001 AM January Jan Jan Thursday"
+        " Thu 4 4 01/01/70 1970-01-01 00:00:00 00:00 12:00:00 AM Thu Jan  1 00:00:00 1970 01/01/70 00:00:00 % 1 0"},
+};
+
+static void test_dates(void **state)
+{
+    struct tl_template_input input = template_input();
+    struct tl_parts parts = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof dates / sizeof *dates; i++) {
+        input.now = dates[i].now;
+        if (template_run("{{ strftime_now('%Y %y %m %d %e %H %I %M %S %j %p %B %b %h %A %a %w %u %D %F %T %R %r %c %x %X %% %-d %-H') }}",
+                         &input, &parts) < 0)
+            fail_msg("%s", tl_error_text());
+        char *found = template_join(&parts, false);
+        assert_string_equal(found, dates[i].text);
+        tl_free(found);
+        tl_parts_done(&parts);
+    }
+    const int64_t far[] = {INT64_MIN, INT64_MAX};
+    for (int i = 0; i < 2; i++) {
+        input.now = far[i];
+        assert_int_equal(template_run("{{ strftime_now('%c') }}", &input, &parts), 0);
+        tl_parts_done(&parts);
+    }
+    assert_int_equal(template_run("{{ strftime_now('%Q') }}", &input, &parts), TL_E_USAGE);
+    assert_int_equal(template_run("{{ strftime_now('%') }}", &input, &parts), TL_E_USAGE);
+    assert_int_equal(template_run("{{ strftime_now('x' * 2000) }}", &input, &parts), TL_E_USAGE);
+}
+
+/* One template, rendered by several threads at once. */
+static void *render_often(void *template)
+{
+    const struct tl_template_input input = template_input();
+    for (int i = 0; i < 50; i++) {
+        struct tl_parts parts = {0};
+        if (tl_template_render(template, &input, &parts) < 0)
+            return "a rendering failed";
+        char *text = template_join(&parts, false);
+        bool right = text && strcmp(text, "HELLO <B>-x2|Some Text3 b=1 a=[1, 2] items=5 ") == 0;
+        tl_free(text);
+        tl_parts_done(&parts);
+        if (!right)
+            return "a rendering differs";
+    }
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    static const char text[] = "{% macro m(a, b='-') %}{{ a | upper ~ b }}{% endmacro %}{{ m(messages[0].content) }}{{ 'x' ~ 'é2'[1:] }}|"
+                               "{{ t }}{{ {'é': 3}['é'] }} {% for k, v in d.items() %}{{ k }}={{ v }} {% endfor %}";
+    struct tl_template *template;
+    pthread_t threads[4];
+    (void)state;
+    assert_int_equal(tl_template_new(text, strlen(text), &template), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, render_often, template), 0);
+    for (int i = 0; i < 4; i++) {
+        void *problem;
+        assert_int_equal(pthread_join(threads[i], &problem), 0);
+        if (problem)
+            fail_msg("%s", (char *)problem);
+    }
+    tl_template_free(template);
+}
+
 /* The N-th allocation fails, for every N. */
 static void test_memory(void **state)
 {
@@ -252,7 +332,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases), cmocka_unit_test(test_origins), cmocka_unit_test(test_marker_stays_the_users),
-        cmocka_unit_test(test_failures), cmocka_unit_test(test_not_text), cmocka_unit_test(test_absent), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_failures), cmocka_unit_test(test_not_text), cmocka_unit_test(test_absent), cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,6 +56,13 @@ INLINE struct ints ints_from_i8(const void *at)
     return (struct ints){vmovl_s16(vget_low_s16(low)), vmovl_high_s16(low), vmovl_s16(vget_low_s16(high)), vmovl_high_s16(high)};
 }
 
+INLINE struct ints ints_from_u16(const void *at)
+{
+    uint16x8_t low = vld1q_u16(at), high = vld1q_u16((const uint16_t *)at + 8);
+    return (struct ints){vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(low))), vreinterpretq_s32_u32(vmovl_high_u16(low)),
+                         vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(high))), vreinterpretq_s32_u32(vmovl_high_u16(high))};
+}
+
 INLINE struct ints ints_add(struct ints x, struct ints y) { return INTS_EACH(vaddq_s32, x, y); }
 INLINE struct ints ints_and(struct ints x, struct ints y) { return INTS_EACH(vandq_s32, x, y); }
 INLINE struct ints ints_or(struct ints x, struct ints y) { return INTS_EACH(vorrq_s32, x, y); }
@@ -67,6 +74,19 @@ INLINE int32x4_t ints_shifted(int32x4_t x, int32x4_t up) { return vreinterpretq_
 INLINE struct ints ints_down(struct ints x, uint32_t bits) { return INTS_EACH(ints_shifted, x, ints_set(-(int32_t)bits)); }
 INLINE struct ints ints_up(struct ints x, uint32_t bits) { return INTS_EACH(ints_shifted, x, ints_set((int32_t)bits)); }
 INLINE struct ints ints_down_signed(struct ints x, uint32_t bits) { return INTS_EACH(vshlq_s32, x, ints_set(-(int32_t)bits)); }
+
+INLINE struct ints ints_max(struct ints x, struct ints y) { return INTS_EACH(vmaxq_s32, x, y); }
+/* Bytes below 16 -> those of the table. */
+INLINE int32x4_t ints_entries(uint8x16_t table, int32x4_t x)
+{
+    return vreinterpretq_s32_u8(vqtbl1q_u8(table, vreinterpretq_u8_s32(x)));
+}
+INLINE struct ints ints_look_up(const uint8_t table[16], struct ints x)
+{
+    uint8x16_t entries = vld1q_u8(table);
+    return (struct ints){ints_entries(entries, x.a), ints_entries(entries, x.b), ints_entries(entries, x.c),
+                         ints_entries(entries, x.d)};
+}
 
 INLINE struct lanes ints_to_lanes(struct ints x)
 {
@@ -85,6 +105,17 @@ INLINE int32x4_t ints_multiplied(int32x4_t x, int32x4_t y)
     return vmlaq_s32(low, vshrq_n_s32(x, 16), vshrq_n_s32(y, 16));
 }
 INLINE struct ints ints_multiply_halves(struct ints x, struct ints y) { return INTS_EACH(ints_multiplied, x, y); }
+
+/* 16 unsigned E4M3, halved, the pattern of NaN as 0: in the bits of f16 they are 2^-8 times as large. */
+INLINE struct lanes lanes_from_e4m3(const void *at)
+{
+    uint8x16_t bytes = vld1q_u8(at);
+    bytes = vandq_u8(vbicq_u8(bytes, vceqq_u8(bytes, vdupq_n_u8(0x7f))), vdupq_n_u8(0x7f));
+    uint16_t halves[16];
+    vst1q_u16(halves, vshll_n_u8(vget_low_u8(bytes), 7));
+    vst1q_u16(halves + 8, vshll_high_n_u8(bytes, 7));
+    return lanes_mul(lanes_load_f16(halves), lanes_set(128));
+}
 
 /* Bits 4i..4i+3 of each lane as bit 4 of its four bytes. */
 INLINE int32x4_t ints_fifth(int32x4_t word, uint32_t i)

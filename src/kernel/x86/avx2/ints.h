@@ -52,6 +52,12 @@ INLINE struct ints ints_from_i8(const void *at)
                          _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(from + 8)))};
 }
 
+INLINE struct ints ints_from_u16(const void *at)
+{
+    const __m128i *from = at;
+    return (struct ints){_mm256_cvtepu16_epi32(_mm_loadu_si128(from)), _mm256_cvtepu16_epi32(_mm_loadu_si128(from + 1))};
+}
+
 INLINE struct ints ints_add(struct ints x, struct ints y) { return INTS_EACH(_mm256_add_epi32, x, y); }
 INLINE struct ints ints_and(struct ints x, struct ints y) { return INTS_EACH(_mm256_and_si256, x, y); }
 INLINE struct ints ints_or(struct ints x, struct ints y) { return INTS_EACH(_mm256_or_si256, x, y); }
@@ -71,6 +77,14 @@ INLINE struct ints ints_down_signed(struct ints x, uint32_t bits)
     return (struct ints){_mm256_srai_epi32(x.a, (int)bits), _mm256_srai_epi32(x.b, (int)bits)};
 }
 
+INLINE struct ints ints_max(struct ints x, struct ints y) { return INTS_EACH(_mm256_max_epi32, x, y); }
+/* Bytes below 16 -> those of the table. */
+INLINE struct ints ints_look_up(const uint8_t table[16], struct ints x)
+{
+    __m256i entries = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
+    return (struct ints){_mm256_shuffle_epi8(entries, x.a), _mm256_shuffle_epi8(entries, x.b)};
+}
+
 INLINE struct lanes ints_to_lanes(struct ints x) { return (struct lanes){_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
 INLINE struct lanes ints_as_lanes(struct ints x)
 {
@@ -79,6 +93,17 @@ INLINE struct lanes ints_as_lanes(struct ints x)
 
 /* low * low half of y + high half * high half, of 16 bits each */
 INLINE struct ints ints_multiply_halves(struct ints x, struct ints y) { return INTS_EACH(_mm256_madd_epi16, x, y); }
+
+/* 16 unsigned E4M3, halved, the pattern of NaN as 0: in the bits of f16 they are 2^-8 times as large. */
+INLINE struct lanes lanes_from_e4m3(const void *at)
+{
+    __m128i bytes = _mm_loadu_si128(at), nan = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+    bytes = _mm_and_si128(_mm_andnot_si128(nan, bytes), _mm_set1_epi8(0x7f));
+    __m256i halves = _mm256_slli_epi16(_mm256_cvtepu8_epi16(bytes), 7);
+    __m256 factor = _mm256_set1_ps(128);
+    return (struct lanes){_mm256_mul_ps(_mm256_cvtph_ps(_mm256_castsi256_si128(halves)), factor),
+                          _mm256_mul_ps(_mm256_cvtph_ps(_mm256_extracti128_si256(halves, 1)), factor)};
+}
 
 /* Bits 4i..4i+3 of each lane as bit 4 of its four bytes. */
 INLINE struct ints ints_fifth_bits(struct ints word, uint32_t i)

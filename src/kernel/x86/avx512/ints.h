@@ -29,6 +29,8 @@ INLINE struct ints ints_every4(const void *at)
 INLINE struct ints ints_from_u8(const void *at) { return (struct ints){_mm512_cvtepu8_epi32(_mm_loadu_si128(at))}; }
 INLINE struct ints ints_from_i8(const void *at) { return (struct ints){_mm512_cvtepi8_epi32(_mm_loadu_si128(at))}; }
 
+INLINE struct ints ints_from_u16(const void *at) { return (struct ints){_mm512_cvtepu16_epi32(_mm256_loadu_si256(at))}; }
+
 INLINE struct ints ints_add(struct ints x, struct ints y) { return (struct ints){_mm512_add_epi32(x.v, y.v)}; }
 INLINE struct ints ints_and(struct ints x, struct ints y) { return (struct ints){_mm512_and_si512(x.v, y.v)}; }
 INLINE struct ints ints_or(struct ints x, struct ints y) { return (struct ints){_mm512_or_si512(x.v, y.v)}; }
@@ -42,11 +44,27 @@ INLINE struct ints ints_down(struct ints x, uint32_t bits) { return (struct ints
 INLINE struct ints ints_up(struct ints x, uint32_t bits) { return (struct ints){_mm512_slli_epi32(x.v, bits)}; }
 INLINE struct ints ints_down_signed(struct ints x, uint32_t bits) { return (struct ints){_mm512_srai_epi32(x.v, bits)}; }
 
+INLINE struct ints ints_max(struct ints x, struct ints y) { return (struct ints){_mm512_max_epi32(x.v, y.v)}; }
+/* Bytes below 16 -> those of the table. */
+INLINE struct ints ints_look_up(const uint8_t table[16], struct ints x)
+{
+    return (struct ints){_mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table)), x.v)};
+}
+
 INLINE struct lanes ints_to_lanes(struct ints x) { return (struct lanes){_mm512_cvtepi32_ps(x.v)}; }
 INLINE struct lanes ints_as_lanes(struct ints x) { return (struct lanes){_mm512_castsi512_ps(x.v)}; }
 
 /* low * low half of y + high half * high half, of 16 bits each */
 INLINE struct ints ints_multiply_halves(struct ints x, struct ints y) { return (struct ints){_mm512_madd_epi16(x.v, y.v)}; }
+
+/* 16 unsigned E4M3, halved, the pattern of NaN as 0: in the bits of f16 they are 2^-8 times as large. */
+INLINE struct lanes lanes_from_e4m3(const void *at)
+{
+    __m128i bytes = _mm_loadu_si128(at), nan = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+    bytes = _mm_and_si128(_mm_andnot_si128(nan, bytes), _mm_set1_epi8(0x7f));
+    __m512 small = _mm512_cvtph_ps(_mm256_slli_epi16(_mm256_cvtepu8_epi16(bytes), 7));
+    return (struct lanes){_mm512_mul_ps(small, _mm512_set1_ps(128))};
+}
 
 /* Bits 4i..4i+3 of each lane as bit 4 of its four bytes. */
 INLINE struct ints ints_fifth_bits(struct ints word, uint32_t i)

@@ -58,6 +58,8 @@ int tl_step_layout(struct tl_step *step, const struct tl_geometry *g, const stru
             step->head_acts[form].data = tl_arena_take(arena, 1, tl_acts_bytes((enum tl_acts_form)form, n_rows, cols));
     }
     tl_experts_layout(step, program, arena);
+    tl_lookahead_layout(step, arena);
+    step->program = program;
     for (int i = 0; i < TL_ROPES; i++)
         step->rope[i] = tl_arena_take(arena, (uint64_t)step->max_tokens * g->n_rot, sizeof(float));
     step->token_span = tl_arena_take(arena, step->max_tokens, sizeof(uint32_t));

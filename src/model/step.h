@@ -25,6 +25,9 @@ struct tl_step_experts {
     bool down;                           /* products that run: down, else gate and up */
 };
 
+/* One token through the router of the next layer. */
+struct tl_step_lookahead { float *hidden, *logits, *scratch, *weights; uint32_t *chosen; struct tl_acts acts; };
+
 /* Query rows row_from .. row_to - 1 of a span (row = token in span * heads a KV head + head). */
 struct tl_attend_item { uint32_t span, row_from, row_to; };
 
@@ -45,6 +48,8 @@ struct tl_step {
     struct tl_attend_item *items;
     uint32_t n_items;
     struct tl_step_experts experts;
+    struct tl_step_lookahead lookahead;
+    const struct tl_program *program;
     uint8_t *product_scratch, *attend_scratch;
     uint64_t product_scratch_bytes, attend_scratch_bytes;
 
@@ -65,6 +70,11 @@ void tl_step_unit(const struct tl_step *step, const float *gate, const float *up
 /* experts.c */
 void tl_experts_layout(struct tl_step *step, const struct tl_program *program, struct tl_arena *arena);
 int tl_experts_run(struct tl_step *step, struct tl_pool *pool);
+
+/* lookahead.c */
+void tl_lookahead_layout(struct tl_step *step, struct tl_arena *arena);
+/* Tells the store what the next layer will probably ask for; called when this layer has asked. */
+void tl_lookahead_run(struct tl_step *step, const struct tl_program *program);
 
 static inline float *tl_step_row(const struct tl_step *step, enum tl_stream stream, uint32_t row)
 {

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* Which experts the next layer will probably want: its norm and its router, on the residual stream as it is before this
+ * layer's experts have been added. Changes no bit of the step: what it finds only tells the store what to read while the
+ * drive is idle. Runs for steps of few tokens, in scratch of its own. */
+#include <string.h>
+
+#include "model/router.h"
+#include "model/step.h"
+
+enum { MOST_TOKENS = 4 };
+
+/* The operations of a layer's router; UINT32_MAX: it has none. */
+static const struct tl_op *find(const struct tl_program *program, uint32_t layer, enum tl_op_kind kind, const struct tl_op *from)
+{
+    const struct tl_op *end = program->ops + program->n_ops;
+    for (const struct tl_op *op = from; op < end && op->layer <= layer; op++)
+        if (op->layer == layer && op->kind == kind && (kind != TL_OP_LINEAR || op->out == TL_S_R))
+            return op;
+    return NULL;
+}
+
+/* The norm that wrote what the router reads. */
+static const struct tl_op *norm_of(const struct tl_program *program, const struct tl_op *router)
+{
+    const struct tl_op *op = router;
+    while (op > program->ops && !(op->kind == TL_OP_NORM && op->out == router->in))
+        op--;
+    return op->kind == TL_OP_NORM && op->in == TL_S_X && op->layer == router->layer ? op : NULL;
+}
+
+void tl_lookahead_layout(struct tl_step *step, struct tl_arena *arena)
+{
+    const struct tl_geometry *g = step->geometry;
+    struct tl_step_lookahead *l = &step->lookahead;
+    if (!g->n_experts)
+        return;
+    l->hidden = tl_arena_take(arena, g->width, sizeof(float));
+    l->logits = tl_arena_take(arena, g->n_experts + TL_PANEL_ROWS, sizeof(float));
+    l->scratch = tl_arena_take(arena, g->n_experts, sizeof(float));
+    l->chosen = tl_arena_take(arena, g->n_used, sizeof(*l->chosen));
+    l->weights = tl_arena_take(arena, g->n_used, sizeof(float));
+    l->acts = (struct tl_acts){ .form = TL_ACTS_F32, .cols = g->width, .max_tokens = 1 };
+    l->acts.data = tl_arena_take(arena, 1, tl_acts_bytes(TL_ACTS_F32, 1, g->width));
+}
+
+struct router { const struct tl_op *norm, *linear, *route, *experts; };
+
+static bool find_router(const struct tl_program *program, const struct tl_op *now, struct router *ret)
+{
+    uint32_t next = now->layer + 1;
+    ret->linear = find(program, next, TL_OP_LINEAR, now);
+    ret->norm = ret->linear ? norm_of(program, ret->linear) : NULL;
+    ret->route = ret->linear ? find(program, next, TL_OP_ROUTE, ret->linear) : NULL;
+    ret->experts = ret->route ? find(program, next, TL_OP_EXPERTS, ret->route) : NULL;
+    return ret->norm && ret->experts;
+}
+
+/* Likeliest first: by the weight that the router gives. */
+static void order(struct tl_step_lookahead *l, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++)
+        for (uint32_t k = i; k > 0 && l->weights[k] > l->weights[k - 1]; k--) {
+            uint32_t expert = l->chosen[k];
+            float weight = l->weights[k];
+            l->chosen[k] = l->chosen[k - 1];
+            l->weights[k] = l->weights[k - 1];
+            l->chosen[k - 1] = expert;
+            l->weights[k - 1] = weight;
+        }
+}
+
+static void predict(struct tl_step *s, const struct router *r, uint32_t token)
+{
+    const struct tl_geometry *g = s->geometry;
+    struct tl_step_lookahead *l = &s->lookahead;
+    struct tl_weight norm, router, bias, choice;
+    tl_store_pin(s->store, r->norm->weight, &norm);
+    tl_store_pin(s->store, r->linear->weight, &router);
+    s->kernel->rms_norm(tl_step_row(s, TL_S_X, token), norm.data, norm.cols, g->epsilon, l->hidden);
+    s->kernel->acts_fill[TL_ACTS_F32](l->hidden, g->width, 0, 1, &l->acts);
+    struct tl_product product = {
+        .number = router.number, .panels = router.data, .rows = router.rows, .cols = router.cols, .acts = &l->acts, .token_to = 1,
+        .out = l->logits, .out_stride = router.rows, .scratch = s->product_scratch,
+    };
+    s->kernel->product[TL_ACTS_F32](&product, 0, (router.rows + TL_PANEL_ROWS - 1) / TL_PANEL_ROWS);
+    if (r->linear->bias != TL_NO_WEIGHT) {
+        tl_store_pin(s->store, r->linear->bias, &bias);
+        s->kernel->add(l->logits, bias.data, router.rows, l->logits);
+        tl_store_unpin(s->store, r->linear->bias);
+    }
+    bool chosen_bias = r->route->weight != TL_NO_WEIGHT;
+    if (chosen_bias)
+        tl_store_pin(s->store, r->route->weight, &choice);
+    tl_router_choose(s->kernel, g, l->logits, chosen_bias ? choice.data : NULL, l->scratch, l->chosen, l->weights);
+    if (chosen_bias)
+        tl_store_unpin(s->store, r->route->weight);
+    tl_store_unpin(s->store, r->norm->weight);
+    tl_store_unpin(s->store, r->linear->weight);
+    order(l, g->n_used);
+}
+
+void tl_lookahead_run(struct tl_step *s, const struct tl_program *program)
+{
+    struct router router;
+    if (!tl_store_looks_ahead(s->store) || s->n_rows > MOST_TOKENS || !find_router(program, s->ops, &router))
+        return;
+    uint32_t mode = tl_pool_float_mode();
+    for (uint32_t token = 0; token < s->n_rows; token++) {
+        predict(s, &router, token);
+        tl_store_expect(s->store, router.experts->weight, s->lookahead.chosen, s->geometry->n_used);
+    }
+    tl_pool_float_restore(mode);
+}

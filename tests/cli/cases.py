@@ -27,12 +27,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(os.environ.get('TRILL_ROOT', pathlib.Path(__file__).resolve().parents[2]))
 TRILL = os.environ.get('TRILL', str(ROOT / 'build/trill'))
 CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache') / 'trill'
 SLOWER = 10 if os.environ.get('TRILL_FAST') else 1           # set for builds with sanitizers
+
+LIMIT_SECONDS = 60           # what runs longer hangs
 
 
 def busy():
@@ -125,6 +128,8 @@ class Run:
         errors = tempfile.TemporaryFile()
         start = time.monotonic()
         process = subprocess.Popen([TRILL, *args], stdin=subprocess.PIPE, stdout=stdout, stderr=errors, preexec_fn=before)
+        hanging = threading.Timer(LIMIT_SECONDS * SLOWER * busy(), os.kill, (process.pid, signal.SIGKILL))
+        hanging.start()
         try:
             process.stdin.write(text_of(case.get('stdin', '')))
             process.stdin.close()
@@ -138,6 +143,7 @@ class Run:
         if self.pipe and not process.stdout.closed:
             self.output += process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
+        hanging.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         self.seconds = time.monotonic() - start
         self.code, self.peak_bytes = process.returncode, usage.ru_maxrss * 1024

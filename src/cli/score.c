@@ -24,8 +24,10 @@ struct settings {
 
 static const struct tl_option options[] = {
     TL_COMMAND_OPTION(struct settings, text, FILE, 0, "text", "FILE", .help = "the text; - reads standard input"),
-    TL_COMMAND_OPTION(struct settings, stride, U64, 0, "stride", "N", .min = 1, .max = 1 << 30, .help = "tokens from a window to the next; a window (--context, 2048) unless given"),
-    TL_COMMAND_OPTION(struct settings, windows, U64, 0, "windows", "N", .fallback = "1", .min = 1, .max = 1024, .help = "windows that run together; with --chunk, how much text one pass over the weights serves"),
+    TL_COMMAND_OPTION(struct settings, stride, U64, 0, "stride", "N", .min = 1, .max = 1 << 30,
+                      .help = "tokens from a window to the next; a window unless given"),
+    TL_COMMAND_OPTION(struct settings, windows, U64, 0, "windows", "N", .fallback = "1", .min = 1, .max = 1024,
+                      .help = "windows that share a pass over the weights"),
     TL_COMMAND_OPTION(struct settings, out, FILE, 'o', "output", "FILE", .help = "a JSON line for each scored token: {\"i\", \"id\", \"nll\"}"),
     TL_COMMAND_OPTION(struct settings, json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),
 #define SETUP_MODEL

@@ -14,10 +14,9 @@ enum { TL_ACTS_BLOCK = 32, TL_ACTS_PAD_COLS = TL_NUMBER_MAX_BLOCK };
 
 struct tl_acts_block {
     int8_t codes[TL_ACTS_BLOCK];
-    float scale;
-    float scale_sum;         /* scale * (float)(sum of the 32 codes) */
+    float scale[2];          /* of codes 0..15 and 16..31 */
+    float scale_sum;         /* scale[0] * (float)sums[0] + scale[1] * (float)sums[1] */
     int16_t sums[2];         /* of codes 0..15 and 16..31 */
-    int32_t minus_sum;       /* -(sum of the 32 codes) */
 };
 
 _Static_assert(sizeof(struct tl_acts_block) == 48, "records of 48 bytes");

@@ -274,10 +274,11 @@ static void see(const struct tl_attend *attend, struct block *block)
     }
 }
 
-/* Blocks of 6, 4, 3, 2 rows; one row stays alone only where there is one. */
-static uint32_t block_rows(uint32_t left)
+/* Blocks of 6, 4, 3, 2 rows; one row stays alone only where there is one. Six in all are two blocks of three: that is
+ * decoding, where blocks that fetch ahead are better. */
+static uint32_t block_rows(uint32_t n_rows, uint32_t left)
 {
-    return left == 7 || left == 8 ? 4 : left >= 6 ? 6 : left == 5 ? 3 : left;
+    return n_rows == 6 || left == 5 ? 3 : left == 7 || left == 8 ? 4 : left > 6 ? 6 : left;
 }
 
 /* The first page that some row sees, from `page` on; `end`: none. */
@@ -307,7 +308,7 @@ static void pass(const struct tl_attend *attend, size_t stride, bool values)
         struct block block = { .page = page, .bytes = page_bytes_at(attend, page, offset) };
         block.ahead = next < end ? page_bytes_at(attend, next, offset) : page_bytes_at(attend, from, values_offset);
         for (; block.row < attend->n_rows; block.row += block.n_rows) {
-            block.n_rows = block_rows(attend->n_rows - block.row);
+            block.n_rows = block_rows(attend->n_rows, attend->n_rows - block.row);
             see(attend, &block);
             if (!page_is_seen(attend, page, block.row, block.n_rows))
                 continue;

@@ -13,7 +13,8 @@
 
 enum { LANES = TL_TILE_TOKENS, MAX_ROWS = 6, MAX_COLUMNS = 4 };
 
-/* Asks for what comes next while this is computed: `bytes` from `at` on. Blocks of many rows wait for arithmetic anyway. */
+/* Asks for what comes next while this is computed: `bytes` from `at` on. Blocks of 6 rows wait for arithmetic, not for
+ * memory, and every instruction more costs them. */
 ATTEND_INLINE void fetch_ahead(const int n_rows, const uint8_t *at, const size_t bytes)
 {
     if (n_rows > 4)

@@ -27,11 +27,11 @@ INLINE void few_prefetch(const uint8_t *at, uint32_t n_bytes)
         __builtin_prefetch(at + FEW_AHEAD + i);
 }
 
-/* The g-th group of columns 32j..32j+31 for all tokens: acc[t] goes on. */
-INLINE void few_group(const struct few_shape shape, const uint8_t *block, uint32_t j, uint32_t g, const uint32_t n_tokens,
+/* The g-th half of columns 32j..32j+31 for all tokens: acc[t] goes on. */
+INLINE void few_half(const struct few_shape shape, const uint8_t *block, uint32_t j, uint32_t g, const uint32_t n_tokens,
                       const struct tl_acts_block *const x[FEW_TOKENS], struct lanes acc[FEW_TOKENS])
 {
-    const uint32_t groups = PART_COLS / shape.group, n = PART_CODES / groups;
+    const uint32_t n = PART_CODES / 2, group = shape.group == 16 ? g : 0;
     const int32_t offset = (int32_t)shape.offset - (CODES_8_SIGNED && shape.bits == 8 ? 128 : 0);
     struct sums sums[FEW_TOKENS];
     UNROLL
@@ -44,16 +44,17 @@ INLINE void few_group(const struct few_shape shape, const uint8_t *block, uint32
         for (uint32_t t = 0; t < n_tokens; t++)
             sums[t] = sums_step(shape.bits, i, sums[t], codes, ints_every4(x[t]->codes + 4 * (g * n + i)));
     }
-    struct scales scales = unpack_scales(shape.id, block, j, g);
+    struct scales scales = unpack_scales(shape.id, block, j, group);
     UNROLL
     for (uint32_t t = 0; t < n_tokens; t++) {
         struct ints total = sums_total(shape.bits, n, sums[t]);
-        int32_t sum = groups == 1 ? -x[t]->minus_sum : x[t]->sums[g];
         if (offset)
-            total = ints_add(total, ints_set(-sum * offset));
-        acc[t] = lanes_fma(ints_to_lanes(total), lanes_mul(scales.scale, lanes_set(x[t]->scale)), acc[t]);
-        if (shape.has_min)
-            acc[t] = lanes_fma(scales.min, lanes_set(groups == 1 ? x[t]->scale_sum : x[t]->scale * (float)sum), acc[t]);
+            total = ints_add(total, ints_set(-x[t]->sums[g] * offset));
+        acc[t] = lanes_fma(ints_to_lanes(total), lanes_mul(scales.scale, lanes_set(x[t]->scale[g])), acc[t]);
+        if (shape.has_min && shape.group == 16)
+            acc[t] = lanes_fma(scales.min, lanes_set(x[t]->scale[g] * (float)x[t]->sums[g]), acc[t]);
+        if (shape.has_min && shape.group == 32 && g == 1)
+            acc[t] = lanes_fma(scales.min, lanes_set(x[t]->scale_sum), acc[t]);
     }
 }
 
@@ -75,8 +76,8 @@ INLINE void few_panel(const struct few_shape shape, const struct tl_product *pro
         for (uint32_t j = 0; j < parts; j++) {
             few_prefetch(block + j * part_bytes, part_bytes);
             UNROLL
-            for (uint32_t g = 0; g < PART_COLS / shape.group; g++)
-                few_group(shape, block, j, g, n_tokens, x, acc);
+            for (uint32_t g = 0; g < 2; g++)
+                few_half(shape, block, j, g, n_tokens, x, acc);
             UNROLL
             for (uint32_t t = 0; t < n_tokens; t++)
                 x[t]++;

@@ -19,13 +19,13 @@
 enum tl_acts_form {
     TL_ACTS_F32,             /* as they are: for f32 and f16 weights, and for every format under --activations f32 */
     TL_ACTS_BF16,            /* rounded to nearest even, subnormals to zero: for bf16 weights */
-    TL_ACTS_Q8,              /* int8 per block of 32: for block formats */
+    TL_ACTS_Q8,              /* int8 per 16: for block formats */
     TL_ACTS_FORMS
 };
 
-/* Q8, for each row and block of 32 columns (a last partial block is padded with zeros):
+/* Q8, for each row and half block of 16 columns (a last partial one is padded with zeros; halves come in blocks of 32):
  *   amax = max |x|;  scale = amax / 127;  2^-100 <= amax < inf: code = rint(x * (127 / amax)) (to even), else code = 0;
- *   sums of codes over each 16, exact. What is not finite in x shows in the scale and so in the product. */
+ *   the sum of the codes, exact. What is not finite in x shows in the scale and so in the product. */
 struct tl_acts {
     enum tl_acts_form form;
     uint32_t cols;
@@ -42,9 +42,10 @@ uint64_t tl_acts_bytes(enum tl_acts_form form, uint32_t max_tokens, uint32_t col
  * given to the call. One f32 accumulator an output, starting at 0, columns in order:
  *   F32 acts:  acc = fma(w, x, acc) for each k            (block formats under F32 acts: w is the decoded value)
  *   BF16 acts: for each pair of columns: acc = fma(w[odd], x[odd], acc), then acc = fma(w[even], x[even], acc)
- *   Q8 acts:   for each group (16 or 32 columns, by the format): s = exact integer sum of (code_w - offset) * code_x;
+ *   Q8 acts:   for each 16 columns: s = exact integer sum of (code_w - offset) * code_x;
  *              acc = fma((float)s, scale_w * scale_x, acc);
- *              with min: then acc = fma(min_w, scale_x * (float)(sum of code_x over the group), acc)
+ *              with min, behind each group: acc = fma(min_w, scale_x * (float)(sum of code_x), acc) for groups of 16, and
+ *              for groups of 32 the second factor is the rounded sum of the two halves' rounded products
  * Where the columns end inside a block the codes of the rest are absent from both sums. */
 struct tl_product {
     const struct tl_number *number;

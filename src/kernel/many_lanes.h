@@ -14,7 +14,7 @@ struct many {
     const struct tile *tiles;
     uint32_t part_from, n_parts;
     uint32_t panel, n_panels;
-    struct ints offset[2];               /* for each group of a part: see many_offset */
+    struct ints offset[2];               /* for each half of a part: see many_offset */
 };
 
 /* Some of these tokens. */
@@ -42,22 +42,22 @@ INLINE struct ints many_offset(const struct tl_acts_block *x, struct ints offset
     return ints_multiply_halves(ints_every4(x->sums), offset);
 }
 
-/* scale * (float)(sum of codes of activations) over the group, in every lane. */
+/* scale * (float)(sum of codes of activations) over the group that ends with half g, in every lane. */
 INLINE struct lanes many_scaled_sum(const struct many_groups groups, const struct tl_acts_block *x, uint32_t g)
 {
     if (groups.count == 1)
         return lanes_set(x->scale_sum);
     struct ints sums = ints_every4(x->sums);
-    return lanes_mul(lanes_set(x->scale), ints_to_lanes(ints_down_signed(g == 0 ? ints_up(sums, 16) : sums, 16)));
+    return lanes_mul(lanes_set(x->scale[g]), ints_to_lanes(ints_down_signed(g == 0 ? ints_up(sums, 16) : sums, 16)));
 }
 
-/* The g-th group of 32 columns: panels x tokens integer sums, each used at once. Offsets are added behind the products,
+/* The g-th half of 32 columns: panels x tokens integer sums, each used at once. Offsets are added behind the products,
  * not before: that keeps the multipliers busy. */
-INLINE void many_group(const struct many_groups groups, const uint32_t panels, const uint32_t tokens, const struct tile *tile,
+INLINE void many_half(const struct many_groups groups, const uint32_t panels, const uint32_t tokens, const struct tile *tile,
                        const uint8_t *x, uint64_t x_stride, uint32_t g, struct ints offset,
                        struct lanes acc[MANY_TOKENS][TILE_PANELS])
 {
-    const uint32_t n = PART_CODES / groups.count;
+    const uint32_t n = PART_CODES / 2, group = groups.count == 1 ? 0 : g;
     struct sums sums[MANY_TOKENS][TILE_PANELS];
     UNROLL
     for (uint32_t t = 0; t < tokens; t++)
@@ -76,15 +76,15 @@ INLINE void many_group(const struct many_groups groups, const uint32_t panels, c
     UNROLL
     for (uint32_t t = 0; t < tokens; t++) {
         const struct tl_acts_block *block = many_x(x, x_stride, t);
-        struct lanes scale = lanes_set(block->scale);
+        struct lanes scale = lanes_set(block->scale[g]);
         UNROLL
         for (uint32_t p = 0; p < panels; p++) {
             struct ints total = sums_total(groups.bits, n, sums[t][p]);
             if (groups.has_offset)
                 total = ints_add(total, many_offset(block, offset));
-            acc[t][p] = lanes_fma(ints_to_lanes(total), lanes_mul(tile->scale[g][p], scale), acc[t][p]);
-            if (groups.has_min)
-                acc[t][p] = lanes_fma(tile->min[g][p], many_scaled_sum(groups, block, g), acc[t][p]);
+            acc[t][p] = lanes_fma(ints_to_lanes(total), lanes_mul(tile->scale[group][p], scale), acc[t][p]);
+            if (groups.has_min && (groups.count == 2 || g == 1))
+                acc[t][p] = lanes_fma(tile->min[group][p], many_scaled_sum(groups, block, g), acc[t][p]);
         }
     }
 }
@@ -110,8 +110,8 @@ INLINE void many_block(const struct many_groups groups, const uint32_t panels, c
                                              : lanes_load_first(out + t * product->out_stride + p * TL_PANEL_ROWS, rows[p]);
     for (uint32_t k = 0; k < many->n_parts; k++, x += sizeof(struct tl_acts_block))
         UNROLL
-        for (uint32_t g = 0; g < groups.count; g++)
-            many_group(groups, panels, tokens, &many->tiles[k], x, some->x_stride, g, offset[g], acc);
+        for (uint32_t g = 0; g < 2; g++)
+            many_half(groups, panels, tokens, &many->tiles[k], x, some->x_stride, g, offset[g], acc);
     UNROLL
     for (uint32_t t = 0; t < tokens; t++)
         UNROLL
@@ -175,7 +175,7 @@ static void many_product(struct many *many)
     int32_t offset = tile_offset(product->number), high = -offset * 0x10000, low = -offset & 0xffff;
     many_function *make = many_choose(product->number, offset);
     struct many_tokens some = {.many = many, .x_stride = tl_acts_row_bytes(product->acts->form, product->acts->cols)};
-    many->offset[0] = ints_set(product->number->group == 16 ? low : low | high);
+    many->offset[0] = ints_set(low);
     many->offset[1] = ints_set(high);
     for (uint32_t t = product->token_from, n; t < product->token_to; t += n) {
         n = product->token_to - t < MANY_TOKENS ? product->token_to - t : MANY_TOKENS;

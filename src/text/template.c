@@ -19,9 +19,20 @@
 
 enum { MAX_BYTES = 4 << 20 };
 
-static const struct tl_template_limits defaults = {
-    .steps = 2000000, .depth = 1000, .output_bytes = 16 << 20, .value_bytes = 64 << 20,
-};
+/* What is not limited by the caller: enough for any conversation, so it grows with the input. */
+static struct tl_template_limits limits_of(const struct tl_template_input *input)
+{
+    struct tl_template_limits limits = input->limits;
+    uint64_t n_bytes = 0;
+    n_bytes += input->messages_json ? strlen(input->messages_json) : 0;
+    n_bytes += input->tools_json ? strlen(input->tools_json) : 0;
+    n_bytes += input->extra_json ? strlen(input->extra_json) : 0;
+    limits.steps = limits.steps ? limits.steps : 2000000 + 32 * n_bytes;
+    limits.depth = limits.depth ? limits.depth : 1000;
+    limits.output_bytes = limits.output_bytes ? limits.output_bytes : (16 << 20) + 4 * n_bytes;
+    limits.value_bytes = limits.value_bytes ? limits.value_bytes : (64 << 20) + 16 * n_bytes;
+    return limits;
+}
 
 static const char *const roles[] = {"system", "user", "assistant", "tool", "developer", "function", "ipython", "model",
                                     "environment", "observation", "context", "tool_call", "tool_response"};
@@ -158,13 +169,10 @@ static int set_variables(struct tl_jinja *j)
 
 int tl_template_render(const struct tl_template *template, const struct tl_template_input *input, struct tl_parts *ret_parts)
 {
-    const struct tl_template_limits *limits = &input->limits;
+    const struct tl_template_limits limits = limits_of(input);
     struct tl_jinja j = {
-        .template = template, .input = input, .line = 1,
-        .limit_steps = limits->steps ? limits->steps : defaults.steps,
-        .limit_depth = limits->depth ? limits->depth : defaults.depth,
-        .output = {.limit = limits->output_bytes ? limits->output_bytes : defaults.output_bytes},
-        .memory = {.limit_bytes = limits->value_bytes ? limits->value_bytes : defaults.value_bytes},
+        .template = template, .input = input, .line = 1, .limit_steps = limits.steps, .limit_depth = limits.depth,
+        .output = {.limit = limits.output_bytes}, .memory = {.limit_bytes = limits.value_bytes},
     };
     int r = set_variables(&j);
     if (r >= 0 && (r = tl_jinja_execute(&j, template->body, NULL)) >= 0)

@@ -14,7 +14,9 @@
 
 struct tl_template;
 
-struct tl_template_limits { uint64_t steps; uint32_t depth; uint64_t output_bytes; uint64_t value_bytes; };      /* 0: the default */
+/* 0: the default: 2,000,000 steps and 32 more a byte of input, 1,000 deep, 16 MiB and 4 bytes a byte written, 64 MiB and
+ * 16 bytes a byte held. */
+struct tl_template_limits { uint64_t steps; uint32_t depth; uint64_t output_bytes; uint64_t value_bytes; };
 
 int tl_template_new(const char *text, size_t n_bytes, struct tl_template **ret_template);            /* TL_E_FILE: template:LINE: ... */
 void tl_template_free(struct tl_template *template);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Contract 1: the same bits for every level, number of threads, chunk, and company in a step. Each golden model runs in
- * many ways; every way must give the logits of the first one, bit for bit. */
+ * many ways; every way must give the logits of the first one, bit for bit. TRILL_FAST: only half of the ways, in f16. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,8 +73,9 @@ static void run_way(const struct golden *golden, const struct way *way, float *e
 static void test_case(const struct golden *golden)
 {
     static const char *const kvs[] = { "f32", "f16", "bf16" };
+    bool fast = getenv("TRILL_FAST");
     float *expected = malloc(n_floats(golden) * sizeof(float));
-    for (int k = 0; k < 3; k++) {
+    for (int k = fast; k < 3 - fast; k++) {
         int have = 0;
         char levels[64];
         snprintf(levels, sizeof(levels), "%s", trill_cpu_levels());
@@ -81,7 +83,7 @@ static void test_case(const struct golden *golden)
             const struct way ways[] = {
                 { level, 1, 512, 1, kvs[k] }, { level, 2, 7, 1, kvs[k] }, { level, 2, 64, 3, kvs[k] }, { level, 1, 1, 1, kvs[k] },
             };
-            for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+            for (size_t i = fast; i < sizeof(ways) / sizeof(ways[0]) - fast; i++)
                 run_way(golden, &ways[i], expected, &have);
         }
     }

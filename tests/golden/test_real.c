@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The two real models against their float32-decoded weights (real/<name>.json, made by bench/reference): perplexity within
  * 0.5 %, top-1 agreement at least the peer's, greedy continuations equal up to a near-tie: a gap of the reference's two
- * best below three times the rms error of the logits at that step. Skips where the models are not in the cache. */
+ * best below three times the rms error of the logits at that step. Skips where the models are not in the cache.
+ * TRILL_FAST: only the continuations. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -217,7 +218,8 @@ static void check(const char *name, const char *file)
         fail_msg("%s", trill_error());
     assert_int_equal(trill_session_open(model, &session), 0);
     print_message("%s\n", name);
-    check_text(session, ref);
+    if (!getenv("TRILL_FAST"))
+        check_text(session, ref);
     check_greedy(session, ref);
     trill_session_close(session);
     trill_model_close(model);

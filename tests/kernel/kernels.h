@@ -3,6 +3,7 @@
 #ifndef TL_TESTS_KERNEL_KERNELS_H
 #define TL_TESTS_KERNEL_KERNELS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,12 @@ static inline void *take(size_t bytes)
     if (posix_memalign(&memory, 64, bytes ? bytes : 1))
         abort();
     return memory;
+}
+
+/* Where every instruction costs many (sanitizers, emulators), a test takes a part of its cases that still has all kinds. */
+static inline bool only_some(void)
+{
+    return getenv("TRILL_FAST") != NULL;
 }
 
 /* Calls test(level, argument) for each level but ref. */

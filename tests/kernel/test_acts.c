@@ -92,11 +92,11 @@ static void not_a_number(const struct tl_kernel *level, const void *argument)
         x[i] = i == 7 ? -NAN : 1;
     uint64_t bytes;
     struct tl_acts_block *blocks = (struct tl_acts_block *)fill(level, &(struct trial){TL_ACTS_Q8, 61, 0, 1, x}, &bytes);
-    assert_true(isnan(blocks[0].scale) && isnan(blocks[0].scale_sum));
-    assert_int_equal(blocks[0].minus_sum, 0);
-    for (int i = 0; i < 32; i++)
+    assert_true(isnan(blocks[0].scale[0]) && isnan(blocks[0].scale_sum));
+    assert_int_equal(blocks[0].sums[0], 0);
+    for (int i = 0; i < 16; i++)
         assert_int_equal(blocks[0].codes[i], 0);
-    assert_true(blocks[1].scale == 1 / 127.0f);
+    assert_true(blocks[0].scale[1] == 1 / 127.0f && blocks[1].scale[0] == 1 / 127.0f);
     free(blocks);
     uint16_t *halves = (uint16_t *)fill(level, &(struct trial){TL_ACTS_BF16, 61, 0, 1, x}, &bytes);
     assert_true((halves[7] & 0x7fff) > 0x7f80);
@@ -115,22 +115,21 @@ static void test_definition(void **state)
 {
     (void)state;
     uint64_t seed = 1, bytes;
-    float x[32], amax = 0;
+    float x[32], amax[2] = {0, 0};
     for (int i = 0; i < 32; i++) {
-        x[i] = next_float(&seed) * 3;
-        amax = fabsf(x[i]) > amax ? fabsf(x[i]) : amax;
+        x[i] = next_float(&seed) * (i < 16 ? 3 : 30);
+        amax[i / 16] = fabsf(x[i]) > amax[i / 16] ? fabsf(x[i]) : amax[i / 16];
     }
     struct tl_acts_block *block = (struct tl_acts_block *)fill(tl_kernel_level("ref"), &(struct trial){TL_ACTS_Q8, 32, 0, 1, x}, &bytes);
     int32_t sums[2] = {0, 0};
-    assert_true(block->scale == amax / 127);
+    assert_true(block->scale[0] == amax[0] / 127 && block->scale[1] == amax[1] / 127);
     for (int i = 0; i < 32; i++) {
-        assert_int_equal(block->codes[i], (int)rintf(x[i] * (127 / amax)));
+        assert_int_equal(block->codes[i], (int)rintf(x[i] * (127 / amax[i / 16])));
         sums[i / 16] += block->codes[i];
     }
     assert_int_equal(block->sums[0], sums[0]);
     assert_int_equal(block->sums[1], sums[1]);
-    assert_int_equal(block->minus_sum, -(sums[0] + sums[1]));
-    assert_true(block->scale_sum == block->scale * (float)(sums[0] + sums[1]));
+    assert_true(block->scale_sum == block->scale[0] * (float)sums[0] + block->scale[1] * (float)sums[1]);
     free(block);
     assert_int_equal(tl_acts_form_of(tl_number(TL_NUMBER_F16), false), TL_ACTS_F32);
     assert_int_equal(tl_acts_form_of(tl_number(TL_NUMBER_BF16), false), TL_ACTS_BF16);

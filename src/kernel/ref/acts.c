@@ -46,7 +46,8 @@ void tl_acts_fill_bf16_ref(const float *x, size_t x_stride, uint32_t token_from,
     }
 }
 
-static void fill_block(const float *x, uint32_t n, struct tl_acts_block *block)
+/* n: 0..16 columns, the half-th half of the block */
+static void fill_half(const float *x, uint32_t n, uint32_t half, struct tl_acts_block *block)
 {
     union { uint32_t u; float f; } amax = { .u = 0 };
     for (uint32_t i = 0; i < n; i++)
@@ -54,14 +55,19 @@ static void fill_block(const float *x, uint32_t n, struct tl_acts_block *block)
             amax.u = bits_of(x[i]) & 0x7fffffff;
     bool usable = amax.u >= bits_of(TL_ACTS_LEAST) && amax.u < 0x7f800000;
     float inverse = usable ? 127.0f / amax.f : 0;
-    memset(block, 0, sizeof *block);
-    block->scale = amax.f / 127.0f;
+    block->scale[half] = amax.f / 127.0f;
     for (uint32_t i = 0; usable && i < n; i++) {
-        block->codes[i] = (int8_t)lrintf(x[i] * inverse);
-        block->sums[i / 16] = (int16_t)(block->sums[i / 16] + block->codes[i]);
+        block->codes[16 * half + i] = (int8_t)lrintf(x[i] * inverse);
+        block->sums[half] = (int16_t)(block->sums[half] + block->codes[16 * half + i]);
     }
-    block->minus_sum = -(block->sums[0] + block->sums[1]);
-    block->scale_sum = block->scale * (float)-block->minus_sum;
+}
+
+static void fill_block(const float *x, uint32_t n, struct tl_acts_block *block)
+{
+    memset(block, 0, sizeof *block);
+    fill_half(x, n < 16 ? n : 16, 0, block);
+    fill_half(x + 16, n < 16 ? 0 : n - 16, 1, block);
+    block->scale_sum = block->scale[0] * (float)block->sums[0] + block->scale[1] * (float)block->sums[1];
 }
 
 void tl_acts_fill_q8_ref(const float *x, size_t x_stride, uint32_t token_from, uint32_t token_to, struct tl_acts *acts)

@@ -64,18 +64,18 @@ static void product_values(const struct tl_product *product, uint32_t panel_from
 
 /* --- Q8: codes ------------------------------------------------------------------------------------------------------ */
 
-/* One group of 16 or 32 columns, the `part`-th 16 of its record on. */
-static float dot_group(const struct tl_number *number, const uint8_t *codes, float scale, float min,
+/* 16 columns, the `part`-th half of a record. */
+static float dot_half(const struct tl_number *number, const uint8_t *codes, float scale, float min,
                        const struct tl_acts_block *x, uint32_t part, float acc)
 {
-    int32_t s = 0, sum = 0;
-    for (uint32_t i = 0; i < number->group; i++) {
+    int32_t s = 0;
+    for (uint32_t i = 0; i < 16; i++)
         s += (codes[i] - (int32_t)number->offset) * x->codes[16 * part + i];
-        sum += x->codes[16 * part + i];
-    }
-    acc = fmaf((float)s, scale * x->scale, acc);
-    if (number->has_min)
-        acc = fmaf(min, x->scale * (float)sum, acc);
+    acc = fmaf((float)s, scale * x->scale[part], acc);
+    if (number->has_min && number->group == 16)
+        acc = fmaf(min, x->scale[part] * (float)x->sums[part], acc);
+    if (number->has_min && number->group == 32 && part == 1)
+        acc = fmaf(min, x->scale_sum, acc);
     return acc;
 }
 
@@ -91,8 +91,10 @@ static void row_of_codes(const struct tl_product *product, const uint8_t *panel,
             const struct tl_acts_block *x = tl_acts_row(product->acts, t);
             float *acc = &out[t * product->out_stride];
             x += b * (number->block_elems / TL_ACTS_BLOCK);
-            for (uint32_t at = 0, g = 0; at < number->block_elems; at += number->group, g++)
-                *acc = dot_group(number, codes + at, scale[g], min[g], x + at / TL_ACTS_BLOCK, at / 16 % 2, *acc);
+            for (uint32_t at = 0; at < number->block_elems; at += 16) {
+                uint32_t g = at / number->group;
+                *acc = dot_half(number, codes + at, scale[g], min[g], x + at / TL_ACTS_BLOCK, at / 16 % 2, *acc);
+            }
         }
     }
 }

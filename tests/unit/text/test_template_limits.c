@@ -29,7 +29,7 @@ static void must_fail(const char *name, const char *text, const struct tl_templa
 }
 
 static const struct { const char *name, *text, *part; } hostile[] = {
-    {"loops in loops", "\n{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}", "more than 2000000 steps"},
+    {"loops in loops", "\n{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}", "more than 20"},
     {"an endless macro", "{% macro m() %}{{ m() }}{% endmacro %}\n{{ m() }}", "deeper than 1000"},
     {"two endless macros", "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}", "deeper than 1000"},
     {"a macro that calls itself twice", "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}", "steps"},

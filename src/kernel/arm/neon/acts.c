@@ -15,33 +15,37 @@ INLINE int8x16_t narrow(const int32x4_t whole[4])
     return vcombine_s8(vmovn_s16(low), vmovn_s16(high));
 }
 
-/* 32 columns */
-INLINE void fill_block(const float *x, struct tl_acts_block *block)
+/* 16 columns: their codes, and the scale. */
+INLINE int8x16_t fill_half(const float *x, float *ret_scale)
 {
-    float32x4_t v[8];
-    int32x4_t whole[8];
+    float32x4_t v[4];
+    int32x4_t whole[4];
     uint32x4_t most = vdupq_n_u32(0);
     UNROLL
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 4; i++) {
         v[i] = vld1q_f32(x + 4 * i);
         most = vmaxq_u32(most, vandq_u32(vreinterpretq_u32_f32(v[i]), vdupq_n_u32(INT32_MAX)));
     }
     union { uint32_t u; float f; } amax = {.u = vmaxvq_u32(most)}, least = {.f = TL_ACTS_LEAST};
-    bool usable = amax.u >= least.u && amax.u < 0x7f800000;
+    int32x4_t mask = vdupq_n_s32(amax.u >= least.u && amax.u < 0x7f800000 ? -1 : 0);
     float32x4_t inverse = vdupq_n_f32(127.0f / amax.f);
-    int32x4_t mask = vdupq_n_s32(usable ? -1 : 0);
     UNROLL
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 4; i++)
         whole[i] = vandq_s32(vcvtnq_s32_f32(vmulq_f32(v[i], inverse)), mask);
-    int8x16_t low = narrow(whole), high = narrow(whole + 4);
+    *ret_scale = amax.f / 127.0f;
+    return narrow(whole);
+}
+
+/* 32 columns */
+INLINE void fill_block(const float *x, struct tl_acts_block *block)
+{
+    int8x16_t low = fill_half(x, &block->scale[0]), high = fill_half(x + 16, &block->scale[1]);
     int32_t low_sum = vaddlvq_s8(low), high_sum = vaddlvq_s8(high);
     vst1q_s8(block->codes, low);
     vst1q_s8(block->codes + 16, high);
-    block->scale = amax.f / 127.0f;
-    block->scale_sum = block->scale * (float)(low_sum + high_sum);
+    block->scale_sum = block->scale[0] * (float)low_sum + block->scale[1] * (float)high_sum;
     block->sums[0] = (int16_t)low_sum;
     block->sums[1] = (int16_t)high_sum;
-    block->minus_sum = -(low_sum + high_sum);
 }
 
 void tl_acts_fill_q8_neon(const float *x, size_t x_stride, uint32_t token_from, uint32_t token_to, struct tl_acts *acts)

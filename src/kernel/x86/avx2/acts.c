@@ -24,32 +24,34 @@ INLINE int32_t sum_codes(__m128i codes)
     return _mm_cvtsi128_si32(sums) + _mm_extract_epi16(sums, 4) - 16 * 128;
 }
 
+/* 16 columns: their values as integers, and the scale. */
+INLINE void fill_half(const float *x, __m256i ret_whole[2], float *ret_scale)
+{
+    const __m256i size = _mm256_set1_epi32(INT32_MAX);
+    __m256 low = _mm256_loadu_ps(x), high = _mm256_loadu_ps(x + 8);
+    __m256i most = _mm256_max_epu32(_mm256_and_si256(_mm256_castps_si256(low), size), _mm256_and_si256(_mm256_castps_si256(high), size));
+    union { uint32_t u; float f; } amax = {.u = largest(most)}, least = {.f = TL_ACTS_LEAST};
+    __m256i usable = _mm256_set1_epi32(amax.u >= least.u && amax.u < 0x7f800000 ? -1 : 0);
+    __m256 inverse = _mm256_set1_ps(127.0f / amax.f);
+    ret_whole[0] = _mm256_and_si256(_mm256_cvtps_epi32(_mm256_mul_ps(low, inverse)), usable);
+    ret_whole[1] = _mm256_and_si256(_mm256_cvtps_epi32(_mm256_mul_ps(high, inverse)), usable);
+    *ret_scale = amax.f / 127.0f;
+}
+
 /* 32 columns */
 INLINE void fill_block(const float *x, struct tl_acts_block *block)
 {
-    const __m256i size = _mm256_set1_epi32(INT32_MAX), order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    __m256 v[4];
-    __m256i whole[4], most = _mm256_setzero_si256();
-    UNROLL
-    for (int i = 0; i < 4; i++) {
-        v[i] = _mm256_loadu_ps(x + 8 * i);
-        most = _mm256_max_epu32(most, _mm256_and_si256(_mm256_castps_si256(v[i]), size));
-    }
-    union { uint32_t u; float f; } amax = {.u = largest(most)}, least = {.f = TL_ACTS_LEAST};
-    bool usable = amax.u >= least.u && amax.u < 0x7f800000;
-    __m256 inverse = _mm256_set1_ps(127.0f / amax.f);
-    UNROLL
-    for (int i = 0; i < 4; i++)
-        whole[i] = _mm256_and_si256(_mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse)), _mm256_set1_epi32(usable ? -1 : 0));
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    __m256i whole[4];
+    fill_half(x, whole, &block->scale[0]);
+    fill_half(x + 16, whole + 2, &block->scale[1]);
     __m256i codes = _mm256_packs_epi16(_mm256_packs_epi32(whole[0], whole[1]), _mm256_packs_epi32(whole[2], whole[3]));
     codes = _mm256_permutevar8x32_epi32(codes, order);
     int32_t low = sum_codes(_mm256_castsi256_si128(codes)), high = sum_codes(_mm256_extracti128_si256(codes, 1));
     _mm256_storeu_si256((__m256i *)block->codes, codes);
-    block->scale = amax.f / 127.0f;
-    block->scale_sum = block->scale * (float)(low + high);
+    block->scale_sum = block->scale[0] * (float)low + block->scale[1] * (float)high;
     block->sums[0] = (int16_t)low;
     block->sums[1] = (int16_t)high;
-    block->minus_sum = -(low + high);
 }
 
 void tl_acts_fill_q8_avx2(const float *x, size_t x_stride, uint32_t token_from, uint32_t token_to, struct tl_acts *acts)

@@ -13,31 +13,30 @@ INLINE __m512 load(const float *x, uint32_t n)
     return n >= 16 ? _mm512_loadu_ps(x) : _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), x);
 }
 
+/* 16 values of a half: their codes; the scale is stored. */
+INLINE __m128i fill_half(__m512 x, float *ret_scale)
+{
+    union { uint32_t u; float f; } least = {.f = TL_ACTS_LEAST}, amax = {
+        .u = _mm512_reduce_max_epu32(_mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(INT32_MAX)))
+    };
+    __mmask16 mask = amax.u >= least.u && amax.u < 0x7f800000 ? 0xffff : 0;
+    *ret_scale = amax.f / 127.0f;
+    return _mm512_cvtepi32_epi8(_mm512_maskz_cvtps_epi32(mask, _mm512_mul_ps(x, _mm512_set1_ps(127.0f / amax.f))));
+}
+
 /* n: 1..32 columns */
 INLINE void fill_block(const float *x, uint32_t n, struct tl_acts_block *block)
 {
-    __m512 low = load(x, n), high = load(x + 16, n > 16 ? n - 16 : 0);
-    const __m512i size = _mm512_set1_epi32(INT32_MAX);
-    union { uint32_t u; float f; } amax = {
-        .u = _mm512_reduce_max_epu32(_mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), size),
-                                                      _mm512_and_si512(_mm512_castps_si512(high), size)))
-    }, least = {.f = TL_ACTS_LEAST};
-    bool usable = amax.u >= least.u && amax.u < 0x7f800000;
-    __mmask16 mask = usable ? 0xffff : 0;
-    __m512 inverse = _mm512_set1_ps(127.0f / amax.f);
-    __m128i low_codes = _mm512_cvtepi32_epi8(_mm512_maskz_cvtps_epi32(mask, _mm512_mul_ps(low, inverse)));
-    __m128i high_codes = _mm512_cvtepi32_epi8(_mm512_maskz_cvtps_epi32(mask, _mm512_mul_ps(high, inverse)));
-    __m256i codes = _mm256_set_m128i(high_codes, low_codes);
+    __m128i low = fill_half(load(x, n), &block->scale[0]), high = fill_half(load(x + 16, n > 16 ? n - 16 : 0), &block->scale[1]);
+    __m256i codes = _mm256_set_m128i(high, low);
     __m256i sums = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), codes);
     sums = _mm256_hadd_epi32(sums, sums);
     sums = _mm256_hadd_epi32(sums, sums);
     int32_t low_sum = _mm256_extract_epi32(sums, 0), high_sum = _mm256_extract_epi32(sums, 4);
     _mm256_storeu_si256((__m256i *)block->codes, codes);
-    block->scale = amax.f / 127.0f;
-    block->scale_sum = block->scale * (float)(low_sum + high_sum);
+    block->scale_sum = block->scale[0] * (float)low_sum + block->scale[1] * (float)high_sum;
     block->sums[0] = (int16_t)low_sum;
     block->sums[1] = (int16_t)high_sum;
-    block->minus_sum = -(low_sum + high_sum);
 }
 
 void tl_acts_fill_q8_avx512(const float *x, size_t x_stride, uint32_t token_from, uint32_t token_to, struct tl_acts *acts)

@@ -134,9 +134,10 @@ int tl_jinja_value_equal(struct tl_jinja *j, const struct tl_jinja_value *a, con
     case TL_JINJA_UNDEFINED:
         return 1;
     case TL_JINJA_STRING: case TL_JINJA_BIG:
-        if (a->text->n != b->text->n || (r = tl_jinja_scan(j, a->text->n)) < 0)
-            return a->text->n != b->text->n ? 0 : r;
-        return tl_jinja_text_same(a->text, b->text);
+        if (a->text->n != b->text->n)
+            return 0;
+        r = tl_jinja_scan(j, a->text->n);
+        return r < 0 ? r : tl_jinja_text_same(a->text, b->text);
     case TL_JINJA_LIST: case TL_JINJA_TUPLE: case TL_JINJA_DICT:
         return equal_nested(j, a, b);
     case TL_JINJA_RANGE:

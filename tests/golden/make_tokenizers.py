@@ -75,6 +75,7 @@ BYTE_CASES = {
     'falcon': dict(pre=P.Sequence([P.Punctuation('contiguous'), bl(), P.Digits(False), split(Regex('[0-9][0-9][0-9]'))])),
     'split behind byte level': dict(pre=P.Sequence([bl(), split(Regex('[a-zĠ]{1,4}')), split(Regex('e|Ġ'), 'merged_with_next')])),
     'invert': words(split(Regex(r'\w+'), 'removed', True)), 'invert previous': words(split(Regex(r'\w+|\s'), 'merged_with_previous', True)),
+    'empty matches': words(split(Regex('e*'), 'merged_with_previous'), split(Regex('t*'), 'contiguous'), split(Regex('h*'), 'merged_with_next')),
     'contiguous': words(split(Regex('[a-e ]'), 'contiguous')), 'delimiter': words(P.CharDelimiterSplit('e')),
     'look around': words(split(Regex(r'(?=(\d{3})+(?!\d))')), split(Regex(r'\b'))),
     'ruby': words(split(Regex(r'\h{2,3}+|[a-c&&[^b]]|[\S&&\D]{2}?|(?m:\n.)|$')), split(Regex(r'^\p{^L}|\u0074h|[[:punct:]]'))),
@@ -84,6 +85,7 @@ BYTE_CASES = {
 BLANK_CASES = {
     'gemma': dict(norm=N.Replace(' ', '▁'), pre=split(' ', 'merged_with_previous'), dec=GEMMA, added=[AddedToken('\n\n', normalized=False), AddedToken('▁▁', normalized=False)]),
     'llama': dict(norm=N.Sequence([N.Prepend('▁'), N.Replace(' ', '▁')]), dec=LLAMA, post=TEMPLATE),
+    'llama without a template': dict(norm=N.Sequence([N.Prepend('▁'), N.Replace(' ', '▁')]), dec=LLAMA),
     'metaspace': dict(pre=P.Metaspace('▁', 'always', True), dec=D.Sequence([D.ByteFallback(), D.Metaspace('▁', 'always')])),
     'metaspace never': dict(pre=P.Metaspace('▁', 'never', True), dec=D.Sequence([D.ByteFallback(), D.Metaspace('▁', 'never')])),
     'metaspace first, unknown fused': dict(pre=P.Metaspace('▁', 'first', False), dec=D.Metaspace('▁', 'never'), settings={'byte_fallback': False}),

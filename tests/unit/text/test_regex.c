@@ -58,7 +58,7 @@ static const struct { const char *pattern, *text, *found; } finds[] = {
     {"[\\]\\[\\\\^]", "a]^", "|]|^|"},
     {"\\x41\\u0042\\x{43}", "ABC", "|ABC|"},
     {"[\\x{61}-\\x{63}\\t]", "d\tb", "|\t|b|"},
-    {"^b|b$", "b\nab", "|b|b|"},
+    {"^b|b$", "ab\nbc\nab", "|b|b|b|"},
     {".+", "ab\ncd\re", "|ab|cd\re|"},
     {"(?m:.+)", "ab\ncd", "|ab\ncd|"},
     {"(?i:'s|'t)", "'\u017f 'S 't", "|'\u017f|'S|'t|"},

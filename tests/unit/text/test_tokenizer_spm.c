@@ -79,6 +79,25 @@ static void names_in_text(void **state)
     tl_tokenizer_free(t);
 }
 
+/* Equal scores go from left to right; zero has one sign. */
+static void equal_scores(void **state)
+{
+    (void)state;
+    static const char *const tokens[] = {"<unk>", "a", "b", "c", "ab", "bc", "bb"};
+    static const float scores[] = {0, 0, 0, 0, -0.0f, 0, -1};
+    struct vocab_file file;
+    vocab_file_begin(&file);
+    vocab_file_text(&file, "tokenizer.ggml.model", "llama");
+    vocab_file_texts(&file, "tokenizer.ggml.tokens", tokens, 7);
+    vocab_file_f32s(&file, "tokenizer.ggml.scores", scores, 7);
+    vocab_file_bool(&file, "tokenizer.ggml.add_space_prefix", 0);
+    struct tl_tokenizer *t = vocab_file_tokenizer(&file);
+    EXPECT_IDS(t, 0, "abc", 4, 3);
+    EXPECT_IDS(t, 0, "bbbc", 6, 5);
+    tl_tokenizer_free(t);
+    vocab_file_done(&file);
+}
+
 /* Without bytes, neighbouring unknown characters are one <unk>. */
 static void unknown(void **state)
 {
@@ -168,7 +187,8 @@ static void long_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(merges_by_score), cmocka_unit_test(blank_in_front), cmocka_unit_test(names_in_text), cmocka_unit_test(unknown),
+        cmocka_unit_test(merges_by_score), cmocka_unit_test(blank_in_front), cmocka_unit_test(names_in_text), cmocka_unit_test(equal_scores),
+        cmocka_unit_test(unknown),
         cmocka_unit_test(without_types), cmocka_unit_test(blanks_and_ranks), cmocka_unit_test(long_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,13 +118,18 @@ static bool all_cancelled(void *context)
     return true;
 }
 
-static void lead(struct tl_engine *engine, struct step *step)
+static int lead(struct tl_engine *engine, struct step *step)
 {
     struct tl_batch batch = {
         .ids = engine->step_ids, .spans = engine->step_spans, .n_spans = step->n_requests, .wanted = engine->step_wanted,
         .logits = on_logits, .stop = all_cancelled, .context = step,
     };
-    int status = step->n_requests ? tl_model_forward(engine->model, engine->pool, engine->kernel, &batch) : 0;
+    return step->n_requests ? tl_model_forward(engine->model, engine->pool, engine->kernel, &batch) : 0;
+}
+
+/* Under the lock: a request that is finished may leave at once, and its memory with it. */
+static void settle(struct tl_engine *engine, struct step *step, int status)
+{
     for (uint32_t i = 0; i < step->n_requests; i++) {
         struct tl_request *r = engine->step_requests[i];
         if (status >= 0)
@@ -160,8 +165,9 @@ int tl_scheduler_run(struct tl_engine *engine, struct tl_request *request)
         engine->busy = true;
         collect(&step);
         pthread_mutex_unlock(&engine->lock);
-        lead(engine, &step);
+        int status = lead(engine, &step);
         pthread_mutex_lock(&engine->lock);
+        settle(engine, &step, status);
         engine->busy = false;
         pthread_cond_broadcast(&engine->changed);
     }

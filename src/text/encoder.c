@@ -34,7 +34,8 @@ int tl_encoder_put_unknown(struct tl_encoder *encoder)
 
 static int encode_word(struct tl_encoder *encoder, const char *word, size_t n_bytes)
 {
-    return encoder->tokenizer->model == TL_MODEL_SPM ? tl_spm_encode(encoder, word, n_bytes) : tl_bpe_encode(encoder, word, n_bytes);
+    bool spm = encoder->tokenizer->model == TL_MODEL_SPM;
+    return spm ? tl_spm_encode(encoder, word, n_bytes) : tl_bpe_encode(encoder, word, n_bytes);
 }
 
 static int copy_ids(struct tl_encoder *encoder, uint32_t at, uint32_t count)

@@ -68,7 +68,8 @@ static inline __attribute__((always_inline)) void tl_symbols_consider(struct tl_
     uint32_t right = symbol[left].next, priority;
     int32_t id;
     if (right != TL_SYMBOL_NONE && rule(context, symbol + left, symbol + right, &priority, &id))
-        tl_symbols_push(symbols, (struct tl_candidate){(uint64_t)priority << 32 | left, symbol[left].n_bytes + symbol[right].n_bytes, id});
+        tl_symbols_push(symbols, (struct tl_candidate){(uint64_t)priority << 32 | left,
+                                                       symbol[left].n_bytes + symbol[right].n_bytes, id});
 }
 
 /* Merges until nothing may. Each merge takes one symbol away and adds two candidates at most, so the heap never holds

@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "text/tokenizer_private.h"
 
+#define CONFIG "tokenizer_config."
+
 /* The token named under the key or under key.content, if there is such a token; else the id under `config`; else *ret_id stays. */
 static int read_token(const struct tl_tokenizer *tokenizer, const struct tl_modelfile *file, const char *key, const char *content,
                       const char *config, int32_t *ret_id)
@@ -54,7 +56,8 @@ static int read_wish(const struct tl_modelfile *file, const char *key, int32_t i
     if (r <= 0)
         return r;
     if (wished && id < 0)
-        return tl_fail(TL_E_FILE, "%s: key %s: found true, expected false where no such token is named", tl_modelfile_path(file), key);
+        return tl_fail(TL_E_FILE, "%s: key %s: found true, expected false where no such token is named",
+                       tl_modelfile_path(file), key);
     if (!wished)
         *count = 0;
     else if (*count == 0)
@@ -68,10 +71,10 @@ int tl_tokenizer_read_config(struct tl_tokenizer *t, const struct tl_modelfile *
         "generation_config.eos_token_id", "config.eos_token_id", "config.text_config.eos_token_id",
     };
     int r;
-    if ((r = read_token(t, file, "tokenizer_config.bos_token", "tokenizer_config.bos_token.content", "config.bos_token_id", &t->bos)) < 0 ||
-        (r = read_token(t, file, "tokenizer_config.eos_token", "tokenizer_config.eos_token.content", "config.eos_token_id", &t->eos)) < 0 ||
-        (r = read_wish(file, "tokenizer_config.add_bos_token", t->bos, t->before, &t->n_before)) < 0 ||
-        (r = read_wish(file, "tokenizer_config.add_eos_token", t->eos, t->after, &t->n_after)) < 0)
+    if ((r = read_token(t, file, CONFIG "bos_token", CONFIG "bos_token.content", "config.bos_token_id", &t->bos)) < 0 ||
+        (r = read_token(t, file, CONFIG "eos_token", CONFIG "eos_token.content", "config.eos_token_id", &t->eos)) < 0 ||
+        (r = read_wish(file, CONFIG "add_bos_token", t->bos, t->before, &t->n_before)) < 0 ||
+        (r = read_wish(file, CONFIG "add_eos_token", t->eos, t->after, &t->n_after)) < 0)
         return r;
     tl_tokenizer_add_end(t, t->eos);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)

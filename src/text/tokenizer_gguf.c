@@ -183,7 +183,8 @@ static int read_wish(struct source *s, const char *key, int32_t id, bool wished,
     if (r < 0)
         return r;
     if (r > 0 && wished && id < 0)
-        return tl_fail(TL_E_FILE, "%s: key %s: found true, expected false where no such token is named", tl_modelfile_path(s->file), key);
+        return tl_fail(TL_E_FILE, "%s: key %s: found true, expected false where no such token is named",
+                       tl_modelfile_path(s->file), key);
     *ret_count = wished && id >= 0;
     ret_ids[0] = id;
     return 0;

@@ -153,7 +153,9 @@ static int read_text(struct tl_json *json, struct tl_buffer *out)
     int r = tl_json_next(json);
     if (r < 0 || r == TL_JSON_NULL)
         return r < 0 ? r : 0;
-    return r == TL_JSON_STRING ? tl_buffer_append(out, json->string.data, json->string.len) : tl_json_fail(json, "a string or null");
+    if (r != TL_JSON_STRING)
+        return tl_json_fail(json, "a string or null");
+    return tl_buffer_append(out, json->string.data, json->string.len);
 }
 
 /* null, "", 0 and 0.0 mean that the option is off. */
@@ -191,7 +193,8 @@ static int read_option(struct tl_tokenizer_json *j)
 {
     static const char *const unsupported[] = {"dropout", "continuing_subword_prefix", "end_of_word_suffix"};
     struct { const char *name; bool *flag; } flags[] = {
-        {"fuse_unk", &j->tokenizer->fuse_unknown}, {"byte_fallback", &j->byte_fallback}, {"ignore_merges", &j->tokenizer->whole_words},
+        {"fuse_unk", &j->tokenizer->fuse_unknown}, {"byte_fallback", &j->byte_fallback},
+        {"ignore_merges", &j->tokenizer->whole_words},
     };
     for (int i = 0; i < 3; i++) {
         if (tl_json_is(&j->json, unsupported[i]))

@@ -8,7 +8,9 @@
 #include "text/tokenizer_json.h"
 
 /* \w of the Rust crate that the Whitespace component uses. */
-#define WORD "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{200c}\\x{200d}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
+#define WORD                                                                                                             \
+    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{200c}\\x{200d}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}"               \
+    "\\x{1f170}-\\x{1f189}"
 #define PUNCTUATION "[\\p{P}!-/:-@\\[-`{-~]"
 
 typedef int (*part_builder)(struct tl_tokenizer_json *j, const struct tl_json_tree *tree, const struct tl_json_node *node);
@@ -238,7 +240,8 @@ static int pre_metaspace(struct tl_tokenizer_json *j, const struct tl_json_tree 
         return r;
     if (!*scheme)
         scheme = tl_json_tree_bool(tree, node, "add_prefix_space", true) ? "always" : "never";
-    step->prepend = strcmp(scheme, "always") == 0 ? TL_PREPEND_ALWAYS : strcmp(scheme, "first") == 0 ? TL_PREPEND_FIRST : TL_PREPEND_NEVER;
+    step->prepend = strcmp(scheme, "always") == 0 ? TL_PREPEND_ALWAYS :
+                    strcmp(scheme, "first") == 0 ? TL_PREPEND_FIRST : TL_PREPEND_NEVER;
     if (step->prepend == TL_PREPEND_NEVER && strcmp(scheme, "never") != 0)
         return tl_tokenizer_json_refuse(j, "pre_tokenizer.prepend_scheme", scheme);
     return tl_json_tree_bool(tree, node, "split", true) ? add_string_split(j, TL_BLANK, 3, TL_SPLIT_WITH_NEXT, false) : 0;

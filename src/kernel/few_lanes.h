@@ -16,22 +16,16 @@ enum {
 /* What a format looks like; constants wherever it is used. */
 struct few_shape {
     enum tl_number_id id;
-    uint32_t elems, bytes, group, bits, offset;
+    uint32_t elems, bytes, period, group, bits, offset;
     bool has_min;
 };
 
-INLINE void few_prefetch(const uint8_t *at, uint32_t n_bytes)
+/* The g-th half of a part (see unpack_codes) for all tokens: acc[t] goes on. */
+INLINE void few_half(const struct few_shape shape, const uint8_t *block, uint32_t h, uint32_t q, uint32_t g,
+                     const struct scales scales, const uint32_t n_tokens, const struct tl_acts_block *const x[FEW_TOKENS],
+                     struct lanes acc[FEW_TOKENS])
 {
-    UNROLL
-    for (uint32_t i = 0; i < n_bytes; i += 64)
-        __builtin_prefetch(at + FEW_AHEAD + i);
-}
-
-/* The g-th half of columns 32j..32j+31 for all tokens: acc[t] goes on. */
-INLINE void few_half(const struct few_shape shape, const uint8_t *block, uint32_t j, uint32_t g, const uint32_t n_tokens,
-                      const struct tl_acts_block *const x[FEW_TOKENS], struct lanes acc[FEW_TOKENS])
-{
-    const uint32_t n = PART_CODES / 2, group = shape.group == 16 ? g : 0;
+    const uint32_t n = PART_CODES / 2;
     const int32_t offset = (int32_t)shape.offset - (CODES_8_SIGNED && shape.bits == 8 ? 128 : 0);
     struct sums sums[FEW_TOKENS];
     UNROLL
@@ -39,12 +33,11 @@ INLINE void few_half(const struct few_shape shape, const uint8_t *block, uint32_
         sums[t] = sums_zero();
     UNROLL
     for (uint32_t i = 0; i < n; i++) {
-        struct ints codes = unpack_codes(shape.id, block, j, g * n + i);
+        struct ints codes = unpack_codes(shape.id, block, h, q, g * n + i);
         UNROLL
         for (uint32_t t = 0; t < n_tokens; t++)
             sums[t] = sums_step(shape.bits, i, sums[t], codes, ints_every4(x[t]->codes + 4 * (g * n + i)));
     }
-    struct scales scales = unpack_scales(shape.id, block, j, group);
     UNROLL
     for (uint32_t t = 0; t < n_tokens; t++) {
         struct ints total = sums_total(shape.bits, n, sums[t]);
@@ -58,10 +51,35 @@ INLINE void few_half(const struct few_shape shape, const uint8_t *block, uint32_
     }
 }
 
+/* A panel block; the records at x go on. */
+INLINE void few_block(const struct few_shape shape, const uint8_t *block, const uint32_t n_tokens,
+                      const struct tl_acts_block *x[FEW_TOKENS], struct lanes acc[FEW_TOKENS])
+{
+    const uint32_t parts = shape.elems / PART_COLS, groups = PART_COLS / shape.group;
+    const uint32_t part_bytes = TL_PANEL_ROWS * shape.bytes / parts;
+    struct scales scales[TL_WALK_GROUPS];
+    UNROLL
+    for (uint32_t j = 0; j < parts; j++)
+        UNROLL
+        for (uint32_t g = 0; g < groups; g++)
+            scales[j * groups + g] = unpack_scales(shape.id, block, j, g);
+    for (uint32_t h = 0; h < parts / shape.period; h++)
+        UNROLL
+        for (uint32_t q = 0; q < shape.period; q++) {
+            uint32_t j = h * shape.period + q;
+            prefetch(block + FEW_AHEAD + j * part_bytes, part_bytes);
+            UNROLL
+            for (uint32_t g = 0; g < 2; g++)
+                few_half(shape, block, h, q, g, scales[j * groups + g % groups], n_tokens, x, acc);
+            UNROLL
+            for (uint32_t t = 0; t < n_tokens; t++)
+                x[t]++;
+        }
+}
+
 INLINE void few_panel(const struct few_shape shape, const struct tl_product *product, uint32_t panel, uint32_t token,
                       const uint32_t n_tokens)
 {
-    const uint32_t parts = shape.elems / PART_COLS, part_bytes = TL_PANEL_ROWS * shape.bytes / parts;
     const uint8_t *block = tl_walk_panel(product, panel);
     uint32_t blocks = product->cols / shape.elems + (product->cols % shape.elems != 0);
     const struct tl_acts_block *x[FEW_TOKENS];
@@ -71,18 +89,8 @@ INLINE void few_panel(const struct few_shape shape, const struct tl_product *pro
         x[t] = tl_acts_row(product->acts, token + t);
         acc[t] = lanes_set(0);
     }
-    for (uint32_t b = 0; b < blocks; b++, block += TL_PANEL_ROWS * shape.bytes) {
-        UNROLL
-        for (uint32_t j = 0; j < parts; j++) {
-            few_prefetch(block + j * part_bytes, part_bytes);
-            UNROLL
-            for (uint32_t g = 0; g < 2; g++)
-                few_half(shape, block, j, g, n_tokens, x, acc);
-            UNROLL
-            for (uint32_t t = 0; t < n_tokens; t++)
-                x[t]++;
-        }
-    }
+    for (uint32_t b = 0; b < blocks; b++, block += TL_PANEL_ROWS * shape.bytes)
+        few_block(shape, block, n_tokens, x, acc);
     UNROLL
     for (uint32_t t = 0; t < n_tokens; t++)
         lanes_store_first(product->out + (token + t) * product->out_stride + panel * TL_PANEL_ROWS,

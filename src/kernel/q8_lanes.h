@@ -7,7 +7,10 @@
 #include "kernel/few_lanes.h"
 #include "kernel/many_lanes.h"
 
-enum { CHUNK_PARTS = 16 };               /* with the activations of a few tokens they fit the first cache */
+enum {
+    CHUNK_PARTS = 16,                    /* with the activations of a few tokens they fit the first cache */
+    ACTS_STAY_BYTES = 256 * 1024
+};
 
 _Static_assert(CHUNK_PARTS * sizeof(struct tile) <= TL_PRODUCT_SCRATCH, "tiles fit the scratch");
 
@@ -19,33 +22,61 @@ static uint32_t chunk_parts(const struct tl_number *number, uint32_t parts)
     return (each + step - 1) / step * step;
 }
 
-static void many_tokens(const struct tl_product *product, uint32_t panel_from, uint32_t panel_to)
+/* One chunk of columns of one pair of panels (or what a level takes together); next: the chunk that follows. */
+struct piece { uint32_t panel, part; };
+
+static void many_piece(const struct tl_product *product, uint32_t panel_to, uint32_t n_parts, struct piece piece, struct piece next)
 {
     const struct tl_number *number = product->number;
-    struct tile *tiles = product->scratch;
-    uint32_t parts = tl_walk_blocks(number, product->cols) * (number->block_elems / PART_COLS);
-    uint32_t each = chunk_parts(number, parts);
-    for (uint32_t from = 0; from < parts; from += each)
-        for (uint32_t p = panel_from; p < panel_to; p += TILE_PANELS) {
-            struct many many = {
-                .product = product, .tiles = tiles, .part_from = from, .panel = p,
-                .n_parts = parts - from < each ? parts - from : each,
-                .n_panels = panel_to - p < TILE_PANELS ? panel_to - p : TILE_PANELS,
-            };
-            for (uint32_t side = 0; side < many.n_panels; side++)
-                tile_panel(number, tl_walk_panel(product, p + side), from, many.n_parts, side, tiles);
-            many_product(&many);
+    struct many many = {
+        .product = product, .tiles = product->scratch, .part_from = piece.part, .n_parts = n_parts, .panel = piece.panel,
+        .n_panels = panel_to - piece.panel < TILE_PANELS ? panel_to - piece.panel : TILE_PANELS,
+    };
+    for (uint32_t side = 0; side < many.n_panels; side++)
+        tile_panel(number, tile_place(number, tl_walk_panel(product, piece.panel + side), piece.part),
+                   tile_place(number, tl_walk_panel(product, next.panel + side), next.part), n_parts, side, product->scratch);
+    many_product(&many);
+}
+
+/* Few enough activations stay in the second cache: whole panels one behind the other, as they lie in memory. Else each
+ * chunk of activations is used for all panels before the next. */
+static void many_tokens(const struct tl_product *product, uint32_t panel_from, uint32_t panel_to)
+{
+    uint32_t parts = tl_walk_blocks(product->number, product->cols) * (product->number->block_elems / PART_COLS);
+    uint32_t each = chunk_parts(product->number, parts);
+    uint64_t acts_bytes = (product->token_to - product->token_from) * tl_acts_row_bytes(TL_ACTS_Q8, product->cols);
+    bool by_panel = acts_bytes <= ACTS_STAY_BYTES;
+    struct piece piece = {panel_from, 0};
+    while (piece.panel < panel_to && piece.part < parts) {
+        struct piece next = {piece.panel + TILE_PANELS, piece.part};
+        if (by_panel && piece.part + each < parts)
+            next = (struct piece){piece.panel, piece.part + each};
+        else if (by_panel)
+            next.part = 0;
+        else if (next.panel >= panel_to)
+            next = (struct piece){panel_from, piece.part + each};
+        many_piece(product, panel_to, parts - piece.part < each ? parts - piece.part : each, piece, next);
+        piece = next;
+    }
+}
+
+/* Each panel for a few tokens at a time: it comes from memory once, and from the second cache after that. */
+static void few_tokens(const struct tl_product *product, uint32_t panel_from, uint32_t panel_to)
+{
+    uint32_t n = product->token_to - product->token_from, turns = (n + FEW_TOKENS - 1) / FEW_TOKENS;
+    for (uint32_t p = panel_from; p < panel_to; p++)
+        for (uint32_t t = product->token_from, left = turns, some; left > 0; left--, t += some) {
+            some = (product->token_to - t + left - 1) / left;
+            fews[product->number->id](product, p, t, some);
         }
 }
 
 static void product_q8(const struct tl_product *product, uint32_t panel_from, uint32_t panel_to)
 {
-    uint32_t n = product->token_to - product->token_from;
-    if (n > FEW_TOKENS || !few_knows(product->number))
+    if (product->token_to - product->token_from <= FEW_LIMIT && few_knows(product->number))
+        few_tokens(product, panel_from, panel_to);
+    else
         many_tokens(product, panel_from, panel_to);
-    else if (n > 0)
-        for (uint32_t p = panel_from; p < panel_to; p++)
-            fews[product->number->id](product, p, product->token_from, n);
 }
 
 #endif

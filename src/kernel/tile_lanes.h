@@ -17,7 +17,7 @@ struct tile {
 static uint32_t code_bits(const struct tl_number *number)
 {
     static const uint8_t bits[TL_NUMBERS] = {
-#define ROW(ID, elems, bytes, group, bits, ...) [TL_NUMBER_##ID] = bits,
+#define ROW(ID, elems, bytes, period, group, bits, ...) [TL_NUMBER_##ID] = bits,
         UNPACK_FORMATS(ROW)
 #undef ROW
     };
@@ -30,26 +30,44 @@ static int32_t tile_offset(const struct tl_number *number)
     return (int32_t)number->offset - (CODES_8_SIGNED && code_bits(number) == 8 ? 128 : 0);
 }
 
-#define TILE(ID, elems, bytes, group, ...) \
-    static void tile_##ID(const uint8_t *block, uint32_t n_parts, uint32_t side, struct tile *ret_tiles) \
+INLINE void tile_codes(enum tl_number_id id, const uint8_t *block, uint32_t h, uint32_t q, uint32_t side, struct tile *ret_tile)
+{
+    UNROLL
+    for (uint32_t i = 0; i < PART_CODES; i++)
+        ret_tile->codes[i][side] = unpack_codes(id, block, h, q, i);
+}
+
+INLINE void tile_scales(enum tl_number_id id, const uint8_t *block, uint32_t j, uint32_t groups, uint32_t side, struct tile *ret_tile)
+{
+    UNROLL
+    for (uint32_t g = 0; g < groups; g++) {
+        struct scales scales = unpack_scales(id, block, j, g);
+        ret_tile->scale[g][side] = scales.scale;
+        ret_tile->min[g][side] = scales.min;
+    }
+}
+
+#define TILE(ID, elems, bytes, period, group, ...) \
+    static void tile_##ID(const uint8_t *block, const uint8_t *next, uint32_t n_parts, uint32_t side, struct tile *ret_tiles) \
     { \
-        for (; n_parts > 0; n_parts -= (elems) / PART_COLS, block += TL_PANEL_ROWS * (bytes)) \
+        const uint32_t parts = (elems) / PART_COLS, block_bytes = TL_PANEL_ROWS * (bytes); \
+        for (; n_parts > 0; n_parts -= parts, ret_tiles += parts, block += block_bytes, next += block_bytes) { \
             UNROLL \
-            for (uint32_t j = 0; j < (elems) / PART_COLS; j++, ret_tiles++) { \
+            for (uint32_t j = 0; j < parts; j++) \
+                tile_scales(TL_NUMBER_##ID, block, j, PART_COLS / (group), side, &ret_tiles[j]); \
+            for (uint32_t h = 0; h < parts / (period); h++) \
                 UNROLL \
-                for (uint32_t i = 0; i < PART_CODES; i++) \
-                    ret_tiles->codes[i][side] = unpack_codes(TL_NUMBER_##ID, block, j, i); \
-                UNROLL \
-                for (uint32_t g = 0; g < PART_COLS / (group); g++) { \
-                    struct scales scales = unpack_scales(TL_NUMBER_##ID, block, j, g); \
-                    ret_tiles->scale[g][side] = scales.scale; \
-                    ret_tiles->min[g][side] = scales.min; \
+                for (uint32_t q = 0; q < (period); q++) { \
+                    prefetch(next + (h * (period) + q) * (block_bytes / parts), block_bytes / parts); \
+                    tile_codes(TL_NUMBER_##ID, block, h, q, side, &ret_tiles[h * (period) + q]); \
                 } \
-            } \
+        } \
     }
 UNPACK_FORMATS(TILE)
 
-static void (*const tiles_of[TL_NUMBERS])(const uint8_t *block, uint32_t n_parts, uint32_t side, struct tile *ret_tiles) = {
+typedef void tile_function(const uint8_t *block, const uint8_t *next, uint32_t n_parts, uint32_t side, struct tile *ret_tiles);
+
+static tile_function *const tiles_of[TL_NUMBERS] = {
 #define ROW(ID, ...) [TL_NUMBER_##ID] = tile_##ID,
     UNPACK_FORMATS(ROW)
 #undef ROW
@@ -75,19 +93,23 @@ static void tile_row(const struct tl_number *number, const uint8_t *block, uint3
     }
 }
 
-/* Parts part_from..part_from+n_parts-1 of one panel into side `side` of as many tiles; both are multiples of the parts
- * of a block. */
-static void tile_panel(const struct tl_number *number, const uint8_t *panel, uint32_t part_from, uint32_t n_parts, uint32_t side,
-                       struct tile *ret_tiles)
+/* Where parts from part_from on lie; a multiple of the parts of a block. */
+static const uint8_t *tile_place(const struct tl_number *number, const uint8_t *panel, uint32_t part_from)
+{
+    return panel + part_from / (number->block_elems / PART_COLS) * TL_PANEL_ROWS * tl_walk_row_block_bytes(number);
+}
+
+/* n_parts parts of one panel, whole blocks, into side `side` of as many tiles. `next`: what will be unpacked next time,
+ * fetched meanwhile. */
+static void tile_panel(const struct tl_number *number, const uint8_t *block, const uint8_t *next, uint32_t n_parts,
+                       uint32_t side, struct tile *ret_tiles)
 {
     uint32_t parts = number->block_elems / PART_COLS;
-    uint64_t block_bytes = TL_PANEL_ROWS * tl_walk_row_block_bytes(number);
-    const uint8_t *block = panel + part_from / parts * block_bytes;
     if (number->id < TL_NUMBERS && tiles_of[number->id]) {
-        tiles_of[number->id](block, n_parts, side, ret_tiles);
+        tiles_of[number->id](block, next, n_parts, side, ret_tiles);
         return;
     }
-    for (uint32_t at = 0; at < n_parts; at += parts, block += block_bytes)
+    for (uint32_t at = 0; at < n_parts; at += parts, block += TL_PANEL_ROWS * tl_walk_row_block_bytes(number))
         for (uint32_t row = 0; row < TL_PANEL_ROWS; row++)
             tile_row(number, block, row, side, ret_tiles + at);
 }

@@ -2,29 +2,30 @@
 /* Block formats into vectors, once for all levels: lane r of a vector of codes holds the codes of columns 4i..4i+3 of
  * row r of a panel, scales and minima have one row a lane. Layouts are those written at the head of each file of number/;
  * in a panel every field is 16 rows wide. Formats without a row here are unpacked by their own scalar function (tile).
- * `id`, `j` and `i` are constants wherever these are used. */
+ * `id`, `j`, `q` and `i` are constants wherever these are used. */
 #ifndef TL_KERNEL_UNPACK_LANES_H
 #define TL_KERNEL_UNPACK_LANES_H
 
 #include "kernel/kernel.h"
 
-/* FORMAT(ID, elements, bytes of a row's block, group, bits of a code, offset, has_min) */
+/* FORMAT(ID, elements, bytes of a row's block, parts of 32 columns that differ in more than their place, group, bits of a
+ * code, offset, has_min) */
 #define UNPACK_FORMATS(FORMAT) \
-    FORMAT(Q8_0, 32, 34, 32, 8, 128, false) \
-    FORMAT(Q4_0, 32, 18, 32, 4, 8, false) \
-    FORMAT(Q4_1, 32, 20, 32, 4, 0, true) \
-    FORMAT(Q5_0, 32, 22, 32, 5, 16, false) \
-    FORMAT(Q5_1, 32, 24, 32, 5, 0, true) \
-    FORMAT(Q2_K, 256, 84, 16, 2, 0, true) \
-    FORMAT(Q3_K, 256, 110, 16, 3, 4, false) \
-    FORMAT(Q4_K, 256, 144, 32, 4, 0, true) \
-    FORMAT(Q5_K, 256, 176, 32, 5, 0, true) \
-    FORMAT(Q6_K, 256, 210, 16, 6, 32, false) \
-    FORMAT(IQ4_NL, 32, 18, 32, 8, 128, false) \
-    FORMAT(IQ4_XS, 256, 136, 32, 8, 128, false) \
-    FORMAT(MXFP4, 32, 17, 32, 5, 12, false) \
-    FORMAT(NVFP4, 64, 36, 16, 5, 12, false) \
-    FORMAT(INT4_G32, 32, 18, 32, 4, 8, false)
+    FORMAT(Q8_0, 32, 34, 1, 32, 8, 128, false) \
+    FORMAT(Q4_0, 32, 18, 1, 32, 4, 8, false) \
+    FORMAT(Q4_1, 32, 20, 1, 32, 4, 0, true) \
+    FORMAT(Q5_0, 32, 22, 1, 32, 5, 16, false) \
+    FORMAT(Q5_1, 32, 24, 1, 32, 5, 0, true) \
+    FORMAT(Q2_K, 256, 84, 4, 16, 2, 0, true) \
+    FORMAT(Q3_K, 256, 110, 4, 16, 3, 4, false) \
+    FORMAT(Q4_K, 256, 144, 2, 32, 4, 0, true) \
+    FORMAT(Q5_K, 256, 176, 4, 32, 5, 0, true) \
+    FORMAT(Q6_K, 256, 210, 4, 16, 6, 32, false) \
+    FORMAT(IQ4_NL, 32, 18, 1, 32, 8, 128, false) \
+    FORMAT(IQ4_XS, 256, 136, 1, 32, 8, 128, false) \
+    FORMAT(MXFP4, 32, 17, 1, 32, 5, 12, false) \
+    FORMAT(NVFP4, 64, 36, 1, 16, 5, 12, false) \
+    FORMAT(INT4_G32, 32, 18, 1, 32, 4, 8, false)
 
 enum { PART_COLS = 32, PART_CODES = 8 };         /* columns of a part, vectors of codes in it */
 
@@ -32,6 +33,13 @@ enum { PART_COLS = 32, PART_CODES = 8 };         /* columns of a part, vectors o
 INLINE struct ints field4(const uint8_t *block, uint32_t at, uint32_t index) { return ints_load(block + 16 * at + 64 * index); }
 INLINE struct lanes field2(const uint8_t *block, uint32_t at) { return lanes_load_f16(block + 16 * at); }
 INLINE struct ints field1(const uint8_t *block, uint32_t at) { return ints_from_u8(block + 16 * at); }
+
+INLINE void prefetch(const uint8_t *at, uint32_t n_bytes)
+{
+    UNROLL
+    for (uint32_t i = 0; i < n_bytes; i += 64)
+        __builtin_prefetch(at + i);
+}
 
 /* v moved so that bit `from` becomes bit `to`. */
 INLINE struct ints move(struct ints v, uint32_t from, uint32_t to)
@@ -49,14 +57,19 @@ INLINE struct ints with_bits(struct ints low, struct ints v, uint32_t from, uint
 /* --- codes -------------------------------------------------------------------------------------------------------------- */
 
 /* Two halves of 128 elements, each in 32 bytes that hold four runs of 32. */
-INLINE struct ints codes_of_2_bits(const uint8_t *block, uint32_t at, uint32_t j, uint32_t i)
+INLINE struct ints codes_of_2_bits(const uint8_t *block, uint32_t at, uint32_t half, uint32_t run, uint32_t i)
 {
-    return bits_of(field4(block, at + 32 * (j / 4), i), 2 * (j % 4), 3);
+    return bits_of(field4(block, at + 32 * half, i), 2 * run, 3);
 }
 
-INLINE struct ints codes_q6_k(const uint8_t *block, uint32_t j, uint32_t i)
+/* `low` with bit 4 * half + run of the i-th granule at `at` as bit `to`. */
+INLINE struct ints with_bit(struct ints low, const uint8_t *block, uint32_t at, uint32_t half, uint32_t run, uint32_t i, uint32_t to)
 {
-    uint32_t half = j / 4, run = j % 4;
+    return with_bits(low, ints_down(field4(block, at, i), 4 * half), run, to, 1 << to);
+}
+
+INLINE struct ints codes_q6_k(const uint8_t *block, uint32_t half, uint32_t run, uint32_t i)
+{
     struct ints low = bits_of(field4(block, 64 * half + 32 * (run % 2), i), run / 2 * 4, 15);
     return with_bits(low, field4(block, 128 + 32 * half, i), 2 * run, 4, 48);
 }
@@ -80,8 +93,8 @@ INLINE struct ints look_up_e2m1(struct ints nibble)
     return ints_look_up(codes, nibble);
 }
 
-/* Codes of columns 32j + 4i .. 32j + 4i + 3. */
-INLINE struct ints unpack_codes(enum tl_number_id id, const uint8_t *block, uint32_t j, uint32_t i)
+/* Codes of columns 4i..4i+3 of part h * (parts that differ) + q. h need not be a constant. */
+INLINE struct ints unpack_codes(enum tl_number_id id, const uint8_t *block, uint32_t h, uint32_t q, uint32_t i)
 {
     switch (id) {
     case TL_NUMBER_Q8_0:
@@ -96,23 +109,23 @@ INLINE struct ints unpack_codes(enum tl_number_id id, const uint8_t *block, uint
     case TL_NUMBER_Q5_1:
         return ints_or(nibbles(block, 8, i), ints_fifth_bits(field4(block, 4, 0), i));
     case TL_NUMBER_Q2_K:
-        return codes_of_2_bits(block, 16, j, i);
+        return codes_of_2_bits(block, 16, h, q, i);
     case TL_NUMBER_Q3_K:
-        return with_bits(codes_of_2_bits(block, 32, j, i), field4(block, 0, i), j, 2, 4);
+        return with_bit(codes_of_2_bits(block, 32, h, q, i), block, 0, h, q, i, 2);
     case TL_NUMBER_Q4_K:
-        return bits_of(field4(block, 16 + 32 * (j / 2), i), j % 2 * 4, 15);
+        return bits_of(field4(block, 16 + 32 * h, i), q * 4, 15);
     case TL_NUMBER_Q5_K:
-        return with_bits(bits_of(field4(block, 48 + 32 * (j / 2), i), j % 2 * 4, 15), field4(block, 16, i), j, 4, 16);
+        return with_bit(bits_of(field4(block, 48 + 64 * h + 32 * (q / 2), i), q % 2 * 4, 15), block, 16, h, q, i, 4);
     case TL_NUMBER_Q6_K:
-        return codes_q6_k(block, j, i);
+        return codes_q6_k(block, h, q, i);
     case TL_NUMBER_IQ4_NL:
         return look_up_iq4(nibbles(block, 2, i));
     case TL_NUMBER_IQ4_XS:
-        return look_up_iq4(nibbles(block, 8 + 16 * j, i));
+        return look_up_iq4(nibbles(block, 8 + 16 * h, i));
     case TL_NUMBER_MXFP4:
         return look_up_e2m1(nibbles(block, 1, i));
     default:                                             /* NVFP4: runs of 8 elements, 8 bytes a group of 16 */
-        return look_up_e2m1(bits_of(field4(block, 4 + 16 * j + 8 * (i / 4), i % 2), i % 4 / 2 * 4, 15));
+        return look_up_e2m1(bits_of(field4(block, 4 + 16 * h + 8 * (i / 4), i % 2), i % 4 / 2 * 4, 15));
     }
 }
 
@@ -165,7 +178,7 @@ INLINE struct lanes scale_e8m0(struct ints s)
     return ints_as_lanes(ints_up(ints_max(ints_add(s, ints_set(-1)), ints_set(0)), 23));
 }
 
-/* Of the g-th group of the 32 columns from 32j on. */
+/* Of the g-th group of part j. */
 INLINE struct scales unpack_scales(enum tl_number_id id, const uint8_t *block, uint32_t j, uint32_t g)
 {
     switch (id) {

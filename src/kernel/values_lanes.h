@@ -152,7 +152,7 @@ static void values_decode(const struct tl_number *number, const uint8_t *panel, 
     if (number->group) {
         uint32_t parts = number->block_elems / PART_COLS;
         uint32_t n_parts = (n + number->block_elems - 1) / number->block_elems * parts;
-        tile_panel(number, panel, from / PART_COLS, n_parts, side, ret_chunk->tiles);
+        tile_panel(number, at, at, n_parts, side, ret_chunk->tiles);
         for (uint32_t part = 0; part < n_parts; part++)
             values_of_tile(number, &ret_chunk->tiles[part], side, values + part * PART_COLS);
     } else if (number->id == TL_NUMBER_F16) {

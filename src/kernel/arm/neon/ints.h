@@ -8,7 +8,7 @@
 #include "kernel/inline.h"
 
 /* Registers: one panel by three tokens of sums and as many f32 accumulators; of f32 alone, one by five. */
-enum { TILE_PANELS = 1, MANY_TOKENS = 3, VALUE_TOKENS = 5, CODES_8_SIGNED = 1 };
+enum { TILE_PANELS = 1, MANY_TOKENS = 3, FEW_LIMIT = 16, VALUE_TOKENS = 5, CODES_8_SIGNED = 1 };
 
 struct ints { int32x4_t a, b, c, d; };
 

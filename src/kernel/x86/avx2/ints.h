@@ -8,7 +8,7 @@
 #include "kernel/x86/avx2/lanes.h"
 
 /* Registers: one panel by three tokens of sums and as many f32 accumulators; of f32 alone, one by four. */
-enum { TILE_PANELS = 1, MANY_TOKENS = 3, VALUE_TOKENS = 4, CODES_8_SIGNED = 1 };
+enum { TILE_PANELS = 1, MANY_TOKENS = 3, FEW_LIMIT = 16, VALUE_TOKENS = 4, CODES_8_SIGNED = 1 };
 
 struct ints { __m256i a, b; };
 

@@ -8,7 +8,7 @@
 #include "kernel/x86/avx512/lanes.h"
 
 /* Registers: two panels by five tokens of integer sums and as many f32 accumulators; of f32 alone, two by six. */
-enum { TILE_PANELS = 2, MANY_TOKENS = 5, VALUE_TOKENS = 6, CODES_8_SIGNED = 0 };
+enum { TILE_PANELS = 2, MANY_TOKENS = 5, FEW_LIMIT = 32, VALUE_TOKENS = 6, CODES_8_SIGNED = 0 };
 
 struct ints { __m512i v; };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* trill: run, measure and teach large language models on ordinary machines.
  *
- * Two opaque things: a model (weights under one memory budget) and a session (one sequence of tokens). Sessions of one
- * model may be driven from any threads; the model's scheduler joins all that wait into one forward step.
+ * Three opaque things: a model (weights under one memory budget), a session (one sequence of tokens) and a job (long
+ * work). Sessions of one model may be driven from any threads; the model's scheduler joins all that wait into one step.
  *
  * Rules: functions return a trill_status, >= 0 is good; the sentence for a failure is trill_error(), of the calling
  * thread. What comes back through ret_... is written only on success; what the caller must free says so. Text is UTF-8.
@@ -214,6 +214,29 @@ TRILL_API void trill_score_options_init(struct trill_score_options *options, siz
  * or NULL: of each token, NaN where it is not scored. Runs as many windows at once as the model has sessions. */
 TRILL_API int trill_score(struct trill_model *model, const int32_t *ids, size_t count, const struct trill_score_options *options,
                           float *ret_nll, struct trill_scores *ret_scores, size_t size);
+
+/* --- jobs --------------------------------------------------------------------------------------------------------- */
+
+/* Long work: options as a JSON object in, progress while it runs, a report as a JSON document out. The kinds and their
+ * options are those of the commands of the same names: trill_job_new("synth", NULL, "{\"geometry\": ..., \"output\": ...}"). */
+struct trill_job;
+
+struct trill_progress {
+    size_t size;
+    const char *stage;                   /* "writing weights" */
+    uint64_t done, total;                /* of the stage; total 0: unknown */
+    const char *unit;                    /* "bytes", "tokens" */
+    double seconds, seconds_left;        /* since the job began; until the stage ends, < 0: unknown */
+};
+
+/* model: NULL where the kind needs none, else borrowed until the job is closed. options_json: NULL is an empty object. */
+TRILL_API int trill_job_new(const char *kind, struct trill_model *model, const char *options_json, struct trill_job **ret_job);
+/* In the calling thread. progress, which may be NULL, is called from it now and then. */
+TRILL_API int trill_job_run(struct trill_job *job, void (*progress)(void *context, const struct trill_progress *progress), void *context);
+TRILL_API void trill_job_cancel(struct trill_job *job);               /* from any thread or signal handler; lasts */
+TRILL_API const char *trill_job_report(const struct trill_job *job);  /* borrowed from the job; NULL before a good run */
+TRILL_API void trill_job_close(struct trill_job *job);                /* NULL is fine */
+TRILL_API const char *trill_job_kinds(void);                          /* their names, blanks between them */
 
 /* --- measuring ---------------------------------------------------------------------------------------------------- */
 

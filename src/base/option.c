@@ -64,7 +64,7 @@ static int append_value(const struct tl_option *option, struct tl_option_list *l
     return 0;
 }
 
-static int set_value(const struct tl_option *option, void *fields, const char *text)
+int tl_option_set(const struct tl_option *option, void *fields, const char *text)
 {
     char *field = (char *)fields + option->field_offset;
     size_t n = strlen(text);
@@ -111,7 +111,7 @@ static int set_value(const struct tl_option *option, void *fields, const char *t
 int tl_options_default(const struct tl_option *options, size_t n_options, void *fields)
 {
     for (size_t i = 0; i < n_options; i++) {
-        int r = options[i].fallback ? set_value(&options[i], fields, options[i].fallback) : 0;
+        int r = options[i].fallback ? tl_option_set(&options[i], fields, options[i].fallback) : 0;
         if (r < 0)
             return r;
     }
@@ -169,13 +169,13 @@ const char *tl_option_nearest(const char *name, const char *const *names, size_t
     return nearest;
 }
 
-static int fail_unknown(const struct parse *parse, const char *name, size_t n_bytes)
+int tl_option_unknown(const struct tl_option *options, size_t n_options, const char *name, size_t n_bytes)
 {
     const char *names[256], *nearest = NULL;
     char typed[NAME_BYTES + 1];
-    size_t n_names = parse->n_options < 256 ? parse->n_options : 256;
+    size_t n_names = n_options < 256 ? n_options : 256;
     for (size_t i = 0; i < n_names; i++)
-        names[i] = parse->options[i].name;
+        names[i] = options[i].name;
     if (n_bytes <= NAME_BYTES) {
         memcpy(typed, name, n_bytes);
         typed[n_bytes] = 0;
@@ -194,10 +194,10 @@ static int parse_value(struct parse *parse, const struct tl_option *option, cons
 {
     if (option->type == TL_OPTION_FLAG)
         return attached ? tl_fail(TL_E_USAGE, "--%s takes no value, found \"%s\"", option->name, attached)
-                        : set_value(option, parse->fields, "on");
+                        : tl_option_set(option, parse->fields, "on");
     if (!attached && ++parse->at >= parse->argc)
         return tl_fail(TL_E_USAGE, "--%s: expected %s, found the end of the line", option->name, kind_of(option));
-    return set_value(option, parse->fields, attached ? attached : parse->argv[parse->at]);
+    return tl_option_set(option, parse->fields, attached ? attached : parse->argv[parse->at]);
 }
 
 static int parse_long(struct parse *parse, const char *name)
@@ -205,7 +205,7 @@ static int parse_long(struct parse *parse, const char *name)
     size_t n = strcspn(name, "=");
     const struct tl_option *option = tl_option_find(parse->options, parse->n_options, name, n);
     if (!option)
-        return fail_unknown(parse, name, n);
+        return tl_option_unknown(parse->options, parse->n_options, name, n);
     return parse_value(parse, option, name[n] ? name + n + 1 : NULL);
 }
 

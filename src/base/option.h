@@ -52,6 +52,19 @@ int tl_options_parse(const struct tl_option *options, size_t n_options, int argc
 /* The row with this name (n_bytes of it), or NULL. */
 const struct tl_option *tl_option_find(const struct tl_option *options, size_t n_options, const char *name, size_t n_bytes);
 
+/* Writes the field of a row from a text, as typed; a flag's is "on" or "off". */
+int tl_option_set(const struct tl_option *option, void *fields, const char *text);
+
+/* Fails with the sentence for a name that has no row. */
+int tl_option_unknown(const struct tl_option *options, size_t n_options, const char *name, size_t n_bytes);
+
+/* The same rows as a JSON object, {"top-k": 40, "stop": ["a", "b"]}: how the options of a job travel. Reading begins with
+ * the fallbacks; null is as good as absent; numbers may be texts ("20G"). What the fields point to is in *ret_texts, one
+ * block for tl_free. Writing leaves out what is not set: NULL, false, and 0 where a row has no fallback. */
+int tl_options_read_json(const struct tl_option *options, size_t n_options, const char *json, size_t n_bytes, void *fields,
+                         char **ret_texts);
+int tl_options_write_json(const struct tl_option *options, size_t n_options, const void *fields, struct tl_buffer *json);
+
 /* The name nearest to `name` among n_names, or NULL when none is close. */
 const char *tl_option_nearest(const char *name, const char *const *names, size_t n_names);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The signal handler and what it may touch: a counter and the list of sessions, both written so that the handler sees
+/* The signal handler and what it may touch: a counter, the list of sessions and the job, all written so that the handler sees
  * either all of a change or nothing of it. */
 #include "cli/interrupt.h"
 
@@ -15,6 +15,7 @@ enum { EXIT_INTERRUPTED = 130 };
 static volatile int interrupted;
 static struct trill_session *const *_Atomic session_list;
 static atomic_size_t session_count;
+static struct trill_job *_Atomic job_at_work;
 
 static void handle(int signal_number)
 {
@@ -26,6 +27,9 @@ static void handle(int signal_number)
     struct trill_session *const *list = atomic_load(&session_list);
     for (size_t i = 0; i < count; i++)
         trill_session_cancel(list[i]);
+    struct trill_job *job = atomic_load(&job_at_work);
+    if (job)
+        trill_job_cancel(job);
 }
 
 void tl_interrupt_install(void)
@@ -61,6 +65,11 @@ void tl_interrupt_sessions(struct trill_session *const *sessions, size_t count)
     atomic_store(&session_count, 0);
     atomic_store(&session_list, sessions);
     atomic_store(&session_count, sessions ? count : 0);
+}
+
+void tl_interrupt_job(struct trill_job *job)
+{
+    atomic_store(&job_at_work, job);
 }
 
 static void mask(int how)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ctrl-C. The first one asks what runs to stop: the flag is seen by loading and by writes, registered sessions are
- * cancelled from the handler itself. A second one, before the command has taken notice, ends the process with 130.
+/* Ctrl-C. The first one asks what runs to stop: the flag is seen by loading and by writes, registered sessions and
+ * the job are cancelled from the handler itself. A second one, before the command has taken notice, ends the process with 130.
  * This file holds the only mutable state of the program; a signal handler has no other way to reach its targets. */
 #ifndef TL_CLI_INTERRUPT_H
 #define TL_CLI_INTERRUPT_H
@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct trill_job;
 struct trill_session;
 
 void tl_interrupt_install(void);                                      /* SIGINT and SIGTERM; SIGPIPE is ignored */
@@ -17,6 +18,9 @@ void tl_interrupt_reset(void);                                        /* taken n
 
 /* The sessions to cancel, borrowed until the next call; NULL before they are closed. */
 void tl_interrupt_sessions(struct trill_session *const *sessions, size_t count);
+
+/* The job to cancel; NULL before it is closed. */
+void tl_interrupt_job(struct trill_job *job);
 
 /* Around the making of threads: they inherit a mask that leaves the signals to the main thread. */
 void tl_interrupt_block(void);

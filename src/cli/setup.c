@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens the model for a command. What the library logs goes to stderr as it comes; the bar appears only on a terminal
- * and only when loading takes long enough to wonder. */
+/* Opens the model for a command. What the library logs goes to stderr as it comes, and a bar where loading takes long. */
 #include "cli/setup.h"
-
-#include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -12,45 +8,29 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/place.h"
-
-enum { BAR_CELLS = 40 };
-#define BAR_AFTER_NS UINT64_C(500000000)
-#define BAR_EVERY_NS UINT64_C(100000000)
+#include "cli/progress.h"
 
 struct load {
-    bool bar;                /* the line on the terminal shows one */
-    uint64_t started_ns, drawn_ns;
+    struct tl_progress_bar bar;
+    uint64_t started_ns;
 };
-
-static void erase_bar(struct load *load)
-{
-    if (load->bar)
-        tl_output_note("\r\033[K");
-    load->bar = false;
-}
 
 static void log_line(void *context, int level, const char *text)
 {
     struct load *load = context;
     if (level < TRILL_LOG_WARNING)
         return;
-    erase_bar(load);
+    tl_progress_erase(&load->bar);
     tl_output_note("warning: %s\n", text);
 }
 
 static void draw_bar(void *context, uint64_t done_bytes, uint64_t total_bytes)
 {
     struct load *load = context;
-    uint64_t now_ns = tl_clock_ns();
-    if (now_ns - load->started_ns < BAR_AFTER_NS || now_ns - load->drawn_ns < BAR_EVERY_NS || total_bytes == 0)
-        return;
-    load->drawn_ns = now_ns;
-    load->bar = true;
-    double share = (double)done_bytes / (double)total_bytes;
-    int cells = (int)(share * BAR_CELLS + 0.5);
-    tl_output_note("\rloading [%.*s%*s] %3.0f %% of %.2f GB", cells, "########################################",
-                   BAR_CELLS - cells, "", 100 * share, (double)total_bytes * 1e-9);
-    fflush(stderr);
+    double seconds = tl_clock_seconds(load->started_ns);
+    tl_progress_draw(&load->bar, &(struct trill_progress){
+        .size = sizeof(struct trill_progress), .stage = "loading", .done = done_bytes, .total = total_bytes, .unit = "bytes",
+        .seconds = seconds, .seconds_left = -1 });
 }
 
 static void fill(struct trill_model_options *options, const struct tl_setup *setup, const struct tl_setup_needs *needs)
@@ -87,13 +67,12 @@ int tl_setup_open(const struct tl_setup *setup, const struct tl_setup_needs *nee
         r = tl_place_model(setup->model, setup->home, &path);
     if (r < 0)
         return r;
-    struct load load = {.started_ns = tl_clock_ns()};
+    struct load load = {.bar = {.quiet = setup->quiet}, .started_ns = tl_clock_ns()};
     struct trill_model_options options;
     fill(&options, setup, needs);
     options.context_pointer = &load;
-    if (!setup->quiet && isatty(STDERR_FILENO))
-        options.progress = draw_bar;
+    options.progress = draw_bar;
     r = tl_command_status(trill_model_open(path, &options, ret_model));
-    erase_bar(&load);
+    tl_progress_erase(&load.bar);
     return r;
 }

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What a kind of job is: a row in jobs.def and a function in job_<name>.c, thin over the rooms below. It reads its
+ * options through its rows, moves run->progress on, and leaves one JSON document in run->report. A failure leaves
+ * nothing that was not complete. Private to this room. */
+#ifndef TL_API_JOB_H
+#define TL_API_JOB_H
+
+#include <stdbool.h>
+
+#include "api/api.h"
+#include "base/buffer.h"
+#include "base/option.h"
+#include "base/progress.h"
+
+struct tl_job_run {
+    struct tl_engine *engine;            /* NULL where the kind needs no model and none was given */
+    struct tl_progress progress;         /* with the cancel flag */
+    struct tl_buffer report;
+    const char *options;                 /* JSON; read by tl_job_options */
+    char *texts;                         /* of the options; freed behind the run */
+};
+
+struct tl_job_kind {
+    const char *name;
+    bool needs_model;
+    int (*run)(struct tl_job_run *run);
+};
+
+/* Fills the kind's struct of options. */
+int tl_job_options(struct tl_job_run *run, const struct tl_option *options, size_t n_options, void *fields);
+
+/* trill_job_new for a kind that need not be in the table. */
+int tl_job_new(const struct tl_job_kind *kind, struct trill_model *model, const char *options_json, struct trill_job **ret_job);
+
+#endif

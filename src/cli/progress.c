@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* Draws progress. A line is written in one piece, so that what else comes to stderr stays readable. */
+#include "cli/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "cli/output.h"
+
+enum { CELLS = 30 };
+#define BEGIN_AFTER_NS UINT64_C(500000000)
+#define BAR_EVERY_NS   UINT64_C(100000000)
+#define LINE_EVERY_NS  UINT64_C(10000000000)
+
+/* "1.25 of 55.00 GB", "310 of 8192 tokens", "310 tokens". */
+static void put_amounts(struct tl_buffer *text, const struct trill_progress *p)
+{
+    if (strcmp(p->unit, "bytes") == 0 && p->total)
+        tl_buffer_printf(text, "%.2f of %.2f GB", (double)p->done * 1e-9, (double)p->total * 1e-9);
+    else if (strcmp(p->unit, "bytes") == 0)
+        tl_buffer_printf(text, "%.2f GB", (double)p->done * 1e-9);
+    else if (p->total)
+        tl_buffer_printf(text, "%" PRIu64 " of %" PRIu64 " %s", p->done, p->total, p->unit);
+    else
+        tl_buffer_printf(text, "%" PRIu64 " %s", p->done, p->unit);
+}
+
+static void put_left(struct tl_buffer *text, double seconds)
+{
+    if (seconds < 0)
+        return;
+    uint64_t s = (uint64_t)(seconds + 0.5);
+    if (s >= 3600)
+        tl_buffer_printf(text, ", %" PRIu64 " h %02" PRIu64 " min left", s / 3600, s / 60 % 60);
+    else if (s >= 60)
+        tl_buffer_printf(text, ", %" PRIu64 " min %02" PRIu64 " s left", s / 60, s % 60);
+    else
+        tl_buffer_printf(text, ", %" PRIu64 " s left", s);
+}
+
+static void put_cells(struct tl_buffer *text, const struct trill_progress *p)
+{
+    double share = p->done < p->total ? (double)p->done / (double)p->total : 1;
+    int full = (int)(share * CELLS + 0.5);
+    tl_buffer_printf(text, "[%.*s%*s] %3.0f %% of ", full, "##############################", CELLS - full, "", 100 * share);
+    if (strcmp(p->unit, "bytes") == 0)
+        tl_buffer_printf(text, "%.2f GB", (double)p->total * 1e-9);
+    else
+        tl_buffer_printf(text, "%" PRIu64 " %s", p->total, p->unit);
+}
+
+void tl_progress_draw(struct tl_progress_bar *bar, const struct trill_progress *progress)
+{
+    uint64_t now_ns = tl_clock_ns();
+    if (bar->quiet)
+        return;
+    if (!bar->terminal) {
+        bar->terminal = isatty(STDERR_FILENO) ? 1 : -1;
+        bar->began_ns = now_ns;
+        bar->told_ns = bar->terminal > 0 ? 0 : now_ns;
+    }
+    if (now_ns - bar->began_ns < BEGIN_AFTER_NS || now_ns - bar->told_ns < (bar->terminal > 0 ? BAR_EVERY_NS : LINE_EVERY_NS))
+        return;
+    struct tl_buffer text;
+    tl_buffer_init(&text, 0);
+    tl_buffer_printf(&text, "%s%s%s ", bar->terminal > 0 ? "\r\033[K" : "", progress->stage, bar->terminal > 0 ? "" : ":");
+    if (bar->terminal > 0 && progress->total)
+        put_cells(&text, progress);
+    else
+        put_amounts(&text, progress);
+    put_left(&text, progress->seconds_left);
+    if (text.status >= 0)
+        tl_output_note("%s%s", text.data, bar->terminal > 0 ? "" : "\n");
+    fflush(stderr);
+    tl_buffer_done(&text);
+    bar->told_ns = now_ns;
+    bar->drawn = bar->terminal > 0;
+}
+
+void tl_progress_erase(struct tl_progress_bar *bar)
+{
+    if (bar->drawn)
+        tl_output_note("\r\033[K");
+    bar->drawn = false;
+}

@@ -167,4 +167,5 @@ def main():
         (place / f'{record["date"]}-peers.md').write_text(page(record))
 
 
-main()
+if __name__ == '__main__':
+    main()

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a command is: a row in commands.def and a body in the file of its name. Help, completion, the man page and
- * docs/cli.md are written from these and from the option rows, and from nothing else.
+ * cli.md are written from these and from the option rows, and from nothing else.
  *
  * run() gets the parsed settings and the words that no option took. It returns a status; a failure has its sentence
  * recorded. It writes answers through cli/output.h and leaves error messages and exit codes to main. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* trill man: the manual page (man macros), and docs/cli.md with --markdown. Both are written from the rows of commands,
+/* trill man: the manual page (man macros), and cli.md with --markdown. Both are written from the rows of commands,
  * options and status codes, so they cannot say anything else than --help does. */
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 struct settings { bool markdown; };
 
 static const struct tl_option options[] = {
-    TL_COMMAND_OPTION(struct settings, markdown, FLAG, 0, "markdown", NULL, .help = "as Markdown: docs/cli.md"),
+    TL_COMMAND_OPTION(struct settings, markdown, FLAG, 0, "markdown", NULL, .help = "as Markdown"),
 };
 
 static const struct { const char *name, *meaning; } places[] = {
@@ -137,7 +137,7 @@ static void append_command_markdown(struct tl_buffer *out, const struct tl_comma
 static void append_markdown(struct tl_buffer *out)
 {
     tl_buffer_printf(out,
-                     "# The command line\n\nWritten by `trill man --markdown` from the rows in `src/cli`; edit them, not this page.\n\n"
+                     "# The command line\n\nWritten by `trill man --markdown` from the rows in `src/cli`.\n\n"
                           "MODEL is a GGUF file, a folder with safetensors, or the name of a model in the cache folder\n"
                           "(`$XDG_CACHE_HOME/trill`, replaced by `--home DIR`); `-m MODEL` says the same. With `--json` standard output\n"
                           "holds one JSON document and nothing else. Exit codes:");

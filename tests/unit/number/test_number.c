@@ -108,6 +108,8 @@ static void test_golden_decode(void **state)
         size_t n_bytes, n_expected;
         uint8_t *blocks = golden(n->name, "blocks", &n_bytes);
         float *expected = golden(n->name, "values", &n_expected);
+        if (!blocks && n->gguf_type < 0 && !n->safetensors && !n->apart)
+            continue;                                    /* in no file of others: nobody else decodes it */
         if (!blocks || !expected)
             fail_msg("tests/golden/number/%s.blocks or .values is missing: add the format to number_formats.py", n->name);
         size_t n_elems = n_bytes / n->block_bytes * n->block_elems;
@@ -146,6 +148,19 @@ static void test_golden_encode(void **state)
     free(values);
 }
 
+/* Blocks of values in all sizes, for formats without golden ones. */
+static uint8_t *encoded(const struct tl_number *n, size_t *ret_bytes)
+{
+    float values[TL_NUMBER_MAX_BLOCK];
+    size_t n_blocks = TL_NUMBER_MAX_BLOCK / n->block_elems;
+    for (int i = 0; i < TL_NUMBER_MAX_BLOCK; i++)
+        values[i] = ldexpf((float)(i * 37 % 101 - 50), i / 16 - 10);
+    *ret_bytes = n_blocks * n->block_bytes;
+    uint8_t *bytes = malloc(*ret_bytes);
+    n->encode(values, TL_NUMBER_MAX_BLOCK, bytes);
+    return bytes;
+}
+
 /* decode must be what the header says of unpack's codes, scales and minima. */
 static void test_unpack(void **state)
 {
@@ -155,9 +170,11 @@ static void test_unpack(void **state)
         uint8_t codes[TL_NUMBER_MAX_BLOCK];
         float scale[16], min[16], values[TL_NUMBER_MAX_BLOCK];
         size_t n_bytes;
-        uint8_t *blocks = n->group ? golden(n->name, "blocks", &n_bytes) : NULL;
-        if (!blocks)
+        if (!n->group)
             continue;
+        uint8_t *blocks = golden(n->name, "blocks", &n_bytes);
+        if (!blocks)
+            blocks = encoded(n, &n_bytes);
         for (const uint8_t *block = blocks; block < blocks + n_bytes; block += n->block_bytes) {
             memset(min, 0xee, sizeof min);
             n->unpack(block, codes, scale, min);

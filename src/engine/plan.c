@@ -106,6 +106,7 @@ int tl_engine_plan(struct tl_engine *engine, const struct tl_engine_options *opt
         .sessions = options->sessions ? options->sessions : 1,
         .chunk = options->chunk ? options->chunk : DEFAULT_CHUNK,
         .threads = tl_pool_threads(engine->pool),
+        .block = options->block,
     };
     engine->budget_bytes = budget_of(options);
     int status = options->frames && streamable ? 0 : shrink(engine, options, streamable ? least(trained, USEFUL_CONTEXT) : LEAST_CONTEXT, &limits);

@@ -9,7 +9,8 @@
 
 #include "model/step.h"
 
-enum { PANELS_A_PIECE = 8, NONE = UINT32_MAX };
+enum { PANELS_A_PIECE = 8, ADD_PIECES = 64, CLEAR_ROWS = 64 };
+#define NONE UINT32_MAX
 
 void tl_experts_layout(struct tl_step *step, const struct tl_program *program, struct tl_arena *arena)
 {
@@ -20,9 +21,9 @@ void tl_experts_layout(struct tl_step *step, const struct tl_program *program, s
         return;
     e->chosen = tl_arena_take(arena, pairs, sizeof(*e->chosen));
     e->weights = tl_arena_take(arena, pairs, sizeof(*e->weights));
-    e->scratch = tl_arena_take(arena, tokens * g->n_experts, sizeof(*e->scratch));
+    e->scratch = tl_arena_take(arena, (uint64_t)step->max_block * g->n_experts, sizeof(*e->scratch));
     e->pairs = tl_arena_take(arena, pairs, sizeof(*e->pairs));
-    e->row_of = tl_arena_take(arena, pairs, sizeof(*e->row_of));
+    e->row_of = tl_arena_take(arena, TL_EXPERT_ROWS, sizeof(*e->row_of));
     e->first = tl_arena_take(arena, g->n_experts + 1u, sizeof(*e->first));
     e->asked = tl_arena_take(arena, g->n_experts, sizeof(*e->asked));
     e->row_pair = tl_arena_take(arena, TL_EXPERT_ROWS, sizeof(*e->row_pair));
@@ -63,7 +64,7 @@ static uint32_t group_pairs(struct tl_step *s)
     for (uint32_t expert = g->n_experts; expert > 0; expert--)
         e->first[expert] = e->first[expert - 1];
     e->first[0] = 0;
-    memset(e->row_of, 0xff, n_pairs * sizeof(*e->row_of));
+    memset(e->row_of, 0xff, TL_EXPERT_ROWS * sizeof(*e->row_of));
     return n_asked;
 }
 
@@ -106,23 +107,49 @@ static void unit_piece(void *context, uint32_t piece, uint32_t thread)
     s->kernel->acts_fill[s->ops->down_form](e->gate, ff, row, row + 1, &e->mid[s->ops->down_form]);
 }
 
-/* Adds what waits for a token, in the order of its slots, which is that of the experts. */
+static void add_pair(struct tl_step *s, uint32_t pair, uint32_t row)
+{
+    struct tl_step_experts *e = &s->experts;
+    uint32_t width = s->geometry->width;
+    float *from = e->out + (uint64_t)row * width;
+    add_bias(s, TL_BANK_DOWN, e->chosen[pair], width, from);
+    s->kernel->add_scaled(from, e->weights[pair], width, tl_step_row(s, s->ops->out, pair / s->geometry->n_used));
+}
+
+/* Few pairs: adds what waits for a token, in the order of its slots, which is that of the experts. */
 static void sum_piece(void *context, uint32_t token, uint32_t thread)
 {
     struct tl_step *s = context;
     struct tl_step_experts *e = &s->experts;
-    uint32_t width = s->geometry->width, n_used = s->geometry->n_used;
-    float *out = tl_step_row(s, s->ops->out, token);
     (void)thread;
-    for (uint32_t slot = 0; slot < n_used; slot++) {
-        uint32_t pair = token * n_used + slot, row = e->row_of[pair];
-        if (row == NONE)
-            continue;
-        float *from = e->out + (uint64_t)row * width, weight = e->weights[pair];
-        add_bias(s, TL_BANK_DOWN, e->chosen[pair], width, from);
-        s->kernel->add_scaled(from, weight, width, out);
-        e->row_of[pair] = NONE;
+    for (uint32_t slot = 0; slot < s->geometry->n_used; slot++) {
+        uint32_t pair = token * s->geometry->n_used + slot;
+        if (e->row_of[pair] != NONE)
+            add_pair(s, pair, e->row_of[pair]);
     }
+}
+
+/* Many pairs: adds the rows in work, whose order is that of the experts, to a share of the tokens. */
+static void add_piece(void *context, uint32_t piece, uint32_t thread)
+{
+    struct tl_step *s = context;
+    struct tl_step_experts *e = &s->experts;
+    uint32_t share = (s->n_rows + ADD_PIECES - 1) / ADD_PIECES, from = piece * share;
+    (void)thread;
+    for (uint32_t row = e->base_row; row < e->n_rows; row++) {
+        uint32_t token = e->row_pair[row] / s->geometry->n_used;
+        if (token - from < share)        /* unsigned: from <= token too */
+            add_pair(s, e->row_pair[row], row);
+    }
+}
+
+static void clear_piece(void *context, uint32_t piece, uint32_t thread)
+{
+    struct tl_step *s = context;
+    uint64_t width = s->geometry->width;
+    uint32_t from = piece * CLEAR_ROWS, to = from + CLEAR_ROWS < s->n_rows ? from + CLEAR_ROWS : s->n_rows;
+    (void)thread;
+    memset(tl_step_row(s, s->ops->out, from), 0, (to - from) * width * sizeof(float));
 }
 
 /* --- products --- */
@@ -194,7 +221,7 @@ static void run_rows(struct tl_step *s, struct tl_pool *pool)
 struct place { uint32_t index, done; };
 
 /* Puts pairs into rows base_row, base_row + 1, ... until the experts or the rows are used up. */
-static void fill_rows(struct tl_step *s, struct place *at)
+static void fill_rows(struct tl_step *s, struct place *at, bool few)
 {
     struct tl_step_experts *e = &s->experts;
     e->n_rows = e->base_row;
@@ -205,7 +232,8 @@ static void fill_rows(struct tl_step *s, struct place *at)
             uint32_t pair = e->pairs[first + at->done];
             e->row_pair[e->n_rows] = pair;
             e->row_expert[e->n_rows] = i;
-            e->row_of[pair] = e->n_rows;
+            if (few)
+                e->row_of[pair] = e->n_rows;
         }
         if (i == at->index && at->done == n)
             *at = (struct place){ i + 1, 0 };
@@ -218,12 +246,12 @@ static void work_off(struct tl_step *s, struct tl_pool *pool, bool few)
 {
     struct tl_step_experts *e = &s->experts;
     for (struct place at = { 0, 0 }; at.index < e->n_taken;) {
-        fill_rows(s, &at);
+        fill_rows(s, &at, few);
         run_rows(s, pool);
         if (few)
             e->base_row = e->n_rows;
         else
-            tl_pool_run(pool, s->n_rows, sum_piece, s);
+            tl_pool_run(pool, ADD_PIECES, add_piece, s);
     }
 }
 
@@ -231,8 +259,7 @@ int tl_experts_run(struct tl_step *s, struct tl_pool *pool)
 {
     struct tl_step_experts *e = &s->experts;
     uint32_t n_asked = group_pairs(s), bank = s->ops->weight;
-    for (uint32_t token = 0; token < s->n_rows; token++)
-        memset(tl_step_row(s, s->ops->out, token), 0, s->geometry->width * sizeof(float));
+    tl_pool_run(pool, (s->n_rows + CLEAR_ROWS - 1) / CLEAR_ROWS, clear_piece, s);
     bool few = s->n_rows * s->geometry->n_used <= TL_EXPERT_ROWS;
     e->base_row = 0;
     int status = tl_store_ask(s->store, bank, e->asked, n_asked, !few);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The interpreter: runs a program's stages over a batch of tokens.
+/* The interpreter: runs a program's stages over a batch of tokens, layer by layer.
  *
- * A stage is one parallel region: rows (token blocks), products (panel ranges of all its matrices) or attention (query rows
- * by KV head). No result depends on how a region is cut, so neither do the logits depend on threads, batch or chunk. */
+ * A segment of stages passes over the batch block by block, so that only what crosses segments needs room for all tokens;
+ * a stage of experts takes all tokens at once, so that each expert is read once. A stage is one parallel region: rows,
+ * products (panel ranges of all its matrices) or attention (query rows by KV head). No result depends on how a region or
+ * a batch is cut, so neither do the logits depend on threads, batch, chunk or block. */
 #include <string.h>
 
 #include "base/error.h"
@@ -106,8 +108,8 @@ static void attend_piece(void *context, uint32_t piece, uint32_t thread)
     float sinks[TL_ATTEND_ROWS];
     for (uint32_t i = 0; i < n_rows; i++) {
         uint32_t row = item->row_from + i, token = s->span_first[item->span] + row / group, head = kv_head * group + row % group;
-        q[i] = tl_step_row(s, TL_S_Q, token) + (uint64_t)head * g->head_dim;
-        out[i] = tl_step_row(s, TL_S_A, token) + (uint64_t)head * g->v_dim;
+        q[i] = tl_step_row(s, TL_S_Q, token - s->first) + (uint64_t)head * g->head_dim;
+        out[i] = tl_step_row(s, TL_S_A, token - s->first) + (uint64_t)head * g->v_dim;
         sinks[i] = op->weight == TL_NO_WEIGHT ? 0 : ((const float *)s->weight[0].data)[head];
         last[i] = s->token_position[token];
         first[i] = window && last[i] >= window ? last[i] - window + 1 : 0;
@@ -122,17 +124,20 @@ static void attend_piece(void *context, uint32_t piece, uint32_t thread)
     s->kernel->attend(&attend);
 }
 
-/* Query rows in blocks; a lone token with few KV heads is cut finer, so that every thread has work. */
+/* Query rows of the block's tokens, some at a time; a lone token with few KV heads is cut finer, so that every thread has
+ * work. */
 static void list_items(struct tl_step *s)
 {
-    uint32_t group = s->geometry->n_heads / s->geometry->n_kv_heads;
+    uint32_t group = s->geometry->n_heads / s->geometry->n_kv_heads, end = s->first + s->n_rows;
     s->n_items = 0;
-    for (uint32_t span = 0; span < s->batch->n_spans; span++) {
-        uint32_t rows = s->batch->spans[span].n_tokens * group, block = TL_ATTEND_ROWS;
-        if (rows <= TL_ATTEND_ROWS && s->batch->n_spans * s->geometry->n_kv_heads < 4)
-            block = (rows + 1) / 2;
-        for (uint32_t row = 0; row < rows; row += block)
-            s->items[s->n_items++] = (struct tl_attend_item){ span, row, row + block < rows ? row + block : rows };
+    for (uint32_t token = s->first; token < end;) {
+        uint32_t span = s->token_span[token], first = s->span_first[span], stop = first + s->batch->spans[span].n_tokens;
+        uint32_t from = (token - first) * group, to = ((stop < end ? stop : end) - first) * group, rows = TL_ATTEND_ROWS;
+        if (to - from <= TL_ATTEND_ROWS && s->batch->n_spans * s->geometry->n_kv_heads < 4)
+            rows = (to - from + 1) / 2;
+        for (uint32_t row = from; row < to; row += rows)
+            s->items[s->n_items++] = (struct tl_attend_item){ span, row, row + rows < to ? row + rows : to };
+        token = first + to / group;
     }
 }
 
@@ -149,28 +154,45 @@ static uint32_t weights_of(const struct tl_op *op, uint32_t ids[4])
     return n;
 }
 
-static int pin_stage(struct tl_step *s)
+static void unpin(struct tl_step *s, const struct tl_op *op, uint32_t n_held)
 {
-    for (uint32_t i = 0; i < s->n_ops; i++) {
-        uint32_t ids[4], n = weights_of(&s->ops[i], ids);
-        struct tl_weight *const to[] = { &s->weight[i], &s->bias[i] };
-        for (uint32_t k = 0; k < n; k++) {
-            int status = ids[k] == TL_NO_WEIGHT ? 0 : tl_store_pin(s->store, ids[k], to[k]);
-            if (status < 0)
-                return status;
+    uint32_t ids[4], n = weights_of(op, ids);
+    for (uint32_t k = 0; k < n && k < n_held; k++)
+        if (ids[k] != TL_NO_WEIGHT)
+            tl_store_unpin(s->store, ids[k]);
+}
+
+static int pin(struct tl_step *s, const struct tl_op *op, struct tl_weight *weight, struct tl_weight *bias)
+{
+    uint32_t ids[4], n = weights_of(op, ids);
+    struct tl_weight *const to[] = { weight, bias };
+    for (uint32_t k = 0; k < n; k++) {
+        int status = ids[k] == TL_NO_WEIGHT ? 0 : tl_store_pin(s->store, ids[k], to[k]);
+        if (status < 0) {
+            unpin(s, op, k);
+            return status;
         }
     }
     return 0;
 }
 
-static void unpin_stage(struct tl_step *s)
+/* A weight is pinned when the first block comes to it and unpinned when the last one leaves it. */
+static int pin_stage(struct tl_step *s, const struct tl_segment *segment)
 {
     for (uint32_t i = 0; i < s->n_ops; i++) {
-        uint32_t ids[4], n = weights_of(&s->ops[i], ids);
-        for (uint32_t k = 0; k < n; k++)
-            if (ids[k] != TL_NO_WEIGHT)
-                tl_store_unpin(s->store, ids[k]);
+        uint32_t at = (uint32_t)(s->ops - s->program->ops) + i - segment->first_op;
+        int status = pin(s, &s->ops[i], &s->segment_weight[at], &s->segment_bias[at]);
+        if (status < 0)
+            return status;
+        s->pinned++;
     }
+    return 0;
+}
+
+static void unpin_to(struct tl_step *s, const struct tl_segment *segment, uint32_t to)
+{
+    for (; s->unpinned < to; s->unpinned++)
+        unpin(s, &s->program->ops[segment->first_op + s->unpinned], UINT32_MAX);
 }
 
 static int run_stage(struct tl_step *s, struct tl_pool *pool, enum tl_stage_kind kind)
@@ -199,23 +221,59 @@ static int run_stage(struct tl_step *s, struct tl_pool *pool, enum tl_stage_kind
     return 0;
 }
 
-static int run_part(struct tl_step *s, struct tl_pool *pool, const struct tl_program *program, uint32_t part, uint32_t n_rows)
+static void set_rows(struct tl_step *s, uint32_t first, uint32_t n_rows)
 {
+    s->first = first;
     s->n_rows = n_rows;
-    for (uint32_t i = program->part_stage[part]; i < program->part_stage[part + 1]; i++) {
+    for (int stream = 0; stream < TL_STREAM_COUNT; stream++)
+        s->stream[stream] = s->base[stream] + (s->program->wide[stream] ? first * tl_stream_width(s->geometry, (enum tl_stream)stream) : 0);
+}
+
+/* One block through a segment. */
+static int run_block(struct tl_step *s, struct tl_pool *pool, const struct tl_segment *segment, bool is_first, bool is_last)
+{
+    for (uint32_t i = segment->first_stage; i < segment->first_stage + segment->n_stages; i++) {
+        const struct tl_stage *stage = &s->program->stages[i];
         if (s->batch->stop && s->batch->stop(s->batch->context))
             return tl_fail(TL_E_CANCEL, "interrupted");
-        s->ops = program->ops + program->stages[i].first_op;
-        s->n_ops = program->stages[i].n_ops;
-        int status = pin_stage(s);
+        uint32_t at = stage->first_op - segment->first_op;
+        s->ops = s->program->ops + stage->first_op;
+        s->n_ops = stage->n_ops;
+        s->weight = s->segment_weight + at;
+        s->bias = s->segment_bias + at;
+        int status = is_first ? pin_stage(s, segment) : 0;
+        if (status >= 0)
+            status = run_stage(s, pool, stage->kind);
         if (status < 0)
             return status;
-        status = run_stage(s, pool, program->stages[i].kind);
-        unpin_stage(s);
-        if (status < 0)
-            return status;
+        if (is_last)
+            unpin_to(s, segment, at + stage->n_ops);
     }
     return 0;
+}
+
+static int run_segment(struct tl_step *s, struct tl_pool *pool, const struct tl_segment *segment, uint32_t n_rows)
+{
+    uint32_t block = segment->whole || n_rows < s->max_block ? n_rows : s->max_block;
+    int status = 0;
+    s->pinned = s->unpinned = 0;
+    for (uint32_t first = 0; first < n_rows && status >= 0; first += block) {
+        bool is_last = n_rows - first <= block;
+        set_rows(s, first, is_last ? n_rows - first : block);
+        if (!segment->whole)
+            list_items(s);
+        status = run_block(s, pool, segment, first == 0, is_last);
+    }
+    unpin_to(s, segment, s->pinned);
+    return status;
+}
+
+static int run_part(struct tl_step *s, struct tl_pool *pool, uint32_t part, uint32_t n_rows)
+{
+    int status = 0;
+    for (uint32_t i = s->program->part_segment[part]; i < s->program->part_segment[part + 1] && status >= 0; i++)
+        status = run_segment(s, pool, &s->program->segments[i], n_rows);
+    return status;
 }
 
 /* --- a step --- */
@@ -255,18 +313,19 @@ static int check_batch(struct tl_step *s, const struct tl_batch *batch)
     return 0;
 }
 
-static int give_logits(struct tl_step *s, struct tl_pool *pool, const struct tl_program *program)
+static int give_logits(struct tl_step *s, struct tl_pool *pool)
 {
     const struct tl_batch *batch = s->batch;
     uint32_t tokens[64];
     for (uint32_t t = 0, n = 0; t < s->n_tokens; t++) {
         if (batch->wanted && batch->wanted[t]) {
-            memcpy(tl_step_row(s, TL_S_OUT, n), tl_step_row(s, TL_S_X, t), s->geometry->width * sizeof(float));
+            memcpy(s->base[TL_S_OUT] + n * (uint64_t)s->geometry->width, s->base[TL_S_X] + t * (uint64_t)s->geometry->width,
+                   s->geometry->width * sizeof(float));
             tokens[n++] = t;
         }
         if (n == 0 || (n < s->max_out && t + 1 < s->n_tokens))
             continue;
-        int status = run_part(s, pool, program, program->n_parts - 1, n);
+        int status = run_part(s, pool, s->program->n_parts - 1, n);
         if (status >= 0 && batch->logits && batch->logits(batch->context, tokens, n, tl_step_row(s, TL_S_LOGITS, 0)))
             status = tl_fail(TL_E_CANCEL, "interrupted");
         if (status < 0)
@@ -276,14 +335,13 @@ static int give_logits(struct tl_step *s, struct tl_pool *pool, const struct tl_
     return 0;
 }
 
-static int run_step(struct tl_step *s, struct tl_pool *pool, const struct tl_program *program)
+static int run_step(struct tl_step *s, struct tl_pool *pool)
 {
     int status = 0;
-    list_items(s);
     tl_pool_run(pool, s->n_tokens, rope_piece, s);
-    for (uint32_t part = 0; part + 1 < program->n_parts && status >= 0; part++)
-        status = run_part(s, pool, program, part, s->n_tokens);
-    return status < 0 ? status : give_logits(s, pool, program);
+    for (uint32_t part = 0; part + 1 < s->program->n_parts && status >= 0; part++)
+        status = run_part(s, pool, part, s->n_tokens);
+    return status < 0 ? status : give_logits(s, pool);
 }
 
 int tl_model_forward(struct tl_model *model, struct tl_pool *pool, const struct tl_kernel *kernel, const struct tl_batch *batch)
@@ -297,7 +355,7 @@ int tl_model_forward(struct tl_model *model, struct tl_pool *pool, const struct 
     if (status < 0 || s->n_tokens == 0)
         return status;
     uint32_t mode = tl_pool_float_mode();
-    status = run_step(s, pool, &model->program);
+    status = run_step(s, pool);
     tl_pool_float_restore(mode);
     tl_meter_add(model->meters, TL_METER_STEPS, 1);
     tl_meter_add(model->meters, TL_METER_MEMORY_BYTES, model->program.product_bytes);

@@ -215,6 +215,7 @@ int tl_build_experts(struct tl_builder *b, bool biases)
     for (int i = 0; i < TL_BANK_MATRICES && status >= 0; i++)
         status = bind_vector(b, biases ? roles[i] : TL_ROLES, g->n_experts, i == TL_BANK_DOWN ? g->width : g->ff_expert, 0, false,
                              &op.expert_bias[i]);
+    memset(b->acts_stream, -1, sizeof(b->acts_stream));      /* acts hold a block, which ends here */
     return status < 0 ? status : append(b, op);
 }
 
@@ -299,6 +300,8 @@ int tl_program_build(const struct tl_geometry *geometry, const struct tl_binder 
     memset(ret_program, 0, sizeof(*ret_program));
     ret_program->part_stage = tl_alloc(geometry->n_layers + 3, sizeof(uint32_t));
     int status = ret_program->part_stage ? build_parts(&builder) : TL_E_NOMEM;
+    if (status >= 0)
+        status = tl_program_cut(ret_program);
     if (status < 0)
         tl_program_done(ret_program);
     return status;
@@ -309,5 +312,7 @@ void tl_program_done(struct tl_program *program)
     tl_free(program->ops);
     tl_free(program->stages);
     tl_free(program->part_stage);
+    tl_free(program->segments);
+    tl_free(program->part_segment);
     memset(program, 0, sizeof(*program));
 }

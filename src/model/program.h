@@ -98,6 +98,10 @@ enum tl_stage_kind { TL_STAGE_ROWS, TL_STAGE_PRODUCTS, TL_STAGE_ATTEND, TL_STAGE
 
 struct tl_stage { enum tl_stage_kind kind; uint32_t first_op, n_ops; };
 
+/* A run of stages of one part that passes over a chunk block by block; an EXPERTS stage is alone in its segment and takes
+ * the whole chunk at once, as the last part takes its rows. first_op, n_ops: of all its stages. */
+struct tl_segment { uint32_t first_stage, n_stages, first_op, n_ops; bool whole; };
+
 /* Part 0: from ids to X; parts 1..n_layers: the layers; part n_layers + 1: from OUT to LOGITS. */
 struct tl_program {
     struct tl_op *ops;
@@ -105,6 +109,10 @@ struct tl_program {
     uint32_t n_ops, cap_ops, n_stages, cap_stages;
     uint32_t *part_stage;                /* [parts + 1]: first stage of each part */
     uint32_t n_parts, n_bound;
+    struct tl_segment *segments;
+    uint32_t *part_segment;              /* [parts + 1]: first segment of each part */
+    uint32_t n_segments, segment_ops;    /* segment_ops: most operations of one */
+    bool wide[TL_STREAM_COUNT];          /* lives across a border of segments: has room for a chunk, others for a block */
     uint32_t acts_cols[TL_ACTS_FORMS];   /* widest input of each form; 0: form not used */
     uint32_t head_cols[TL_ACTS_FORMS];   /* of HEADS */
     uint64_t product_bytes;              /* weight bytes that one token's products read */
@@ -139,6 +147,7 @@ struct tl_builder {
 
 int tl_program_build(const struct tl_geometry *geometry, const struct tl_binder *binder, bool exact, struct tl_program *ret_program);
 void tl_program_done(struct tl_program *program);
+int tl_program_cut(struct tl_program *program);       /* segments.c: the last thing that building does */
 uint64_t tl_stream_width(const struct tl_geometry *geometry, enum tl_stream stream);
 
 #define TL_TRY(call) do { int status_ = (call); if (status_ < 0) return status_; } while (0)

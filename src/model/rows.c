@@ -9,7 +9,7 @@
 
 static void embed(struct tl_step *s, const struct tl_op *op, const struct tl_weight *w, uint32_t row)
 {
-    uint32_t id = (uint32_t)s->batch->ids[row];
+    uint32_t id = (uint32_t)s->batch->ids[s->first + row];
     float *out = tl_step_row(s, op->out, row);
     const uint8_t *panel = (const uint8_t *)w->data + id / TL_PANEL_ROWS * tl_panel_bytes(w->number, w->cols);
     tl_panel_row_decode(w->number, panel, id % TL_PANEL_ROWS, w->cols, out);
@@ -28,7 +28,7 @@ static void norm(struct tl_step *s, const struct tl_op *op, const struct tl_weig
 static void rope(struct tl_step *s, const struct tl_op *op, uint32_t row)
 {
     const struct tl_geometry *g = s->geometry;
-    const float *table = s->rope[g->layer_window[op->layer] != 0] + (uint64_t)row * g->n_rot;
+    const float *table = s->rope[g->layer_window[op->layer] != 0] + (uint64_t)(s->first + row) * g->n_rot;
     uint64_t step = tl_stream_width(g, op->in) / op->heads;
     float *heads = tl_step_row(s, op->in, row) + op->offset;
     for (uint32_t head = 0; head < op->heads; head++)
@@ -48,9 +48,9 @@ static void copy(struct tl_step *s, const struct tl_op *op, uint32_t row)
 static void keep(struct tl_step *s, const struct tl_op *op, uint32_t row)
 {
     const struct tl_geometry *g = s->geometry;
-    const struct tl_state *state = s->batch->spans[s->token_span[row]].state;
+    const struct tl_state *state = s->batch->spans[s->token_span[s->first + row]].state;
     const struct tl_cache *cache = state->cache;
-    uint32_t position = s->token_position[row];
+    uint32_t position = s->token_position[s->first + row];
     uint8_t *page = state->table[cache->layer_group[op->layer]][position / TL_PAGE_TOKENS];
     const float *k = tl_step_row(s, TL_S_K, row), *v = g->kv_rank ? k : tl_step_row(s, TL_S_V, row);
     for (uint32_t head = 0; head < g->n_kv_heads; head++)
@@ -77,9 +77,9 @@ void tl_step_unit(const struct tl_step *s, const float *gate, const float *up, s
 static void route(struct tl_step *s, const struct tl_op *op, const struct tl_weight *w, uint32_t row)
 {
     const struct tl_geometry *g = s->geometry;
+    uint64_t pair = (uint64_t)(s->first + row) * g->n_used;
     tl_router_choose(s->kernel, g, tl_step_row(s, op->in, row), op->weight == TL_NO_WEIGHT ? NULL : w->data,
-                     s->experts.scratch + (uint64_t)row * g->n_experts, s->experts.chosen + (uint64_t)row * g->n_used,
-                     s->experts.weights + (uint64_t)row * g->n_used);
+                     s->experts.scratch + (uint64_t)row * g->n_experts, s->experts.chosen + pair, s->experts.weights + pair);
 }
 
 static void turn(struct tl_step *s, const struct tl_op *op, uint32_t row)

@@ -5,7 +5,7 @@
 
 #include "model/model.h"
 
-enum { TL_ATTEND_ROWS = 16 };
+enum { TL_ATTEND_ROWS = 16, TL_BLOCK_TOKENS = 512 };
 
 enum { TL_EXPERT_ROWS = 512, TL_EXPERTS_TAKEN = 16 };
 
@@ -13,10 +13,10 @@ enum { TL_EXPERT_ROWS = 512, TL_EXPERTS_TAKEN = 16 };
 struct tl_step_experts {
     uint32_t *chosen;                    /* [tokens][n_used], ascending */
     float *weights;                      /* beside them */
-    float *scratch;                      /* [tokens][n_experts] */
+    float *scratch;                      /* [tokens of a block][n_experts] */
     uint32_t *pairs, *first;             /* pairs by expert, ascending; [n_experts + 1] where each expert's begin */
     uint32_t *asked;                     /* experts with pairs */
-    uint32_t *row_of;                    /* [pairs] the row whose output waits to be added; UINT32_MAX: none */
+    uint32_t *row_of;                    /* of few pairs: the row whose output waits to be added; UINT32_MAX: none */
     uint32_t *row_pair, *row_expert;     /* [rows]; the expert as its place in `taken` */
     float *gate, *up, *out;              /* [rows][ff_expert], [rows][width] */
     struct tl_acts in[TL_ACTS_FORMS], mid[TL_ACTS_FORMS];
@@ -37,15 +37,17 @@ struct tl_step {
     const struct tl_kernel *kernel;
     const struct tl_batch *batch;
     struct tl_store *store;
-    uint32_t n_tokens, n_rows;           /* of the batch; of the part that runs now */
+    uint32_t n_tokens;                   /* of the batch */
+    uint32_t first, n_rows;              /* rows in work are its tokens first .. first + n_rows - 1 */
+    float *stream[TL_STREAM_COUNT];      /* where their rows begin */
 
     /* laid out once for a model */
-    uint32_t max_tokens, max_out, n_threads;
-    float *stream[TL_STREAM_COUNT];
+    uint32_t max_tokens, max_block, max_out, n_threads;
+    float *base[TL_STREAM_COUNT];        /* [max_tokens] of wide streams, [max_block] of others */
     struct tl_acts acts[TL_ACTS_FORMS], head_acts[TL_ACTS_FORMS];     /* of HEADS: row head * tokens + token */
     float *rope[TL_ROPES];               /* [tokens][n_rot]: pairs (cos, sin) */
     uint32_t *token_span, *token_position, *span_first;
-    struct tl_attend_item *items;
+    struct tl_attend_item *items;        /* of a block */
     uint32_t n_items;
     struct tl_step_experts experts;
     struct tl_step_lookahead lookahead;
@@ -56,7 +58,10 @@ struct tl_step {
     /* the stage that runs now */
     const struct tl_op *ops;
     uint32_t n_ops, panels_a_piece;
-    struct tl_weight weight[TL_STAGE_OPS], bias[TL_STAGE_OPS];
+    struct tl_weight *weight, *bias;     /* of its operations, in their order */
+    /* the segment that runs now: its operations pinned .. unpinned - 1 hold pins */
+    struct tl_weight *segment_weight, *segment_bias;
+    uint32_t pinned, unpinned;
 };
 
 int tl_step_layout(struct tl_step *step, const struct tl_geometry *geometry, const struct tl_program *program,

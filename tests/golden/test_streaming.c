@@ -14,7 +14,7 @@
 #include "cases.h"
 #include "engine/session.h"
 
-struct way { const char *io, *policy, *lookahead; uint32_t frames, threads, chunk; };
+struct way { const char *io, *policy, *lookahead; uint32_t frames, threads, chunk, block; };
 
 struct run { const struct golden *golden; float *logits; };
 
@@ -28,8 +28,8 @@ static int keep(void *context, uint32_t position, const float *logits)
 static struct tl_engine *open_way(const char *path, const struct way *way)
 {
     struct tl_engine *engine;
-    struct tl_engine_options options = { .threads = way->threads, .chunk = way->chunk, .context = 256, .frames = way->frames, .io = way->io,
-                                         .policy = way->policy, .lookahead = way->lookahead };
+    struct tl_engine_options options = { .threads = way->threads, .chunk = way->chunk, .context = 256, .block = way->block,
+                                         .frames = way->frames, .io = way->io, .policy = way->policy, .lookahead = way->lookahead };
     if (tl_engine_open(path, &options, &engine) < 0)
         fail_msg("%s: %s", path, tl_error_text());
     return engine;
@@ -55,7 +55,7 @@ static int n_cases;
 static void check_path(const struct golden *golden, const char *path)
 {
     static const char *const ios[] = { "uring", "pread" }, *const policies[] = { "auto", "lru", "lfru" }, *const aheads[] = { "off", "on", "auto" };
-    static const uint32_t chunks[] = { 1, 7, 64 };
+    static const uint32_t chunks[] = { 1, 7, 64 }, blocks[] = { 0, 3, 16, 5, 1 };
     const struct way resident = { .threads = 1, .chunk = 64 };
     size_t n = golden->n_ids * golden->vocab;
     struct run expected = { golden, malloc(n * sizeof(float)) }, other = { golden, malloc(n * sizeof(float)) };
@@ -68,12 +68,13 @@ static void check_path(const struct golden *golden, const char *path)
         run_way(path, &resident, &expected);
         n_cases++;
         for (uint32_t i = 0; i < 54; i++) {
-            struct way way = { ios[i % 2], policies[(i + i / 9) % 3], aheads[i / 6 % 3], frames[i / 2 % 3], 1 + i / 3 % 3, chunks[i / 18 % 3] };
+            struct way way = { ios[i % 2], policies[(i + i / 9) % 3], aheads[i / 6 % 3], frames[i / 2 % 3],
+                               1 + i / 3 % 3, chunks[i / 18 % 3], blocks[i % 5] };
             memset(other.logits, 0, n * sizeof(float));
             run_way(path, &way, &other);
             if (memcmp(expected.logits, other.logits, n * sizeof(float)) != 0)
-                fail_msg("%s: other bits with io %s, policy %s, look-ahead %s, %u frames, %u threads, chunks of %u", path, way.io, way.policy,
-                         way.lookahead, way.frames, way.threads, way.chunk);
+                fail_msg("%s: other bits with io %s, policy %s, look-ahead %s, %u frames, %u threads, chunks of %u, blocks of %u", path, way.io,
+                         way.policy, way.lookahead, way.frames, way.threads, way.chunk, way.block);
         }
     }
     free(expected.logits);

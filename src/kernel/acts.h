@@ -21,6 +21,9 @@ struct tl_acts_block {
 
 _Static_assert(sizeof(struct tl_acts_block) == 48, "records of 48 bytes");
 
+/* Sums of the codes of the two halves of a record. */
+struct tl_acts_sums { int32_t low, high; };
+
 /* Blocks below this amax have codes 0: 127 / amax stays finite. */
 #define TL_ACTS_LEAST 0x1p-100f
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The AVX2 level's activations and products: the bodies of q8_lanes.h and values_lanes.h on this level's registers. */
+#include "kernel/x86/avx2/acts.h"
 #include "kernel/x86/avx2/ints.h"
 
+#include "kernel/acts_lanes.h"
 #include "kernel/fill.h"
 #include "kernel/q8_lanes.h"
 #include "kernel/values_lanes.h"
-#include "kernel/x86/avx2/acts.h"
 
 void tl_kernel_fill_avx2_product(struct tl_kernel *kernel)
 {
-    kernel->acts_fill[TL_ACTS_BF16] = tl_acts_fill_bf16_avx2;
-    kernel->acts_fill[TL_ACTS_Q8] = tl_acts_fill_q8_avx2;
+    kernel->acts_fill[TL_ACTS_BF16] = acts_bf16;
+    kernel->acts_fill[TL_ACTS_Q8] = acts_q8;
     kernel->product[TL_ACTS_F32] = product_f32;
     kernel->product[TL_ACTS_BF16] = product_bf16_by_fma;
     kernel->product[TL_ACTS_Q8] = product_q8;

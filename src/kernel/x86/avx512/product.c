@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The AVX-512 level's activations and products: the bodies of q8_lanes.h and values_lanes.h on this level's registers.
  * vdpbf16ps is used where the CPU has it and it gives the bits of two fma, odd columns first. */
+#include "kernel/x86/avx512/acts.h"
 #include "kernel/x86/avx512/ints.h"
 
 #include "base/cpu.h"
 #include "base/pool.h"
+#include "kernel/acts_lanes.h"
 #include "kernel/fill.h"
 #include "kernel/q8_lanes.h"
 #include "kernel/values_lanes.h"
-#include "kernel/x86/avx512/acts.h"
 
 static void product_bf16_pairs(const struct tl_product *product, uint32_t panel_from, uint32_t panel_to)
 {
@@ -60,8 +61,8 @@ static bool use_pairs(void)
 
 void tl_kernel_fill_avx512_product(struct tl_kernel *kernel)
 {
-    kernel->acts_fill[TL_ACTS_BF16] = tl_acts_fill_bf16_avx512;
-    kernel->acts_fill[TL_ACTS_Q8] = tl_acts_fill_q8_avx512;
+    kernel->acts_fill[TL_ACTS_BF16] = acts_bf16;
+    kernel->acts_fill[TL_ACTS_Q8] = acts_q8;
     kernel->product[TL_ACTS_F32] = product_f32;
     kernel->product[TL_ACTS_BF16] = use_pairs() ? product_bf16_pairs : product_bf16_by_fma;
     kernel->product[TL_ACTS_Q8] = product_q8;

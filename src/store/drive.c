@@ -45,6 +45,12 @@ static void take_out(struct tl_drive *d, uint32_t frame)
     f->queued = false;
 }
 
+static void forget_queues(struct tl_drive *d)
+{
+    for (int i = 0; i < TL_PRIORITIES; i++)
+        d->first[i] = TL_NO_KEY;
+}
+
 static void land(struct tl_drive *d, uint32_t raw)
 {
     d->raws[raw].next = TL_NO_KEY;
@@ -125,10 +131,12 @@ static void start_piece(struct tl_drive *d, uint32_t frame)
 void tl_drive_pump(struct tl_drive *d)
 {
     while (d->n_in_flight < d->depth && d->n_free) {
-        bool demand = d->first[TL_DEMAND] != TL_NO_KEY;
-        if (!demand && (d->first[TL_AHEAD] == TL_NO_KEY || d->n_free <= d->n_raws / 3 || d->n_in_flight > d->depth / 2))
+        enum tl_priority p = TL_DEMAND;
+        while (p < TL_PRIORITIES && d->first[p] == TL_NO_KEY)
+            p++;
+        if (p == TL_PRIORITIES || (p == TL_AHEAD && (d->n_free <= d->n_raws / 3 || d->n_in_flight > d->depth / 2)))
             return;
-        start_piece(d, d->first[demand ? TL_DEMAND : TL_AHEAD]);
+        start_piece(d, d->first[p]);
     }
 }
 
@@ -199,10 +207,43 @@ void tl_drive_give_up(struct tl_drive *d, uint32_t frame)
     f->given_up = true;
 }
 
+int tl_drive_wait(struct tl_drive *d)
+{
+    uint64_t begin = tl_clock_ns();
+    while (!d->n_landed && d->n_in_flight)
+        pthread_cond_wait(&d->landed, &d->lock);
+    tl_meter_add(d->meters, TL_METER_STALL_NS, tl_clock_ns() - begin);
+    return d->n_landed ? 0 : tl_fail(TL_E_FAIL, "a step waits for a read that was never begun");
+}
+
+static int check_part(const struct tl_drive_part *part)
+{
+    struct stat now;
+    if (fstat(part->fd, &now) < 0)
+        return tl_fail(TL_E_IO, "%s: %s", part->path, strerror(errno));
+    if ((uint64_t)now.st_size != part->size_bytes)
+        return tl_fail(TL_E_IO, "%s has changed while it is in use: it has %llu bytes, when it was opened it had %" PRIu64, part->path,
+                       (unsigned long long)now.st_size, part->size_bytes);
+    if (now.st_mtim.tv_sec != part->changed.tv_sec || now.st_mtim.tv_nsec != part->changed.tv_nsec)
+        return tl_fail(TL_E_IO, "%s has changed while it is in use: it was written to", part->path);
+    return 0;
+}
+
+int tl_drive_check(const struct tl_drive *d)
+{
+    int status = 0;
+    for (uint32_t i = 0; i < d->n_parts && status >= 0; i++)
+        status = check_part(&d->parts[i]);
+    return status;
+}
+
 int tl_drive_fail(const struct tl_drive *d, const struct tl_raw *raw)
 {
     const struct tl_extent *extent = &raw->extents[raw->extent];
     const char *path = d->parts[extent->part].path;
+    int changed = check_part(&d->parts[extent->part]);
+    if (changed < 0)
+        return changed;
     if (raw->error == ENDS_EARLY)
         return tl_fail(TL_E_IO, "%s: ends at byte %" PRIu64 ", expected %" PRIu64 " bytes from %" PRIu64, path, raw->offset + raw->done,
                        extent->n_bytes, extent->offset);
@@ -247,7 +288,10 @@ static int open_parts(struct tl_drive *d, const struct tl_modelfile *file, uint3
     for (; d->n_parts < n_parts; d->n_parts++) {
         const struct tl_file *from = tl_modelfile_part(file, d->n_parts);
         struct tl_drive_part *part = &d->parts[d->n_parts];
-        *part = (struct tl_drive_part){.fd = from->fd, .path = from->path, .direct_fd = open_direct(from)};
+        struct stat now;
+        *part = (struct tl_drive_part){.fd = from->fd, .path = from->path, .direct_fd = open_direct(from), .size_bytes = from->size_bytes};
+        if (fstat(from->fd, &now) == 0)
+            part->changed = now.st_mtim;
         part->direct = part->direct_fd >= 0 && pread(part->direct_fd, d->raws[0].data, TL_DRIVE_ALIGN, 0) > 0;
         if (!part->direct && !told)
             say(speaker, "%s: direct reads are not possible here, the system's cache takes part", from->path);
@@ -278,7 +322,8 @@ int tl_drive_open(struct tl_drive *d, const struct tl_modelfile *file, uint32_t 
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->landed, NULL);
     d->is_open = true;
-    d->free_raw = d->landed_first = d->first[TL_DEMAND] = d->first[TL_AHEAD] = TL_NO_KEY;
+    d->free_raw = d->landed_first = TL_NO_KEY;
+    forget_queues(d);
     d->n_free = d->n_landed = d->n_in_flight = 0;
     for (uint32_t i = d->n_raws; i-- > 0;)
         tl_drive_release(d, i);
@@ -291,7 +336,7 @@ void tl_drive_close(struct tl_drive *d)
     if (!d->is_open)
         return;
     pthread_mutex_lock(&d->lock);
-    d->first[TL_DEMAND] = d->first[TL_AHEAD] = TL_NO_KEY;
+    forget_queues(d);
     while (d->n_in_flight)
         pthread_cond_wait(&d->landed, &d->lock);
     pthread_mutex_unlock(&d->lock);

@@ -10,18 +10,19 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/meter.h"
 #include "modelfile/modelfile.h"
 #include "store/io.h"
 
 enum { TL_DRIVE_ALIGN = 4096, TL_DRIVE_DEPTH = 4, TL_DRIVE_RAWS = 12 };
-enum tl_priority { TL_DEMAND, TL_AHEAD, TL_PRIORITIES };
+enum tl_priority { TL_DEMAND, TL_NEXT, TL_AHEAD, TL_PRIORITIES };      /* needed now; needed for certain; likely */
 enum tl_frame_state { TL_FRAME_EMPTY, TL_FRAME_LOADING, TL_FRAME_READY };
 
 struct tl_frame {
     enum tl_frame_state state;
-    uint32_t key, bank, expert;          /* key TL_NO_KEY: none */
+    uint32_t key, bank, expert;          /* key TL_NO_KEY: none; bank TL_TRUNK, TL_ROWS: of the trunk, expert is the use */
     uint32_t place, ring;                /* which of the two it has; the other one is TL_NO_KEY */
     uint32_t pins;
     bool wanted;                         /* asked for and not yet handed out */
@@ -32,6 +33,8 @@ struct tl_frame {
     uint32_t next;                       /* in the queue */
 };
 #define TL_NO_KEY UINT32_MAX
+#define TL_TRUNK UINT32_MAX
+#define TL_ROWS (UINT32_MAX - 1)
 
 /* A run of bytes in a part of the model. A piece has one, or two where scales lie apart from codes. */
 enum { TL_EXTENTS = 2 };
@@ -54,7 +57,13 @@ struct tl_raw {
     int error;                           /* errno; -1: the file ends before the wanted bytes do */
 };
 
-struct tl_drive_part { int direct_fd, fd; bool direct; const char *path; };
+struct tl_drive_part {
+    int direct_fd, fd;
+    bool direct;
+    const char *path;
+    uint64_t size_bytes;                 /* these two: when it was opened */
+    struct timespec changed;
+};
 
 struct tl_drive {
     pthread_mutex_t lock;
@@ -92,5 +101,7 @@ uint32_t tl_drive_landed(struct tl_drive *drive, uint32_t *ret_raws, uint32_t mo
 void tl_drive_release(struct tl_drive *drive, uint32_t raw);          /* packed: free for the next read */
 void tl_drive_pump(struct tl_drive *drive);                           /* begins what can be begun */
 int tl_drive_fail(const struct tl_drive *drive, const struct tl_raw *raw);                   /* the sentence for raw->error */
+int tl_drive_wait(struct tl_drive *drive);                            /* until something has landed; counts as a stall */
+int tl_drive_check(const struct tl_drive *drive);                     /* fails where a file has changed since; without lock */
 
 #endif

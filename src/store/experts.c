@@ -2,7 +2,6 @@
 /* Routed experts: asked for, handed out as they are there, given back, expected. Resident banks hand out everything at
  * once; of streamed ones, what is there comes first while the rest is read. Only the thread that runs a step comes here;
  * what the drive's threads touch is under the drive's lock. */
-#include "base/clock.h"
 #include "base/error.h"
 #include "store/frames.h"
 
@@ -80,6 +79,7 @@ static void find_present(struct tl_store *s)
     }
     tl_meter_add(s->meters, TL_METER_EXPERT_HITS, hits);
     tl_meter_add(s->meters, TL_METER_EXPERT_MISSES, a->n_experts - hits);
+    tl_meter_add(s->meters, TL_METER_MISSED_BYTES, (a->n_experts - hits) * s->banks[a->bank].stored_bytes);
     tl_meter_add(s->meters, TL_METER_AHEAD_USES, uses);
 }
 
@@ -105,7 +105,7 @@ static void forget(struct tl_store *s)
 int tl_store_ask(struct tl_store *s, uint32_t bank, const uint32_t *experts, uint32_t n_experts, bool in_order)
 {
     struct tl_asking *a = &s->asked;
-    if (!tl_store_streams(s)) {
+    if (!tl_experts_stream(s)) {
         *a = (struct tl_asking){.bank = bank, .experts = experts, .n_experts = n_experts};
         return tl_trace_add(s->trace, bank, experts, n_experts);
     }
@@ -164,18 +164,9 @@ static uint32_t take_ready(struct tl_store *s, struct tl_expert *ret_experts, ui
     return n;
 }
 
-static int wait_for_drive(struct tl_store *s)
-{
-    uint64_t begin = tl_clock_ns();
-    while (!s->drive.n_landed && s->drive.n_in_flight)
-        pthread_cond_wait(&s->drive.landed, &s->drive.lock);
-    tl_meter_add(s->meters, TL_METER_STALL_NS, tl_clock_ns() - begin);
-    return s->drive.n_landed ? 0 : tl_fail(TL_E_FAIL, "an expert waits for a read that was never begun");
-}
-
 int tl_store_take(struct tl_store *s, struct tl_expert *ret_experts, uint32_t most)
 {
-    if (!tl_store_streams(s))
+    if (!tl_experts_stream(s))
         return (int)take_resident(s, ret_experts, most);
     int status = 0;
     uint32_t n = 0;
@@ -188,7 +179,7 @@ int tl_store_take(struct tl_store *s, struct tl_expert *ret_experts, uint32_t mo
         if (n || status < 0)
             break;
         begin_missing(s);
-        status = wait_for_drive(s);
+        status = tl_drive_wait(&s->drive);
         if (status >= 0)
             status = tl_frame_pack(s);
     }
@@ -200,7 +191,7 @@ int tl_store_take(struct tl_store *s, struct tl_expert *ret_experts, uint32_t mo
 
 void tl_store_give(struct tl_store *s, uint32_t bank, const struct tl_expert *experts, uint32_t n_experts)
 {
-    if (!tl_store_streams(s))
+    if (!tl_experts_stream(s))
         return;
     pthread_mutex_lock(&s->drive.lock);
     for (uint32_t i = 0; i < n_experts; i++) {
@@ -228,7 +219,7 @@ static bool worth(struct tl_store *s, struct tl_bank *bank)
     return ++bank->n_skipped % PROBE_EVERY == 0;
 }
 
-bool tl_store_looks_ahead(const struct tl_store *s) { return tl_store_streams(s) && s->options.ahead != TL_AHEAD_OFF; }
+bool tl_store_looks_ahead(const struct tl_store *s) { return tl_experts_stream(s) && s->options.ahead != TL_AHEAD_OFF; }
 
 void tl_store_expect(struct tl_store *s, uint32_t bank, const uint32_t *experts, uint32_t n_experts)
 {

@@ -32,11 +32,13 @@ static uint32_t ring_of(const struct tl_store *s, uint32_t n_used)
 
 uint32_t tl_store_least_frames(const struct tl_store *s) { return s->n_keys ? LEAST_RING : 0; }
 
+uint32_t tl_store_easy_frames(const struct tl_store *s, uint32_t n_used) { return s->n_keys ? ring_of(s, n_used) : 0; }
+
 static void place_raws(struct tl_store *s, struct tl_arena *arena)
 {
     struct tl_drive *d = &s->drive;
-    uint64_t most = 0;
-    for (uint32_t i = 0; i < s->n_banks; i++) {
+    uint64_t most = tl_trunk_streams(s) ? tl_trunk_raw_bytes(s) : 0;
+    for (uint32_t i = 0; i < s->n_banks && tl_experts_stream(s); i++) {
         uint64_t bytes = tl_bank_raw_bytes(s, &s->banks[i]);
         most = bytes > most ? bytes : most;
     }
@@ -67,34 +69,45 @@ static void hand_out_frames(struct tl_store *s)
     memset(s->frame_of, 0xff, s->n_keys * sizeof(*s->frame_of));
 }
 
-void tl_experts_place(struct tl_store *s, struct tl_arena *arena)
+static void place_experts(struct tl_store *s, struct tl_arena *arena)
 {
     struct tl_drive *d = &s->drive;
     uint32_t ring = ring_of(s, s->limits.n_used), frames = s->limits.frames;
     s->n_ring = ring < frames ? ring : frames;
-    s->scratch_bytes = 0;
     for (uint32_t i = 0; i < s->n_banks; i++) {
         uint64_t bytes = tl_bank_scratch(s, &s->banks[i]);
         s->scratch_bytes = bytes > s->scratch_bytes ? bytes : s->scratch_bytes;
     }
     d->frame_bytes = tl_store_frame_bytes(s);
-    d->n_frames = frames;
     d->memory = tl_arena_take(arena, frames, d->frame_bytes);
-    d->frames = tl_arena_take(arena, frames, sizeof(*d->frames));
     s->frame_at = tl_arena_take(arena, frames, sizeof(*s->frame_at));
     s->ring = tl_arena_take(arena, s->n_ring, sizeof(*s->ring));
     s->frame_of = tl_arena_take(arena, s->n_keys, sizeof(*s->frame_of));
     s->asked.frame = tl_arena_take(arena, s->most_experts, sizeof(*s->asked.frame));
-    s->scratch = tl_arena_take(arena, s->limits.threads, s->scratch_bytes);
-    place_raws(s, arena);
     tl_shelf_layout(&s->shelf, s->n_keys, frames - s->n_ring, arena);
     if (!tl_arena_counting(arena) && !arena->overflow)
         hand_out_frames(s);
 }
 
+void tl_frames_place(struct tl_store *s, struct tl_arena *arena)
+{
+    struct tl_drive *d = &s->drive;
+    d->n_frames = s->limits.frames + (tl_trunk_streams(s) ? TL_IN_RING + 1 : 0);
+    d->frames = tl_arena_take(arena, d->n_frames, sizeof(*d->frames));
+    s->scratch_bytes = tl_trunk_streams(s) ? tl_trunk_scratch(s) : 0;
+    if (tl_experts_stream(s))
+        place_experts(s, arena);
+    if (tl_trunk_streams(s))
+        tl_trunk_place(s, arena);
+    s->scratch = tl_arena_take(arena, s->limits.threads, s->scratch_bytes);
+    place_raws(s, arena);
+}
+
 static uint32_t locate(void *context, const struct tl_frame *frame, uint32_t piece, struct tl_extent ret_extents[TL_EXTENTS])
 {
     const struct tl_store *s = context;
+    if (tl_frame_of_trunk(frame))
+        return tl_trunk_extents(s, frame, piece, ret_extents);
     const struct tl_bank *bank = &s->banks[frame->bank];
     return tl_piece_extents(s, bank, &s->pieces[bank->first_piece + piece], frame->expert, ret_extents);
 }
@@ -107,15 +120,21 @@ static uint32_t parts_of(const struct tl_store *s)
     return most + 1;
 }
 
-int tl_experts_open(struct tl_store *s)
+int tl_frames_open(struct tl_store *s)
 {
     s->drive.meters = s->meters;
     s->drive.locate = locate;
     s->drive.context = s;
-    return tl_drive_open(&s->drive, s->file, parts_of(s), s->options.io, s->options.log, s->options.context);
+    int status = tl_drive_open(&s->drive, s->file, parts_of(s), s->options.io, s->options.log, s->options.context);
+    if (status < 0 || !tl_trunk_streams(s))
+        return status;
+    pthread_mutex_lock(&s->drive.lock);
+    tl_trunk_fill(s);                                    /* the first step finds it there */
+    pthread_mutex_unlock(&s->drive.lock);
+    return 0;
 }
 
-void tl_experts_close(struct tl_store *s) { tl_drive_close(&s->drive); }
+void tl_frames_close(struct tl_store *s) { tl_drive_close(&s->drive); }
 
 /* --- frames --- */
 
@@ -213,13 +232,19 @@ static void pack_cut(void *context, uint32_t index, uint32_t thread)
     struct tl_store *s = p->store;
     const struct tl_raw *raw = &s->drive.raws[p->raws[index / CUTS]];
     const struct tl_frame *f = tl_frame_at(s, raw->frame);
-    const struct tl_bank *bank = &s->banks[f->bank];
-    const struct tl_piece *piece = &s->pieces[bank->first_piece + raw->piece];
-    uint32_t n = piece->panel_to - piece->panel_from, cut = index % CUTS;
+    uint8_t *scratch = s->scratch + thread * s->scratch_bytes;
+    uint32_t cut = index % CUTS;
     if (raw->error || f->given_up)
         return;
+    if (tl_frame_of_trunk(f)) {
+        tl_trunk_pack(s, f, raw, cut, CUTS, scratch);
+        return;
+    }
+    const struct tl_bank *bank = &s->banks[f->bank];
+    const struct tl_piece *piece = &s->pieces[bank->first_piece + raw->piece];
+    uint32_t n = piece->panel_to - piece->panel_from;
     tl_piece_pack(s, bank, piece, f->expert, piece->panel_from + n * cut / CUTS, piece->panel_from + n * (cut + 1) / CUTS, raw->read,
-                  s->scratch + thread * s->scratch_bytes, tl_frame_memory(s, raw->frame));
+                  scratch, tl_frame_memory(s, raw->frame));
 }
 
 /* The frame loses one of the pieces that it waits for; the first failure of a wanted one is the asking's. */
@@ -228,9 +253,14 @@ static int finish_piece(struct tl_store *s, uint32_t index)
     struct tl_raw *raw = &s->drive.raws[index];
     struct tl_frame *f = tl_frame_at(s, raw->frame);
     int status = 0;
+    bool fails = raw->error && !f->given_up;
     f->n_left--;
-    if (raw->error && !f->given_up) {
-        status = f->wanted ? tl_drive_fail(&s->drive, raw) : 0;
+    status = fails && f->wanted ? tl_drive_fail(&s->drive, raw) : 0;
+    if (tl_frame_of_trunk(f)) {
+        if (fails)
+            tl_drive_give_up(&s->drive, raw->frame);
+        tl_trunk_finish(s, raw->frame);
+    } else if (fails) {
         tl_frame_give_up(s, raw->frame);
     } else if (!f->n_left && f->given_up) {
         tl_frame_empty(s, raw->frame);

@@ -8,6 +8,8 @@
 static inline struct tl_frame *tl_frame_at(struct tl_store *s, uint32_t frame) { return &s->drive.frames[frame]; }
 static inline uint8_t *tl_frame_memory(const struct tl_store *s, uint32_t frame) { return s->drive.memory + frame * s->drive.frame_bytes; }
 
+static inline bool tl_frame_of_trunk(const struct tl_frame *f) { return f->bank >= TL_ROWS; }
+
 /* After any change of pins, wanted or state: may its place be given to another? */
 void tl_frame_mark(struct tl_store *store, const struct tl_frame *frame);
 /* Queues an expert to be read into the frame; who was in it is gone. */

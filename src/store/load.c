@@ -158,15 +158,9 @@ static uint32_t next_round(struct loading *load, uint64_t *done_bytes)
     return n;
 }
 
-/* Stored bytes of what is read now. */
-static uint64_t resident_bytes(const struct tl_store *store)
-{
-    return store->stored_bytes - (tl_store_streams(store) ? store->routed_bytes : 0);
-}
-
 static int load_rounds(struct loading *load, struct tl_pool *pool, const volatile int *cancel, tl_store_progress progress, void *context)
 {
-    uint64_t done = 0, total = resident_bytes(load->store);
+    uint64_t done = 0, total = load->store->read_bytes;
     for (uint32_t n; (n = next_round(load, &done)) > 0;) {
         if (cancel && *cancel)
             return tl_fail(TL_E_CANCEL, "interrupted");
@@ -192,8 +186,8 @@ int tl_store_load(struct tl_store *store, struct tl_pool *pool, const volatile i
     tl_free(load.round);
     store->pool = pool;
     if (status >= 0 && tl_store_streams(store))
-        status = tl_experts_open(store);
-    tl_meter_add(store->meters, TL_METER_FILE_BYTES, status >= 0 ? resident_bytes(store) : 0);
+        status = tl_frames_open(store);
+    tl_meter_add(store->meters, TL_METER_FILE_BYTES, status >= 0 ? store->read_bytes : 0);
     tl_meter_add(store->meters, TL_METER_LOAD_NS, tl_clock_ns() - begin);
     return status;
 }

@@ -11,9 +11,13 @@ static uint32_t next_random(uint64_t *state)
     return (uint32_t)(*state >> 33);
 }
 
-/* Puts an expert into each free frame of the ring. */
+/* Puts an expert into each free frame of the ring; without streamed experts, the trunk passes as it always does. */
 static void fill_ring(struct tl_store *s, uint64_t *state)
 {
+    if (!tl_experts_stream(s)) {
+        tl_trunk_fill(s);
+        return;
+    }
     for (uint32_t i = 0; i < s->n_ring; i++) {
         const struct tl_frame *f = tl_frame_at(s, s->ring[i]);
         uint32_t bank = next_random(state) % s->n_banks, expert = next_random(state) % s->banks[bank].n_experts;
@@ -34,8 +38,9 @@ static int drop_landed(struct tl_store *s, uint64_t *bytes)
             status = tl_drive_fail(&s->drive, raw);
         for (uint32_t k = 0; k < raw->n_extents; k++)
             *bytes += raw->extents[k].n_bytes;
-        if (--tl_frame_at(s, raw->frame)->n_left == 0)
-            tl_frame_empty(s, raw->frame);
+        struct tl_frame *f = tl_frame_at(s, raw->frame);
+        if (--f->n_left == 0)
+            (tl_frame_of_trunk(f) ? tl_trunk_drop : tl_frame_empty)(s, raw->frame);
         tl_drive_release(&s->drive, raws[i]);
     }
     tl_drive_pump(&s->drive);
@@ -47,13 +52,15 @@ static void empty_ring(struct tl_store *s)
     for (uint32_t i = 0; i < s->n_ring; i++)
         if (tl_frame_at(s, s->ring[i])->state == TL_FRAME_READY)
             tl_frame_empty(s, s->ring[i]);
+    if (!tl_experts_stream(s))
+        tl_trunk_rewind(s);
 }
 
 int tl_store_measure_drive(struct tl_store *s, double seconds, double *ret_bytes_per_s)
 {
     uint64_t bytes = 0, begin = tl_clock_ns(), state = begin, warm = 0;
     int status = 0;
-    if (!tl_store_streams(s))
+    if (!tl_experts_stream(s) && !s->trunk.ring_bytes)
         return tl_fail(TL_E_USAGE, "nothing is streamed, so there is nothing to measure");
     pthread_mutex_lock(&s->drive.lock);
     while (s->drive.n_in_flight || s->drive.n_landed) {                  /* what look-ahead has begun */
@@ -75,6 +82,10 @@ int tl_store_measure_drive(struct tl_store *s, double seconds, double *ret_bytes
         }
         *ret_bytes_per_s = (double)(bytes - warm) / tl_clock_seconds(begin);
     } while (s->drive.n_in_flight || s->drive.n_landed || (status >= 0 && tl_clock_seconds(begin) < seconds));
+    if (tl_trunk_streams(s) && !tl_experts_stream(s)) {
+        tl_trunk_rewind(s);
+        tl_trunk_fill(s);
+    }
     pthread_mutex_unlock(&s->drive.lock);
     return status;
 }

@@ -34,13 +34,14 @@ static int add_piece(struct tl_store *store, const struct tl_piece *piece)
 
 static uint64_t matrix_file_bytes(const struct tl_matrix *m) { return m->tensor->n_bytes / (m->each ? 1 : m->count); }
 
-static int cut_matrix(struct tl_store *store, const struct tl_slot *slot, uint32_t matrix, uint32_t n_matrices)
+/* Panels from .. to - 1 of a matrix, in about equal parts. */
+static int cut_matrix(struct tl_store *store, const struct tl_slot *slot, uint32_t matrix, uint32_t n_matrices, uint32_t from, uint32_t to)
 {
     const struct tl_matrix *m = &slot->matrix;
-    uint64_t n = (m->rows * m->row_step * slot->row_bytes + PIECE_BYTES - 1) / PIECE_BYTES;
-    n = m->transposed ? 1 : n < slot->n_panels ? n : slot->n_panels;
+    uint64_t panels = to - from, n = (panels * TL_PANEL_ROWS * m->row_step * slot->row_bytes + PIECE_BYTES - 1) / PIECE_BYTES;
+    n = m->transposed ? 1 : n < panels ? n : panels;
     for (uint64_t i = 0; i < n; i++) {
-        struct tl_piece piece = {matrix, n_matrices, (uint32_t)(slot->n_panels * i / n), (uint32_t)(slot->n_panels * (i + 1) / n)};
+        struct tl_piece piece = {matrix, n_matrices, from + (uint32_t)(panels * i / n), from + (uint32_t)(panels * (i + 1) / n)};
         int status = add_piece(store, &piece);
         if (status < 0)
             return status;
@@ -58,9 +59,21 @@ int tl_bank_cut(struct tl_store *store, struct tl_bank *bank)
         if (matrix == TL_BANK_UP && alternate(store, bank))
             continue;
         bool both = matrix == TL_BANK_GATE && alternate(store, bank);
-        status = cut_matrix(store, slot_of(store, bank, matrix), matrix, both ? 2 : 1);
+        const struct tl_slot *slot = slot_of(store, bank, matrix);
+        bank->stored_bytes += slot->stored_bytes / slot->matrix.count * (both ? 2 : 1);
+        status = cut_matrix(store, slot, matrix, both ? 2 : 1, 0, slot->n_panels);
     }
     bank->n_pieces = store->n_pieces - bank->first_piece;
+    return status;
+}
+
+int tl_use_cut(struct tl_store *store, const struct tl_slot *slot, struct tl_use_cut *use)
+{
+    int status = 0;
+    use->first_piece = store->n_pieces;
+    for (uint32_t m = 0; m < slot->matrix.count && status >= 0; m++)
+        status = cut_matrix(store, slot, m, 1, use->panel_from, use->panel_to);
+    use->n_pieces = store->n_pieces - use->first_piece;
     return status;
 }
 
@@ -99,18 +112,43 @@ static struct tl_apart_span piece_span(const struct tl_store *store, const struc
     return span;
 }
 
+static uint32_t extents_of(const struct tl_slot *slot, uint32_t index, const struct tl_apart_span *span, struct tl_extent ret_extents[TL_EXTENTS])
+{
+    const struct tl_matrix *m = &slot->matrix;
+    const struct tl_tensor *codes = m->each ? m->each[index] : m->tensor;
+    ret_extents[0] = (struct tl_extent){codes->part, codes->offset + span->codes_at, span->codes_bytes};
+    if (!m->number)
+        return 1;
+    const struct tl_tensor *scales = m->each ? m->each_scales[index] : m->scales;
+    ret_extents[1] = (struct tl_extent){scales->part, scales->offset + span->scales_at, span->scales_bytes};
+    return 2;
+}
+
 uint32_t tl_piece_extents(const struct tl_store *store, const struct tl_bank *bank, const struct tl_piece *piece, uint32_t expert,
                           struct tl_extent ret_extents[TL_EXTENTS])
 {
-    const struct tl_matrix *m = &slot_of(store, bank, piece->matrix)->matrix;
-    const struct tl_tensor *codes = m->each ? m->each[expert] : m->tensor;
     struct tl_apart_span span = piece_span(store, bank, piece, expert);
-    ret_extents[0] = (struct tl_extent){codes->part, codes->offset + span.codes_at, span.codes_bytes};
-    if (!m->number)
-        return 1;
-    const struct tl_tensor *scales = m->each ? m->each_scales[expert] : m->scales;
-    ret_extents[1] = (struct tl_extent){scales->part, scales->offset + span.scales_at, span.scales_bytes};
-    return 2;
+    return extents_of(slot_of(store, bank, piece->matrix), expert, &span, ret_extents);
+}
+
+uint32_t tl_panels_extents(const struct tl_slot *slot, const struct tl_piece *piece, struct tl_extent ret_extents[TL_EXTENTS])
+{
+    struct tl_apart_span span = span_of(slot, piece->matrix, piece->panel_from, piece->panel_to);
+    return extents_of(slot, piece->matrix, &span, ret_extents);
+}
+
+static uint64_t room_of(const struct tl_extent *extents, uint32_t n)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < n; i++)
+        bytes += tl_extent_room(extents[i].n_bytes);
+    return bytes;
+}
+
+uint64_t tl_panels_raw_bytes(const struct tl_slot *slot, const struct tl_piece *piece)
+{
+    struct tl_extent extents[TL_EXTENTS];
+    return room_of(extents, tl_panels_extents(slot, piece, extents));
 }
 
 uint64_t tl_bank_raw_bytes(const struct tl_store *store, const struct tl_bank *bank)
@@ -120,24 +158,27 @@ uint64_t tl_bank_raw_bytes(const struct tl_store *store, const struct tl_bank *b
     for (uint32_t expert = 0; expert < bank->n_experts; expert++)
         for (uint32_t p = 0; p < bank->n_pieces; p++) {
             uint32_t n = tl_piece_extents(store, bank, &store->pieces[bank->first_piece + p], expert, extents);
-            uint64_t bytes = 0;
-            for (uint32_t i = 0; i < n; i++)
-                bytes += tl_extent_room(extents[i].n_bytes);
+            uint64_t bytes = room_of(extents, n);
             most = bytes > most ? bytes : most;
         }
     return most;
+}
+
+uint64_t tl_slot_scratch(const struct tl_slot *slot)
+{
+    uint64_t bytes = slot->matrix.transposed || slot->matrix.row_step > 1 ? TL_PANEL_ROWS * slot->row_bytes : 0;
+    bytes = slot->matrix.number ? tl_apart_scratch(slot) : bytes;
+    return (bytes + TL_ARENA_ALIGN - 1) / TL_ARENA_ALIGN * TL_ARENA_ALIGN;
 }
 
 uint64_t tl_bank_scratch(const struct tl_store *store, const struct tl_bank *bank)
 {
     uint64_t most = 0;
     for (uint32_t i = 0; i < TL_BANK_MATRICES; i++) {
-        const struct tl_slot *slot = slot_of(store, bank, i);
-        uint64_t bytes = slot->matrix.transposed || slot->matrix.row_step > 1 ? TL_PANEL_ROWS * slot->row_bytes : 0;
-        bytes = slot->matrix.number ? tl_apart_scratch(slot) : bytes;
+        uint64_t bytes = tl_slot_scratch(slot_of(store, bank, i));
         most = bytes > most ? bytes : most;
     }
-    return (most + TL_ARENA_ALIGN - 1) / TL_ARENA_ALIGN * TL_ARENA_ALIGN;
+    return most;
 }
 
 /* --- packing --- */
@@ -165,21 +206,38 @@ static void pack_panel(const struct tl_slot *slot, uint32_t panel, const uint8_t
     tl_panel_pack(slot->number, m->transposed || m->row_step > 1 ? scratch : rows, n_rows, m->cols, ret_panel);
 }
 
+/* Panels from .. to - 1 of a matrix, out of the bytes of `all` that were read. */
+static void pack_panels(const struct tl_slot *slot, uint32_t index, uint32_t from, uint32_t to, const struct tl_apart_span *all,
+                        const uint8_t *const read[TL_EXTENTS], uint8_t *scratch, uint8_t *ret_panels)
+{
+    if (from >= to)
+        return;
+    struct tl_apart_span own = span_of(slot, index, from, to);
+    const uint8_t *codes = read[0] + (own.codes_at - all->codes_at);
+    if (slot->matrix.number) {
+        tl_apart_pack(slot, index, from, to, codes, read[1] + (own.scales_at - all->scales_at), scratch, ret_panels);
+        return;
+    }
+    for (uint32_t panel = from; panel < to; panel++, ret_panels += slot->matrix_bytes / slot->n_panels) {
+        uint64_t rows = slot->matrix.transposed ? 0 : (uint64_t)(panel - from) * TL_PANEL_ROWS * slot->matrix.row_step;
+        pack_panel(slot, panel, codes + rows * slot->row_bytes, scratch, ret_panels);
+    }
+}
+
 void tl_piece_pack(const struct tl_store *store, const struct tl_bank *bank, const struct tl_piece *piece, uint32_t expert, uint32_t from,
                    uint32_t to, const uint8_t *const read[TL_EXTENTS], uint8_t *scratch, uint8_t *ret_frame)
 {
     struct tl_apart_span all = piece_span(store, bank, piece, expert);
-    for (uint32_t matrix = piece->matrix; matrix < piece->matrix + piece->n_matrices && from < to; matrix++) {
+    for (uint32_t matrix = piece->matrix; matrix < piece->matrix + piece->n_matrices; matrix++) {
         const struct tl_slot *slot = slot_of(store, bank, matrix);
-        struct tl_apart_span own = span_of(slot, expert, from, to);
-        const uint8_t *codes = read[0] + (own.codes_at - all.codes_at);
         uint64_t panel_bytes = slot->matrix_bytes / slot->n_panels;
-        uint8_t *to_panels = ret_frame + bank->offset[matrix] + from * panel_bytes;
-        if (slot->matrix.number)
-            tl_apart_pack(slot, expert, from, to, codes, read[1] + (own.scales_at - all.scales_at), scratch, to_panels);
-        for (uint32_t panel = from; panel < to && !slot->matrix.number; panel++, to_panels += panel_bytes) {
-            uint64_t rows = slot->matrix.transposed ? 0 : (uint64_t)(panel - from) * TL_PANEL_ROWS * slot->matrix.row_step;
-            pack_panel(slot, panel, codes + rows * slot->row_bytes, scratch, to_panels);
-        }
+        pack_panels(slot, expert, from, to, &all, read, scratch, ret_frame + bank->offset[matrix] + from * panel_bytes);
     }
+}
+
+void tl_panels_pack(const struct tl_slot *slot, const struct tl_piece *piece, uint32_t from, uint32_t to,
+                    const uint8_t *const read[TL_EXTENTS], uint8_t *scratch, uint8_t *ret_panels)
+{
+    struct tl_apart_span all = span_of(slot, piece->matrix, piece->panel_from, piece->panel_to);
+    pack_panels(slot, piece->matrix, from, to, &all, read, scratch, ret_panels);
 }

@@ -31,7 +31,8 @@ void tl_store_free(struct tl_store *store)
 {
     if (!store)
         return;
-    tl_experts_close(store);
+    tl_frames_close(store);
+    tl_trunk_done(store);
     for (uint32_t i = 0; i < store->n_slots; i++)
         free_each(&store->slots[i].matrix);
     tl_free(store->slots);
@@ -214,34 +215,17 @@ uint64_t tl_store_bytes(const struct tl_store *store) { return store->stored_byt
 int tl_store_layout(struct tl_store *store, const struct tl_store_limits *limits, struct tl_arena *arena)
 {
     store->limits = *limits;
-    store->staging_bytes = 0;
+    store->staging_bytes = store->read_bytes = 0;
+    tl_trunk_split(store, limits->trunk_bytes);
     for (uint32_t i = 0; i < store->n_slots; i++) {
         struct tl_slot *slot = &store->slots[i];
-        bool streamed = slot->routed && limits->frames;
-        uint64_t staging = streamed ? 0 : tl_slot_staging(slot);
+        slot->resident = slot->routed ? !limits->frames : slot->resident;
+        uint64_t staging = slot->resident ? tl_slot_staging(slot) : 0;
         store->staging_bytes = staging > store->staging_bytes ? staging : store->staging_bytes;
-        slot->data = streamed ? NULL : tl_arena_take(arena, 1, slot->bytes);
+        store->read_bytes += slot->resident ? slot->stored_bytes : 0;
+        slot->data = slot->resident ? tl_arena_take(arena, 1, slot->bytes) : NULL;
     }
-    if (limits->frames)
-        tl_experts_place(store, arena);
+    if (tl_store_streams(store))
+        tl_frames_place(store, arena);
     return arena->overflow ? tl_fail(TL_E_NOMEM, "the weights do not fit in the memory laid out for them") : 0;
-}
-
-/* --- pins --- */
-
-int tl_store_pin(struct tl_store *store, uint32_t id, struct tl_weight *ret_weight)
-{
-    const struct tl_slot *slot = &store->slots[id];
-    const struct tl_matrix *m = &slot->matrix;
-    *ret_weight = (struct tl_weight){
-        .form = m->form, .count = m->count, .rows = m->rows, .cols = m->cols, .data = slot->data, .matrix_bytes = slot->matrix_bytes,
-        .number = m->form == TL_WEIGHT_VECTOR ? tl_number(TL_NUMBER_F32) : slot->number,
-    };
-    return 0;
-}
-
-void tl_store_unpin(struct tl_store *store, uint32_t id)
-{
-    (void)store;
-    (void)id;
 }

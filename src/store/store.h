@@ -76,12 +76,30 @@ struct tl_store_options {
 int tl_store_choose(struct tl_store *store, const char *io, const char *policy, const char *ahead);
 void tl_store_log(struct tl_store *store, void (*log)(void *context, int level, const char *text), void *context);
 
+/* The trunk: all weights outside the banks. In which order a step pins those that may be streamed, told once behind the
+ * last declaration; what is never named stays in memory. Weights of one group may be pinned together; what comes next is
+ * unpinned before. The last n_uses - n_body uses are the tail: a step runs it as often as it says (tl_store_begin). */
+enum tl_use_kind {
+    TL_USE_WHOLE,                        /* pinned as a whole */
+    TL_USE_PANELS,                       /* pinned some panels at a time (tl_store_pin_panels); a tail of its own, so rather resident */
+    TL_USE_ROWS,                         /* only some rows at a time (tl_store_rows) */
+    TL_USE_ANYTIME,                      /* pinned out of order too: always resident */
+};
+struct tl_use { uint32_t id, group; enum tl_use_kind kind; };
+int tl_store_order(struct tl_store *store, const struct tl_use *uses, uint32_t n_uses, uint32_t n_body);
+
 /* What a store is laid out for. frames: places for one expert each, through which the experts of all banks are streamed
- * from the drive; 0: all experts are resident. At least tl_store_least_frames. */
-struct tl_store_limits { uint32_t frames, threads, n_used; };
+ * from the drive; 0: all experts are resident. At least tl_store_least_frames. trunk_bytes: memory for the trunk; what does
+ * not fit passes through a ring in its order, always read ahead. 0: all of it is resident; a value below the least counts as the least. */
+struct tl_store_limits { uint32_t frames, threads, n_used; uint64_t trunk_bytes; };
 uint64_t tl_store_frame_bytes(const struct tl_store *store);          /* of one frame */
 uint32_t tl_store_least_frames(const struct tl_store *store);
-uint32_t tl_store_experts(const struct tl_store *store);              /* in all banks together; 0: nothing can be streamed */
+uint32_t tl_store_easy_frames(const struct tl_store *store, uint32_t n_used);        /* with which the drive need not wait for a free one */
+uint32_t tl_store_experts(const struct tl_store *store);              /* in all banks together; 0: none can be streamed */
+uint64_t tl_store_trunk_bytes(const struct tl_store *store);          /* in memory, all of it resident */
+/* As laid out: bytes of the trunk that pass through the ring in a step with one tail, and the ring. 0: all is resident. */
+uint64_t tl_store_passing_bytes(const struct tl_store *store);
+uint64_t tl_store_ring_bytes(const struct tl_store *store);
 
 /* Takes the resident bytes, or those of the frames, from `arena`; on a counting arena this only adds up. */
 int tl_store_layout(struct tl_store *store, const struct tl_store_limits *limits, struct tl_arena *arena);
@@ -95,8 +113,19 @@ typedef void (*tl_store_progress)(void *context, uint64_t done_bytes, uint64_t t
 int tl_store_load(struct tl_store *store, struct tl_pool *pool, const volatile int *cancel, tl_store_progress progress,
                   void *context);
 
+/* A step begins, whose tail comes `tails` times: what is not resident is read ahead accordingly. Fails where a file of the
+ * model is no longer what was opened. */
+int tl_store_begin(struct tl_store *store, uint32_t tails);
+
+/* Waits until it is there. One thread at a time, that of the step. */
 int tl_store_pin(struct tl_store *store, uint32_t id, struct tl_weight *ret_weight);
 void tl_store_unpin(struct tl_store *store, uint32_t id);
+bool tl_store_resident(const struct tl_store *store, uint32_t id);
+/* Panels from `panel` on, as many as come together: a weight of their rows. Unpinned with the same panel. */
+int tl_store_pin_panels(struct tl_store *store, uint32_t id, uint32_t panel, struct tl_weight *ret_weight);
+void tl_store_unpin_panels(struct tl_store *store, uint32_t id, uint32_t panel);
+/* Rows of a matrix as f32, ret_values + i * stride each, read for this purpose alone where it is not resident. */
+int tl_store_rows(struct tl_store *store, uint32_t id, const int32_t *rows, uint32_t n_rows, float *ret_values, uint64_t stride);
 
 /* One expert, pinned. */
 struct tl_expert {

@@ -26,6 +26,7 @@ struct tl_engine_options {
     const char *io, *policy, *lookahead; /* of experts that are streamed; NULL or "auto": the default */
     uint32_t frames;                     /* streams routed experts through so many frames; 0: as the budget wants */
     uint32_t block;                      /* tokens that pass between two expert stages together; 0: the default */
+    uint64_t trunk_bytes;                /* streams the other weights too, with so much memory for them; 0: as the budget wants */
     bool exact, vocabulary_only;
     void (*log)(void *context, int level, const char *text);
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Fits a model into the budget: the same layouts that will be used, run on counting arenas. All routed experts are resident
- * where that leaves a useful context; else they are streamed, and what the trunk, the states and the step leave becomes
- * frames. What is not asked for by name (context, chunk) shrinks until it fits; what cannot fit is refused with the
- * smallest budget that would do. */
+/* Fits a model into the budget: the same layouts that will be used, run on counting arenas. All is resident where that
+ * leaves a useful context; else routed experts are streamed, and what the trunk, the states and the step leave becomes
+ * frames; where even the trunk leaves no useful context, it is streamed too, and gets all that is left. What is not asked
+ * for by name (context, chunk) shrinks until it fits; what cannot fit is refused with the smallest budget that would do. */
 #include "base/cpu.h"
 #include "base/error.h"
 #include "engine/engine.h"
@@ -85,22 +85,69 @@ static int widen(struct tl_engine *engine, struct tl_model_limits *limits)
     return 0;
 }
 
+/* What the budget leaves becomes memory for the trunk. */
+static int widen_trunk(struct tl_engine *engine, struct tl_model_limits *limits)
+{
+    uint64_t left = engine->budget_bytes - engine->planned_bytes, all = tl_store_trunk_bytes(tl_model_store(engine->model));
+    uint64_t low = limits->trunk_bytes, high = low + left < all ? all : low + left;
+    high = high < all ? high : all - 1;
+    while (low < high) {
+        struct tl_model_limits tried = *limits;
+        tried.trunk_bytes = low + (high - low + 1) / 2;
+        int status = total_of(engine, &tried, &engine->planned_bytes);
+        if (status < 0)
+            return status;
+        if (engine->planned_bytes <= engine->budget_bytes)
+            low = tried.trunk_bytes;
+        else
+            high = tried.trunk_bytes - 1;
+    }
+    limits->trunk_bytes = low;
+    return total_of(engine, limits, &engine->planned_bytes);
+}
+
+static int plan_trunk_streamed(struct tl_engine *engine, const struct tl_engine_options *options, struct tl_model_limits limits,
+                               struct tl_model_limits *ret_limits)
+{
+    const struct tl_store *store = tl_model_store(engine->model);
+    struct tl_model_limits easy = limits;
+    easy.trunk_bytes = limits.trunk_bytes = options->trunk_bytes ? options->trunk_bytes : 1;
+    if (limits.frames && !options->frames)
+        easy.frames = least(tl_store_experts(store) - 1, tl_store_easy_frames(store, tl_model_geometry(engine->model)->n_used));
+    int status = shrink(engine, options, least(tl_model_geometry(engine->model)->context, USEFUL_CONTEXT), &easy);
+    if (status != 0) {
+        limits = easy;
+    } else {
+        status = shrink(engine, options, LEAST_CONTEXT, &limits);
+        if (status == 0)
+            return refuse(engine, limits, options);
+    }
+    if (status >= 0 && !options->trunk_bytes)
+        status = widen_trunk(engine, &limits);
+    *ret_limits = limits;
+    return status;
+}
+
 static int plan_streamed(struct tl_engine *engine, const struct tl_engine_options *options, struct tl_model_limits *limits)
 {
     uint32_t trained = tl_model_geometry(engine->model)->context;
-    limits->frames = options->frames ? options->frames : tl_store_least_frames(tl_model_store(engine->model));
+    const struct tl_store *store = tl_model_store(engine->model);
+    bool passes = tl_store_may_pass(store), experts = tl_store_experts(store) > tl_store_least_frames(store);
+    limits->frames = !experts ? 0 : options->frames ? options->frames : tl_store_least_frames(store);
     limits->context = options->context ? options->context : least(trained, STREAMED_CONTEXT);
     limits->chunk = options->chunk ? options->chunk : STREAMED_CHUNK;
-    int status = shrink(engine, options, LEAST_CONTEXT, limits);
+    struct tl_model_limits trunk = *limits;
+    int status = options->trunk_bytes ? 0 : shrink(engine, options, passes ? least(trained, USEFUL_CONTEXT) : LEAST_CONTEXT, limits);
     if (status == 0)
-        return refuse(engine, *limits, options);
-    return status < 0 || options->frames ? status : widen(engine, limits);
+        return passes ? plan_trunk_streamed(engine, options, trunk, limits) : refuse(engine, *limits, options);
+    return status < 0 || options->frames || !limits->frames ? status : widen(engine, limits);
 }
 
 int tl_engine_plan(struct tl_engine *engine, const struct tl_engine_options *options, struct tl_model_limits *ret_limits)
 {
+    const struct tl_store *store = tl_model_store(engine->model);
     uint32_t trained = tl_model_geometry(engine->model)->context;
-    bool streamable = tl_store_experts(tl_model_store(engine->model)) > tl_store_least_frames(tl_model_store(engine->model));
+    bool experts = tl_store_experts(store) > tl_store_least_frames(store), streamable = experts || tl_store_may_pass(store);
     struct tl_model_limits limits = {
         .context = options->context ? options->context : trained,
         .sessions = options->sessions ? options->sessions : 1,
@@ -109,7 +156,8 @@ int tl_engine_plan(struct tl_engine *engine, const struct tl_engine_options *opt
         .block = options->block,
     };
     engine->budget_bytes = budget_of(options);
-    int status = options->frames && streamable ? 0 : shrink(engine, options, streamable ? least(trained, USEFUL_CONTEXT) : LEAST_CONTEXT, &limits);
+    bool asked = (options->frames && experts) || (options->trunk_bytes && tl_store_may_pass(store));
+    int status = asked ? 0 : shrink(engine, options, streamable ? least(trained, USEFUL_CONTEXT) : LEAST_CONTEXT, &limits);
     if (status == 0)
         status = streamable ? plan_streamed(engine, options, &limits) : refuse(engine, limits, options);
     if (status >= 0)

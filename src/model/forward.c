@@ -24,9 +24,9 @@ static void rows_piece(void *context, uint32_t piece, uint32_t thread)
 
 /* --- products --- */
 
-static uint32_t pieces_of(const struct tl_step *s, const struct tl_op *op)
+static uint32_t pieces_of(const struct tl_step *s, uint32_t op)
 {
-    uint32_t panels = (op->rows + TL_PANEL_ROWS - 1) / TL_PANEL_ROWS;
+    uint32_t panels = (s->weight[op].rows + TL_PANEL_ROWS - 1) / TL_PANEL_ROWS;
     return (panels + s->panels_a_piece - 1) / s->panels_a_piece;
 }
 
@@ -42,22 +42,47 @@ static void products_piece(void *context, uint32_t piece, uint32_t thread)
 {
     struct tl_step *s = context;
     uint32_t i = 0;
-    for (; piece >= pieces_of(s, &s->ops[i]); i++)
-        piece -= pieces_of(s, &s->ops[i]);
+    for (; piece >= pieces_of(s, i); i++)
+        piece -= pieces_of(s, i);
     const struct tl_op *op = &s->ops[i];
-    uint32_t panels = (op->rows + TL_PANEL_ROWS - 1) / TL_PANEL_ROWS;
+    uint32_t rows = s->weight[i].rows, panels = (rows + TL_PANEL_ROWS - 1) / TL_PANEL_ROWS;
     uint32_t from = piece * s->panels_a_piece, to = from + s->panels_a_piece < panels ? from + s->panels_a_piece : panels;
     struct tl_acts acts = s->acts[op->form];
     acts.cols = op->cols;
     struct tl_product product = {
-        .number = s->weight[i].number, .panels = s->weight[i].data, .rows = op->rows, .cols = op->cols, .acts = &acts,
-        .token_from = 0, .token_to = s->n_rows, .out = s->stream[op->out], .out_stride = tl_stream_width(s->geometry, op->out),
+        .number = s->weight[i].number, .panels = s->weight[i].data, .rows = rows, .cols = op->cols, .acts = &acts,
+        .token_from = 0, .token_to = s->n_rows, .out = s->stream[op->out] + s->first_row, .out_stride = tl_stream_width(s->geometry, op->out),
         .scratch = s->product_scratch + thread * s->product_scratch_bytes,
     };
     s->kernel->product[op->form](&product, from, to);
-    uint32_t row_to = to * TL_PANEL_ROWS < op->rows ? to * TL_PANEL_ROWS : op->rows;
+    uint32_t row_to = to * TL_PANEL_ROWS < rows ? to * TL_PANEL_ROWS : rows;
     if (op->bias != TL_NO_WEIGHT)
         add_bias(s, op, s->bias[i].data, from * TL_PANEL_ROWS, row_to);
+}
+
+static void run_products(struct tl_step *s, struct tl_pool *pool)
+{
+    uint32_t pieces = 0;
+    s->panels_a_piece = s->n_rows <= FEW_TOKENS ? 8 : 4;
+    for (uint32_t i = 0; i < s->n_ops; i++)
+        pieces += pieces_of(s, i);
+    tl_pool_run(pool, pieces, products_piece, s);
+}
+
+/* The head, as many of its panels at a time as are there together. */
+static int run_head(struct tl_step *s, struct tl_pool *pool)
+{
+    uint32_t id = s->ops->weight;
+    int status = 0;
+    for (s->first_row = 0; s->first_row < s->ops->rows && status >= 0; s->first_row += s->weight[0].rows) {
+        status = tl_store_pin_panels(s->store, id, s->first_row / TL_PANEL_ROWS, &s->weight[0]);
+        if (status < 0)
+            break;
+        run_products(s, pool);
+        tl_store_unpin_panels(s->store, id, s->first_row / TL_PANEL_ROWS);
+    }
+    s->first_row = 0;
+    return status;
 }
 
 /* --- products of each head with a matrix of its own --- */
@@ -143,20 +168,19 @@ static void list_items(struct tl_step *s)
 
 /* --- stages --- */
 
-/* The weights of an operation; a bank's experts are asked for when they are needed. */
-static uint32_t weights_of(const struct tl_op *op, uint32_t ids[4])
+/* What is pinned for an operation: rows of the embedding and panels of the head are asked for when they are needed. */
+static uint32_t weights_of(const struct tl_step *s, const struct tl_op *op, uint32_t ids[4])
 {
-    uint32_t n = 0;
-    bool weighs = op->kind == TL_OP_EMBED || op->kind == TL_OP_NORM || op->kind == TL_OP_LINEAR || op->kind == TL_OP_ATTEND ||
-                  op->kind == TL_OP_ROUTE || op->kind == TL_OP_HEADS;
-    ids[n++] = weighs ? op->weight : TL_NO_WEIGHT;
-    ids[n++] = op->kind == TL_OP_LINEAR ? op->bias : TL_NO_WEIGHT;
+    uint32_t n = tl_op_weights(op, ids);
+    bool rows = op->kind == TL_OP_EMBED && !tl_store_resident(s->store, op->weight);
+    if (rows || (op->kind == TL_OP_LINEAR && op->out == TL_S_LOGITS))
+        ids[0] = TL_NO_WEIGHT;
     return n;
 }
 
 static void unpin(struct tl_step *s, const struct tl_op *op, uint32_t n_held)
 {
-    uint32_t ids[4], n = weights_of(op, ids);
+    uint32_t ids[4], n = weights_of(s, op, ids);
     for (uint32_t k = 0; k < n && k < n_held; k++)
         if (ids[k] != TL_NO_WEIGHT)
             tl_store_unpin(s->store, ids[k]);
@@ -164,7 +188,7 @@ static void unpin(struct tl_step *s, const struct tl_op *op, uint32_t n_held)
 
 static int pin(struct tl_step *s, const struct tl_op *op, struct tl_weight *weight, struct tl_weight *bias)
 {
-    uint32_t ids[4], n = weights_of(op, ids);
+    uint32_t ids[4], n = weights_of(s, op, ids);
     struct tl_weight *const to[] = { weight, bias };
     for (uint32_t k = 0; k < n; k++) {
         int status = ids[k] == TL_NO_WEIGHT ? 0 : tl_store_pin(s->store, ids[k], to[k]);
@@ -197,16 +221,19 @@ static void unpin_to(struct tl_step *s, const struct tl_segment *segment, uint32
 
 static int run_stage(struct tl_step *s, struct tl_pool *pool, enum tl_stage_kind kind)
 {
-    uint32_t pieces = 0;
+    int status = 0;
     switch (kind) {
     case TL_STAGE_ROWS:
+        if (s->ops->kind == TL_OP_EMBED && !tl_store_resident(s->store, s->ops->weight))
+            status = tl_store_rows(s->store, s->ops->weight, s->batch->ids + s->first, s->n_rows, tl_step_row(s, s->ops->out, 0), s->geometry->width);
+        if (status < 0)
+            return status;
         tl_pool_run(pool, (s->n_rows + ROWS_A_PIECE - 1) / ROWS_A_PIECE, rows_piece, s);
         break;
     case TL_STAGE_PRODUCTS:
-        s->panels_a_piece = s->n_rows <= FEW_TOKENS ? 8 : 4;
-        for (uint32_t i = 0; i < s->n_ops; i++)
-            pieces += pieces_of(s, &s->ops[i]);
-        tl_pool_run(pool, pieces, products_piece, s);
+        if (s->ops->out == TL_S_LOGITS)
+            return run_head(s, pool);
+        run_products(s, pool);
         break;
     case TL_STAGE_ATTEND:
         tl_pool_run(pool, s->n_items * s->geometry->n_kv_heads, attend_piece, s);
@@ -335,6 +362,15 @@ static int give_logits(struct tl_step *s, struct tl_pool *pool)
     return 0;
 }
 
+/* How often the last part will run. */
+static uint32_t head_runs(const struct tl_step *s)
+{
+    uint32_t n = 0;
+    for (uint32_t t = 0; t < s->n_tokens && s->batch->wanted; t++)
+        n += s->batch->wanted[t] != 0;
+    return (n + s->max_out - 1) / s->max_out;
+}
+
 static int run_step(struct tl_step *s, struct tl_pool *pool)
 {
     int status = 0;
@@ -353,6 +389,9 @@ int tl_model_forward(struct tl_model *model, struct tl_pool *pool, const struct 
     for (uint32_t i = 0; i < batch->n_spans && status >= 0; i++)
         status = tl_state_reserve(batch->spans[i].state, batch->spans[i].n_tokens);
     if (status < 0 || s->n_tokens == 0)
+        return status;
+    status = tl_store_begin(s->store, head_runs(s));
+    if (status < 0)
         return status;
     uint32_t mode = tl_pool_float_mode();
     status = run_step(s, pool);

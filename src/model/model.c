@@ -84,6 +84,8 @@ static int build(struct tl_model *model, const struct tl_model_choices *choices)
     if (status >= 0)
         status = tl_program_build(&model->geometry, &binder, choices->exact, &model->program);
     if (status >= 0)
+        status = tl_model_order(model);
+    if (status >= 0)
         status = tl_cache_init(&model->cache, &model->geometry, kv);
     if (status >= 0)
         model->cache.fingerprint = fingerprint(model, choices->exact);
@@ -124,7 +126,8 @@ void tl_model_free(struct tl_model *model)
 static int lay_out(struct tl_model *model, const struct tl_model_limits *limits, struct tl_arena *weights, struct tl_arena *states,
                    struct tl_arena *batch)
 {
-    struct tl_store_limits store = { .frames = limits->frames, .threads = limits->threads, .n_used = model->geometry.n_used };
+    struct tl_store_limits store = { .frames = limits->frames, .threads = limits->threads, .n_used = model->geometry.n_used,
+                                      .trunk_bytes = limits->trunk_bytes };
     int status = tl_store_layout(model->store, &store, weights);
     if (status >= 0)
         status = tl_cache_layout(&model->cache, limits->context, limits->sessions, limits->chunk, states);

@@ -23,9 +23,9 @@ struct tl_model_choices {
     void *log_context;
 };
 
-/* What the memory is laid out for. frames: for routed experts; 0: all are resident (store.h). block: tokens that pass
- * between two expert stages together, 0: 512; no bit depends on it. */
-struct tl_model_limits { uint32_t context, sessions, chunk, threads, frames, block; };
+/* What the memory is laid out for. frames: for routed experts; 0: all are resident. trunk_bytes: for all other weights; 0:
+ * all are resident (store.h). block: tokens that pass between two expert stages together, 0: 512; no bit depends on it. */
+struct tl_model_limits { uint32_t context, sessions, chunk, threads, frames, block; uint64_t trunk_bytes; };
 
 struct tl_model_memory { uint64_t weights, states, batch, total; };
 

@@ -17,4 +17,7 @@ struct tl_model {
     struct tl_arena weights, states, batch;      /* lifetimes: model, sessions, steps */
 };
 
+/* order.c: tells the store in which order a step uses weights. */
+int tl_model_order(struct tl_model *model);
+
 #endif

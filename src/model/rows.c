@@ -11,10 +11,12 @@ static void embed(struct tl_step *s, const struct tl_op *op, const struct tl_wei
 {
     uint32_t id = (uint32_t)s->batch->ids[s->first + row];
     float *out = tl_step_row(s, op->out, row);
-    const uint8_t *panel = (const uint8_t *)w->data + id / TL_PANEL_ROWS * tl_panel_bytes(w->number, w->cols);
-    tl_panel_row_decode(w->number, panel, id % TL_PANEL_ROWS, w->cols, out);
+    if (tl_store_resident(s->store, op->weight)) {           /* else it is there already */
+        const uint8_t *panel = (const uint8_t *)w->data + id / TL_PANEL_ROWS * tl_panel_bytes(w->number, w->cols);
+        tl_panel_row_decode(w->number, panel, id % TL_PANEL_ROWS, w->cols, out);
+    }
     if (op->scale != 1.0f)
-        s->kernel->scale(out, op->scale, w->cols, out);
+        s->kernel->scale(out, op->scale, s->geometry->width, out);
 }
 
 static void norm(struct tl_step *s, const struct tl_op *op, const struct tl_weight *w, uint32_t row)

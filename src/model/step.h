@@ -57,7 +57,7 @@ struct tl_step {
 
     /* the stage that runs now */
     const struct tl_op *ops;
-    uint32_t n_ops, panels_a_piece;
+    uint32_t n_ops, panels_a_piece, first_row;   /* first_row: of what is there of the weight */
     struct tl_weight *weight, *bias;     /* of its operations, in their order */
     /* the segment that runs now: its operations pinned .. unpinned - 1 hold pins */
     struct tl_weight *segment_weight, *segment_bias;
@@ -66,6 +66,9 @@ struct tl_step {
 
 int tl_step_layout(struct tl_step *step, const struct tl_geometry *geometry, const struct tl_program *program,
                    const struct tl_model_limits *limits, struct tl_arena *arena);
+
+/* order.c: the weights of an operation; a bank's experts are asked for when they are needed. */
+uint32_t tl_op_weights(const struct tl_op *op, uint32_t ids[4]);
 
 /* rows.c: the stage's operations on rows from .. to - 1. */
 void tl_step_rows(struct tl_step *step, uint32_t from, uint32_t to);

@@ -116,3 +116,11 @@ uint64_t tl_store_trunk_bytes(const struct tl_store *s)
 
 uint64_t tl_store_passing_bytes(const struct tl_store *s) { return s->trunk.passing_bytes; }
 uint64_t tl_store_ring_bytes(const struct tl_store *s) { return s->trunk.ring_bytes; }
+
+bool tl_store_may_pass(const struct tl_store *s)
+{
+    bool may = false;
+    for (uint32_t i = 0; i < s->n_slots; i++)
+        may = may || s->slots[i].passes != TL_PASSES_NEVER;
+    return may;
+}

@@ -96,6 +96,7 @@ uint64_t tl_store_frame_bytes(const struct tl_store *store);          /* of one 
 uint32_t tl_store_least_frames(const struct tl_store *store);
 uint32_t tl_store_easy_frames(const struct tl_store *store, uint32_t n_used);        /* with which the drive need not wait for a free one */
 uint32_t tl_store_experts(const struct tl_store *store);              /* in all banks together; 0: none can be streamed */
+bool tl_store_may_pass(const struct tl_store *store);                 /* some of the trunk */
 uint64_t tl_store_trunk_bytes(const struct tl_store *store);          /* in memory, all of it resident */
 /* As laid out: bytes of the trunk that pass through the ring in a step with one tail, and the ring. 0: all is resident. */
 uint64_t tl_store_passing_bytes(const struct tl_store *store);

@@ -417,6 +417,11 @@ int tl_store_begin(struct tl_store *s, uint32_t tails)
     if (status < 0 || !tl_trunk_streams(s))
         return status;
     pthread_mutex_lock(&s->drive.lock);
+    for (uint64_t n = t->first; n < t->end; n++)         /* of a step that ended early */
+        if (pass_at(s, n)->pins) {
+            pass_at(s, n)->pins = 0;
+            let_go(s, n);
+        }
     t->tails = tails;
     if (t->next_use <= t->n_body)
         t->tails_left = tails;

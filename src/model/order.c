@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* In which order a step uses weights: told to the store, so that what does not fit in memory is read ahead of its use.
- * Between two stages of experts a step may hold all weights at once; they are a group. */
+ * The weights of a segment may be held at once; they are a group. */
 #include "base/error.h"
 #include "base/memory.h"
 #include "model/model_impl.h"
@@ -28,21 +28,18 @@ static enum tl_use_kind kind_of(const struct tl_op *op)
 int tl_model_order(struct tl_model *model)
 {
     const struct tl_program *p = &model->program;
-    uint32_t n = 0, n_body = 0, group = 0;
+    uint32_t n = 0, n_body = 0;
     struct tl_use *uses = tl_alloc(2 * (uint64_t)p->n_ops, sizeof(*uses));
     if (!uses)
         return TL_E_NOMEM;
-    for (uint32_t part = 0; part < p->n_parts; part++, group++) {
-        n_body = part + 1 < p->n_parts ? n_body : n;
-        for (uint32_t i = p->part_stage[part]; i < p->part_stage[part + 1]; i++) {
-            const struct tl_stage *stage = &p->stages[i];
-            group += stage->kind == TL_STAGE_EXPERTS;
-            for (uint32_t k = stage->first_op; k < stage->first_op + stage->n_ops; k++) {
-                uint32_t ids[4], n_ids = tl_op_weights(&p->ops[k], ids);
-                for (uint32_t w = 0; w < n_ids; w++)
-                    if (ids[w] != TL_NO_WEIGHT)
-                        uses[n++] = (struct tl_use){ ids[w], group, kind_of(&p->ops[k]) };
-            }
+    for (uint32_t group = 0; group < p->n_segments; group++) {
+        const struct tl_segment *segment = &p->segments[group];
+        n_body = group == p->part_segment[p->n_parts - 1] ? n : n_body;
+        for (uint32_t k = segment->first_op; k < segment->first_op + segment->n_ops; k++) {
+            uint32_t ids[4], n_ids = tl_op_weights(&p->ops[k], ids);
+            for (uint32_t w = 0; w < n_ids; w++)
+                if (ids[w] != TL_NO_WEIGHT)
+                    uses[n++] = (struct tl_use){ ids[w], group, kind_of(&p->ops[k]) };
         }
     }
     int status = tl_store_order(model->store, uses, n, n_body);

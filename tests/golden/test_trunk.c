@@ -14,7 +14,7 @@
 #include "cases.h"
 #include "engine/session.h"
 
-struct way { const char *io, *lookahead; uint32_t frames, threads, chunk; uint64_t trunk_bytes; };
+struct way { const char *io, *lookahead; uint32_t frames, threads, chunk, block; uint64_t trunk_bytes; };
 
 struct run { const struct golden *golden; float *logits; };
 
@@ -29,7 +29,7 @@ static struct tl_engine *open_way(const char *path, const struct way *way)
 {
     struct tl_engine *engine;
     struct tl_engine_options options = { .threads = way->threads, .chunk = way->chunk, .context = 256, .frames = way->frames, .io = way->io,
-                                         .lookahead = way->lookahead, .trunk_bytes = way->trunk_bytes };
+                                         .lookahead = way->lookahead, .trunk_bytes = way->trunk_bytes, .block = way->block };
     if (tl_engine_open(path, &options, &engine) < 0)
         fail_msg("%s: %s", path, tl_error_text());
     return engine;
@@ -80,7 +80,7 @@ static void check_path(const struct golden *golden, const char *path)
     const uint64_t trunks[] = { 1, all / 2, all - 64, all / 4 * 3 };
     for (uint32_t i = 0; i < 12; i++) {
         struct way way = { ios[i % 2], aheads[i / 2 % 2], experts > least ? (uint32_t[]){ least, 0, experts / 2 }[i % 3] : 0, 1 + i / 3 % 3,
-                           chunks[(i + i / 4) % 3], trunks[i % 4] };
+                           chunks[(i + i / 4) % 3], i / 2 % 2 ? 3 : 0, trunks[i % 4] };
         memset(other.logits, 0, n * golden->vocab * sizeof(float));
         n_passing += run_way(path, &way, &other, n) > 0;
         if (memcmp(expected.logits, other.logits, n * golden->vocab * sizeof(float)) != 0)

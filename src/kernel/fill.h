@@ -8,8 +8,9 @@
 
 #define ISA(name, architecture, features, folder, flags) \
     void tl_kernel_fill_##name##_product(struct tl_kernel *kernel);     /* activations and matrix products */ \
-    void tl_kernel_fill_##name##_vector(struct tl_kernel *kernel);      /* vectors and attend */ \
-    void tl_attend_##name(const struct tl_attend *attend);
+    void tl_kernel_fill_##name##_vector(struct tl_kernel *kernel);      /* vectors, attend, delta */ \
+    void tl_attend_##name(const struct tl_attend *attend); \
+    void tl_delta_##name(const struct tl_delta *delta);
 #include "kernel/isa.def"
 #undef ISA
 

@@ -93,6 +93,24 @@ struct tl_attend {
 
 uint64_t tl_attend_scratch_bytes(uint32_t n_rows, uint32_t n_positions);   /* n_positions: last - first + 1 at most, tile borders added inside */
 
+/* --- the gated delta rule ----------------------------------------------------------------------------------------- */
+
+/* Some columns of the state S [key_dim][n_cols] of one head, over n_tokens that follow each other (Yang et al. 2024,
+ * arXiv 2412.06464, equation 10). For each token, with its a = decay and b = beta, and for each column j:
+ *   m = sum over i of S[i][j] * k[i];  d = fma(-a, m, v[j]) * b;  S[i][j] = fma(k[i], d, a * S[i][j])
+ *   out[j] = sum over i of S[i][j] * q[i], of the new S
+ * A sum over i: 4 partial sums from 0, i adds to partial i mod 4 by fma in order of i; (0 + 2) + (1 + 3).
+ * S lies in tiles of 16 columns, [tile][key_dim][16]; columns of the last tile beyond n_cols run along with v = 0. */
+struct tl_delta {
+    uint32_t key_dim, n_cols, n_tokens;
+    const float *from;                   /* S before the first token */
+    float *to;                           /* S behind the last one; may be `from` */
+    const float *q, *k, *v;              /* of the first token; those of the next lie `stride` floats behind them */
+    const float *beta, *decay;           /* [n_tokens], gate_stride apart */
+    float *out;                          /* [n_tokens][n_cols], rows out_stride apart */
+    size_t stride, gate_stride, out_stride;
+};
+
 /* --- the table ---------------------------------------------------------------------------------------------------- */
 
 struct tl_kernel {
@@ -104,6 +122,7 @@ struct tl_kernel {
      * with the same bits. */
     void (*product[TL_ACTS_FORMS])(const struct tl_product *product, uint32_t panel_from, uint32_t panel_to);
     void (*attend)(const struct tl_attend *attend);
+    void (*delta)(const struct tl_delta *delta);
 
     /* Vectors of n. Sums and maxima: 16 strided partials, tl_tree16. In-place use (out == an input) is fine. */
     float (*sum)(const float *x, size_t n);
@@ -118,6 +137,11 @@ struct tl_kernel {
     void (*gelu_mul)(const float *gate, const float *up, size_t n, float *out);      /* tanh form; see math.h; (gelu(g)) * u */
     void (*clamped_mul)(const float *gate, const float *up, size_t n, float *out);
     /*   gpt-oss: g at most 7, u within -7..7; (u + 1) * (g / (1 + exp(-1.702 g))); NaN: unspecified but equal at all levels */
+    void (*sigmoid_mul)(const float *gate, const float *up, size_t n, float *out);   /* u / (1 + exp(-g)) */
+    /* A causal convolution's row: silu(fma over t = 0..n_taps-1 from 0 of weight[t * n + i] * taps[t][i]) */
+    void (*conv_silu)(const float *const *taps, const float *weight, uint32_t n_taps, size_t n, float *out);
+    /* exp(r * softplus(x + bias)): r = rate, or -exp(rate) where it is kept as a logarithm */
+    void (*decay)(const float *x, const float *bias, const float *rate, bool logarithm, size_t n, float *out);
     void (*softcap)(const float *x, float cap, size_t n, float *out);         /* cap * tanh(x / cap) */
     /* One head in place; `n_rot` leading dimensions turn, the rest stays. table: n_rot / 2 pairs (cos, sin).
      * halves: pairs are (i, i + n_rot/2), else (2i, 2i+1).  a' = fma(a, cos, -(b * sin));  b' = fma(b, cos, a * sin) */

@@ -105,6 +105,38 @@ static inline struct lanes lanes_clamped(struct lanes g, struct lanes u)
     return lanes_mul(lanes_add(u, one), gate);
 }
 
+/* log(1 + t) for 0 <= t <= 1: 2 atanh(s), s = t / (2 + t) <= 1/3; seven terms of the series leave 1e-9. */
+static inline struct lanes lanes_log_of_more(struct lanes t)
+{
+    struct lanes s = lanes_div(t, lanes_add(lanes_set(2.0f), t)), z = lanes_mul(s, s), twice = lanes_add(s, s);
+    struct lanes p = lanes_fma(lanes_set(1.0f / 15), z, lanes_set(1.0f / 13));
+    p = lanes_fma(p, z, lanes_set(1.0f / 11));
+    p = lanes_fma(p, z, lanes_set(1.0f / 9));
+    p = lanes_fma(p, z, lanes_set(1.0f / 7));
+    p = lanes_fma(p, z, lanes_set(1.0f / 5));
+    p = lanes_fma(p, z, lanes_set(1.0f / 3));
+    return lanes_fma(lanes_mul(twice, z), p, twice);
+}
+
+/* log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)) */
+static inline struct lanes lanes_softplus(struct lanes x)
+{
+    struct lanes zero = lanes_set(0.0f), tail = lanes_log_of_more(lanes_exp(lanes_sub(zero, lanes_abs(x))));
+    return lanes_add(lanes_select(lanes_greater(x, zero), x, zero), tail);
+}
+
+/* The decay of a gated delta net: exp(rate * softplus(x)) */
+static inline struct lanes lanes_decay(struct lanes x, struct lanes rate)
+{
+    return lanes_exp(lanes_mul(rate, lanes_softplus(x)));
+}
+
+/* u / (1 + exp(-g)) */
+static inline struct lanes lanes_sigmoid_mul(struct lanes g, struct lanes u)
+{
+    return lanes_div(u, lanes_add(lanes_set(1.0f), lanes_exp(lanes_sub(lanes_set(0.0f), g))));
+}
+
 /* cap * tanh(x / cap) */
 static inline struct lanes lanes_softcap(struct lanes x, struct lanes cap)
 {

@@ -122,6 +122,33 @@ static void vector_clamped_mul(const float *gate, const float *up, size_t n, flo
     EACH_VECTOR(n, out, lanes_clamped(AT(gate), AT(up)));
 }
 
+static void vector_sigmoid_mul(const float *gate, const float *up, size_t n, float *out)
+{
+    EACH_VECTOR(n, out, lanes_sigmoid_mul(AT(gate), AT(up)));
+}
+
+static inline struct lanes conv_at(const float *const *taps, const float *weight, uint32_t n_taps, size_t n, size_t here, size_t count)
+{
+    struct lanes sum = lanes_set(0.0f);
+    for (uint32_t t = 0; t < n_taps; t++)
+        sum = lanes_fma(AT(weight + t * n), AT(taps[t]), sum);
+    return lanes_silu(sum);
+}
+
+static void vector_conv_silu(const float *const *taps, const float *weight, uint32_t n_taps, size_t n, float *out)
+{
+    EACH_VECTOR(n, out, conv_at(taps, weight, n_taps, n, here, count));
+}
+
+static void vector_decay(const float *x, const float *bias, const float *rate, bool logarithm, size_t n, float *out)
+{
+    struct lanes zero = lanes_set(0.0f);
+    if (logarithm)
+        EACH_VECTOR(n, out, lanes_decay(lanes_add(AT(x), AT(bias)), lanes_sub(zero, lanes_exp(AT(rate)))));
+    else
+        EACH_VECTOR(n, out, lanes_decay(lanes_add(AT(x), AT(bias)), AT(rate)));
+}
+
 static void vector_add_scaled(const float *x, float s, size_t n, float *out)
 {
     EACH_VECTOR(n, out, lanes_fma(AT(x), lanes_set(s), AT(out)));
@@ -174,6 +201,9 @@ static inline void fill_vector(struct tl_kernel *kernel)
     kernel->silu_mul = vector_silu_mul;
     kernel->gelu_mul = vector_gelu_mul;
     kernel->clamped_mul = vector_clamped_mul;
+    kernel->sigmoid_mul = vector_sigmoid_mul;
+    kernel->conv_silu = vector_conv_silu;
+    kernel->decay = vector_decay;
     kernel->softcap = vector_softcap;
     kernel->rope = vector_rope;
 }

@@ -40,6 +40,11 @@ static void run_add_scaled(const struct tl_kernel *k, const float *x, const floa
 }
 static void run_softcap(const struct tl_kernel *k, const float *x, const float *y, size_t n, float *out) { (void)y; k->softcap(x, 30.0f, n, out); }
 
+static void run_sigmoid(const struct tl_kernel *k, const float *x, const float *y, size_t n, float *out) { k->sigmoid_mul(x, y, n, out); }
+static void run_decay(const struct tl_kernel *k, const float *x, const float *y, size_t n, float *out) { k->decay(x, y, y, true, n, out); }
+static void run_stored_decay(const struct tl_kernel *k, const float *x, const float *y, size_t n, float *out) { k->decay(x, y, y, false, n, out); }
+static void run_conv(const struct tl_kernel *k, const float *x, const float *y, size_t n, float *out) { k->conv_silu(&x, y, 1, n, out); }
+
 static double true_add(double x, double y) { return x + y; }
 static double true_scale(double x, double y) { (void)y; return x * 0.7f; }
 static double true_exp(double x, double y) { (void)y; return exp(x - 0.3f); }
@@ -49,6 +54,9 @@ static double true_clamped(double x, double y)
     double g = x < 7 ? x : 7, u = y < 7 ? y > -7 ? y : -7 : 7;
     return (u + 1) * g / (1 + exp(-1.702 * g));
 }
+static double true_sigmoid(double x, double y) { return y / (1 + exp(-x)); }
+static double true_decay(double x, double y) { return exp(-exp(y) * (fmax(x + y, 0) + log1p(exp(-fabs(x + y))))); }
+static double true_conv(double x, double y) { return x * y / (1 + exp(-x * y)); }
 static double true_add_scaled(double x, double y) { return x * 0.7f + y; }
 static double true_softcap(double x, double y) { (void)y; return 30 * tanh(x / 30); }
 
@@ -72,6 +80,10 @@ static const struct operation operations[] = {
     { "gelu_mul", false, run_gelu, true_gelu, 1e-5 },
     { "clamped_mul", false, run_clamped, true_clamped, 4e-6 },
     { "add_scaled", false, run_add_scaled, true_add_scaled, 4e-6 },
+    { "sigmoid_mul", false, run_sigmoid, true_sigmoid, 6e-7 },
+    { "decay", false, run_decay, true_decay, 5e-5 },             /* 1e-6 of an exponent that reaches -87 */
+    { "decay of stored rates", false, run_stored_decay, NULL, 0 },
+    { "conv_silu", false, run_conv, true_conv, 1e-5 },
     { "softcap", false, run_softcap, true_softcap, 4e-7 },
 };
 

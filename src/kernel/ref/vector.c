@@ -77,6 +77,28 @@ static void ref_clamped_mul(const float *gate, const float *up, size_t n, float 
         out[i] = lanes_clamped(lanes_set(gate[i]), lanes_set(up[i])).v;
 }
 
+static void ref_sigmoid_mul(const float *gate, const float *up, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = lanes_sigmoid_mul(lanes_set(gate[i]), lanes_set(up[i])).v;
+}
+
+static void ref_conv_silu(const float *const *taps, const float *weight, uint32_t n_taps, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        float sum = 0.0f;
+        for (uint32_t t = 0; t < n_taps; t++)
+            sum = fmaf(weight[t * n + i], taps[t][i], sum);
+        out[i] = lanes_silu(lanes_set(sum)).v;
+    }
+}
+
+static void ref_decay(const float *x, const float *bias, const float *rate, bool logarithm, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = lanes_decay(lanes_set(x[i] + bias[i]), lanes_set(logarithm ? 0.0f - tl_exp(rate[i]) : rate[i])).v;
+}
+
 static void ref_add_scaled(const float *x, float s, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++)
@@ -112,7 +134,11 @@ void tl_kernel_fill_ref_vector(struct tl_kernel *kernel)
     kernel->silu_mul = ref_silu_mul;
     kernel->gelu_mul = ref_gelu_mul;
     kernel->clamped_mul = ref_clamped_mul;
+    kernel->sigmoid_mul = ref_sigmoid_mul;
+    kernel->conv_silu = ref_conv_silu;
+    kernel->decay = ref_decay;
     kernel->softcap = ref_softcap;
     kernel->rope = ref_rope;
     kernel->attend = tl_attend_ref;
+    kernel->delta = tl_delta_ref;
 }

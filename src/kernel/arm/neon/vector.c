@@ -7,4 +7,5 @@ void tl_kernel_fill_neon_vector(struct tl_kernel *kernel)
 {
     fill_vector(kernel);
     kernel->attend = tl_attend_neon;
+    kernel->delta = tl_delta_neon;
 }

@@ -7,4 +7,5 @@ void tl_kernel_fill_avx2_vector(struct tl_kernel *kernel)
 {
     fill_vector(kernel);
     kernel->attend = tl_attend_avx2;
+    kernel->delta = tl_delta_avx2;
 }

@@ -7,4 +7,5 @@ void tl_kernel_fill_avx512_vector(struct tl_kernel *kernel)
 {
     fill_vector(kernel);
     kernel->attend = tl_attend_avx512;
+    kernel->delta = tl_delta_avx512;
 }

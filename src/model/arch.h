@@ -8,10 +8,11 @@
 #include "model/program.h"
 
 /* How a tensor lies in a vendor's file where it is not simply [rows, cols]: two matrices fused by alternating rows or one
- * above the other, columns outermost; or for each head nope rows of keys (used transposed) above v_head rows of values. */
+ * above the other, columns outermost; or for each head nope rows of keys (used transposed) above v_head rows of values. Taps of a
+ * convolution have the channels outermost, in every kind of file. */
 enum tl_layout {
     TL_LAYOUT_EVEN = 1, TL_LAYOUT_ODD = 2, TL_LAYOUT_TOP = 4, TL_LAYOUT_BOTTOM = 8, TL_LAYOUT_TRANSPOSED = 16,
-    TL_LAYOUT_LATENT_K = 32, TL_LAYOUT_LATENT_V = 64,
+    TL_LAYOUT_LATENT_K = 32, TL_LAYOUT_LATENT_V = 64, TL_LAYOUT_TAPS = 128,
 };
 
 /* Names of a tensor in both kinds of file: %u is the layer, %e the expert; "": there is none. layout is that of `hf`. */
@@ -21,6 +22,7 @@ struct tl_arch {
     const char *name;                    /* general.architecture of GGUF */
     const char *model_types[4];          /* model_type of config.json, NULL-terminated */
     const struct tl_name *names;         /* own names, ended by a NULL gguf; looked up before the common ones */
+    float rope_share;                    /* of each head that turns, where config.json does not say; 0: all of it */
     bool halves;                         /* GGUF keeps the vendor's order of q and k rows, so rotation pairs halves */
     /* What is particular in the geometry; the common part has been read. NULL: nothing. */
     int (*read)(const struct tl_modelfile *file, struct tl_geometry *geometry);

@@ -34,6 +34,11 @@ static uint32_t shape_of(const struct tl_file_binding *b, const struct tl_want *
         ret_shape[1] = g->kv_rank;
         return 2;
     }
+    if (layout & TL_LAYOUT_TAPS) {
+        ret_shape[0] = want->cols;
+        ret_shape[1] = want->count;
+        return 2;
+    }
     if (stacked)
         ret_shape[n++] = want->count;
     rows *= fused && rows ? 2 : 1;
@@ -62,6 +67,9 @@ static int check_shape(const struct tl_file_binding *b, const struct tl_want *wa
 {
     uint64_t shape[TL_TENSOR_DIMS];
     uint32_t n = shape_of(b, want, layout, stacked, shape);
+    /* channels of one input each */
+    if (layout & TL_LAYOUT_TAPS && tensor->n_dims == 3 && tensor->shape[0] == shape[0] && tensor->shape[1] == 1 && tensor->shape[2] == shape[1])
+        return 0;
     /* a gate of one row may be stored as a vector */
     if (want->rows == 1 && tensor->n_dims == 1 && tensor->shape[0] == shape[n - 1])
         return 0;
@@ -97,6 +105,10 @@ static void lay_out(const struct tl_geometry *g, const struct tl_want *want, uns
     m->first_row = layout & TL_LAYOUT_ODD ? 1 : layout & TL_LAYOUT_BOTTOM ? rows : 0;
     m->matrix_step = layout & (TL_LAYOUT_EVEN | TL_LAYOUT_ODD | TL_LAYOUT_TOP | TL_LAYOUT_BOTTOM) ? 2 * rows : rows;
     m->transposed = layout & (TL_LAYOUT_TRANSPOSED | TL_LAYOUT_LATENT_K);
+    if (layout & TL_LAYOUT_TAPS) {
+        m->row_step = want->count;
+        m->matrix_step = 1;
+    }
     m->line = layout & TL_LAYOUT_LATENT_K ? g->kv_rank : 0;
     if (layout & TL_LAYOUT_LATENT_V) {
         m->first_row = g->nope;
@@ -161,7 +173,7 @@ static int bind(void *context, const struct tl_want *want, uint32_t *ret_id, con
         return 0;
     if (!tensor)
         return tl_fail(TL_E_FILE, "%s: tensor %s is missing", tl_modelfile_path(b->file), tried);
-    unsigned layout = b->geometry->format == TL_MODELFILE_SAFETENSORS ? name->layout : 0;
+    unsigned layout = b->geometry->format == TL_MODELFILE_SAFETENSORS ? name->layout : name->layout & TL_LAYOUT_TAPS;
     bool each = want->count && b->geometry->format == TL_MODELFILE_SAFETENSORS && strstr(name->hf, "%e");
     bool stacked = want->count && !(layout & (TL_LAYOUT_LATENT_K | TL_LAYOUT_LATENT_V));
     if (tl_apart_of(tensor))                             /* codes have their columns together */

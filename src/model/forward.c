@@ -242,6 +242,9 @@ static int run_stage(struct tl_step *s, struct tl_pool *pool, enum tl_stage_kind
         tl_pool_run(pool, s->geometry->n_heads * s->n_rows, heads_acts_piece, s);
         tl_pool_run(pool, s->geometry->n_heads, heads_piece, s);
         break;
+    case TL_STAGE_DELTA:
+        tl_delta_run(s, pool);
+        break;
     case TL_STAGE_EXPERTS:
         return tl_experts_run(s, pool);
     }

@@ -141,7 +141,7 @@ static int read_others(const struct tl_modelfile *file, struct tl_geometry *g)
 {
     char key[96];
     uint64_t value = g->n_experts;
-    float share = 0;
+    float share = g->arch->rope_share;
     for (int i = 0; i < 2 && g->format == TL_MODELFILE_SAFETENSORS; i++) {
         snprintf(key, sizeof(key), "%s%s", g->prefix, i ? "num_experts" : "num_local_experts");
         int status = tl_meta_u64(file, key, 1u << 16, &value);
@@ -152,7 +152,7 @@ static int read_others(const struct tl_modelfile *file, struct tl_geometry *g)
     int status = tl_geometry_f32(file, g, NULL, "partial_rotary_factor", &share);
     if (status == 0)
         status = tl_geometry_f32(file, g, NULL, "rope_parameters.partial_rotary_factor", &share);
-    if (status > 0 && share > 0 && share <= 1 && !g->n_rot)
+    if (status >= 0 && g->format == TL_MODELFILE_SAFETENSORS && share > 0 && share <= 1 && !g->n_rot)
         g->n_rot = (uint32_t)(share * (float)(g->head_dim ? g->head_dim : g->width / g->n_heads));
     return status < 0 ? status : 0;
 }

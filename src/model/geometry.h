@@ -45,9 +45,15 @@ struct tl_geometry {
     bool head_norms;                     /* for families that have them in some models */
     bool shared_switch;                  /* the shared expert is multiplied by the sigmoid of a gate of its own */
     bool route_norm;                     /* the chosen weights are divided by their sum */
+    bool gated;                          /* attention's output is multiplied by the sigmoid of a gate beside each query */
+    /* gated delta nets */
+    bool delta_fused, delta_fused_gates; /* q, k, v and z in one matrix, by key head; the logits of beta and the decay too */
+    bool delta_tiled;                    /* value head h belongs to key head h mod delta_k_heads; else to h / (v heads / k heads) */
+    bool rate_log;                       /* the rates of the decay are stored as logarithms */
     bool tied;                           /* the embedding is the head */
     struct tl_rope rope[TL_ROPES];       /* 0: full layers, 1: windowed layers */
     uint32_t layer_window[TL_MAX_LAYERS];        /* 0: full attention */
+    uint8_t layer_recurrent[TL_MAX_LAYERS];      /* 1: a gated delta net instead of attention */
 };
 
 /* Reads what every architecture shares and then calls the architecture's own reader. */

@@ -71,26 +71,65 @@ static int append(struct tl_builder *b, struct tl_op op)
     return 0;
 }
 
-static int build_norm(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t heads, uint64_t cols)
+static int build_norm(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t heads, uint64_t cols, float add)
 {
     struct tl_op op = { .kind = TL_OP_NORM, .in = in, .out = out, .heads = heads };
-    int status = bind_vector(b, role, 0, cols, b->geometry->norm_add, false, &op.weight);
+    int status = bind_vector(b, role, 0, cols, add, false, &op.weight);
     return status < 0 ? status : append(b, op);
 }
 
+/* Of a wider input only the head of each part is normed. */
 int tl_build_norm(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t heads)
 {
-    return build_norm(b, in, out, role, heads, tl_stream_width(b->geometry, in) / heads);
+    uint64_t wide = tl_stream_width(b->geometry, in), narrow = tl_stream_width(b->geometry, out);
+    return build_norm(b, in, out, role, heads, (wide < narrow ? wide : narrow) / heads, b->geometry->norm_add);
 }
 
 int tl_build_norm_part(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t cols)
 {
-    return build_norm(b, in, out, role, 1, cols);
+    return build_norm(b, in, out, role, 1, cols, b->geometry->norm_add);
 }
 
-int tl_build_copy(struct tl_builder *b, enum tl_stream in, enum tl_stream out, uint32_t heads)
+int tl_build_plain_norm(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t heads)
 {
-    return append(b, (struct tl_op){ .kind = TL_OP_COPY, .in = in, .out = out, .heads = heads });
+    return build_norm(b, in, out, role, heads, tl_stream_width(b->geometry, in) / heads, 0);
+}
+
+int tl_build_unit_norm(struct tl_builder *b, enum tl_stream stream, uint32_t offset, uint32_t heads, uint32_t cols, float scale)
+{
+    return append(b, (struct tl_op){ .kind = TL_OP_UNIT_NORM, .in = stream, .out = stream, .heads = heads, .offset = offset, .cols = cols,
+                                     .scale = scale });
+}
+
+int tl_build_copy(struct tl_builder *b, enum tl_stream in, enum tl_stream out, struct tl_copy copy)
+{
+    return append(b, (struct tl_op){ .kind = TL_OP_COPY, .in = in, .out = out, .heads = copy.heads, .offset = copy.offset,
+                                     .cols = copy.cols, .to = copy.to, .step = copy.step });
+}
+
+int tl_build_gate(struct tl_builder *b, enum tl_stream in, enum tl_stream out, uint32_t heads)
+{
+    return append(b, (struct tl_op){ .kind = TL_OP_GATE, .in = in, .out = out, .heads = heads });
+}
+
+int tl_build_conv(struct tl_builder *b)
+{
+    struct tl_op op = { .kind = TL_OP_CONV, .in = TL_S_DI, .out = TL_S_DC };
+    TL_TRY(bind_vector(b, TL_R_DELTA_CONV, b->geometry->conv_taps, tl_stream_width(b->geometry, TL_S_DI), 0, false, &op.weight));
+    return append(b, op);
+}
+
+int tl_build_decay(struct tl_builder *b)
+{
+    struct tl_op op = { .kind = TL_OP_DECAY, .in = TL_S_DA, .out = TL_S_DB };
+    TL_TRY(bind_vector(b, TL_R_DELTA_RATE, 0, b->geometry->delta_v_heads, 0, false, &op.weight));
+    TL_TRY(bind_vector(b, TL_R_DELTA_BIAS, 0, b->geometry->delta_v_heads, 0, false, &op.bias));
+    return append(b, op);
+}
+
+int tl_build_delta_rule(struct tl_builder *b)
+{
+    return append(b, (struct tl_op){ .kind = TL_OP_DELTA, .in = TL_S_DC, .out = TL_S_DO });
 }
 
 static void widen_acts(struct tl_program *p, enum tl_acts_form form, uint32_t cols)
@@ -247,16 +286,18 @@ static enum tl_stage_kind stage_of(enum tl_op_kind kind)
     case TL_OP_ATTEND: return TL_STAGE_ATTEND;
     case TL_OP_EXPERTS: return TL_STAGE_EXPERTS;
     case TL_OP_HEADS: return TL_STAGE_HEADS;
+    case TL_OP_DELTA: return TL_STAGE_DELTA;
     default: return TL_STAGE_ROWS;
     }
 }
 
-/* Products of one stage read acts that none of them writes; rows of one stage are independent of each other. */
+/* Products of one stage read acts that none of them writes; rows of one stage are independent of each other, but for what
+ * the operation before the stage has written. */
 static int cut_part(struct tl_program *p, uint32_t first_op)
 {
     for (uint32_t i = first_op; i < p->n_ops; i++) {
         enum tl_stage_kind kind = stage_of(p->ops[i].kind);
-        bool joins = kind == TL_STAGE_ROWS || kind == TL_STAGE_PRODUCTS;
+        bool joins = (kind == TL_STAGE_ROWS && p->ops[i].kind != TL_OP_CONV) || kind == TL_STAGE_PRODUCTS;
         if (i > first_op && joins && p->stages[p->n_stages - 1].kind == kind && p->stages[p->n_stages - 1].n_ops < TL_STAGE_OPS) {
             p->stages[p->n_stages - 1].n_ops++;
             continue;

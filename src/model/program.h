@@ -26,6 +26,15 @@
     STREAM(QB, g->kv_rank ? g->n_heads * (g->nope + g->n_rot) : 0)    /* and expanded */ \
     STREAM(KA, g->kv_rank ? g->kv_rank + g->n_rot : 0)       /* latent and rotated key, before norm and rope */ \
     STREAM(AV, g->kv_rank ? g->n_heads * g->v_head : 0)      /* values of the heads */ \
+    STREAM(QG, g->gated ? 2 * g->n_heads * g->head_dim : 0)  /* gated attention: for each head its query and its gate */ \
+    STREAM(DF, g->delta_fused ? 2 * g->delta_k_heads * g->delta_k_dim + 2 * g->delta_v_heads * g->delta_v_dim : 0) \
+    STREAM(DI, 2 * g->delta_k_heads * g->delta_k_dim + g->delta_v_heads * g->delta_v_dim)    /* delta net: q, k, v */ \
+    STREAM(DC, 2 * g->delta_k_heads * g->delta_k_dim + g->delta_v_heads * g->delta_v_dim)    /* convolved */ \
+    STREAM(DZ, g->delta_v_heads * g->delta_v_dim)            /* gate of its output */ \
+    STREAM(DG, g->delta_fused_gates ? 2 * g->delta_v_heads : 0)      /* logits of both gates, by key head */ \
+    STREAM(DB, g->delta_v_heads)             /* beta */ \
+    STREAM(DA, g->delta_v_heads)             /* decay */ \
+    STREAM(DO, g->delta_v_heads * g->delta_v_dim)            /* what the state says */ \
     STREAM(G, g->ff)                         /* gate, then gate * up */ \
     STREAM(U, g->ff)                         /* up */ \
     STREAM(R, g->n_experts)                  /* router logits */ \
@@ -50,6 +59,8 @@ enum tl_role {
     TL_R_ATTN_NORM, TL_R_ATTN_POST_NORM, TL_R_Q, TL_R_K, TL_R_V, TL_R_O,
     TL_R_Q_BIAS, TL_R_K_BIAS, TL_R_V_BIAS, TL_R_O_BIAS, TL_R_Q_NORM, TL_R_K_NORM,
     TL_R_Q_A, TL_R_Q_A_NORM, TL_R_Q_B, TL_R_KV_A, TL_R_KV_A_NORM, TL_R_K_B, TL_R_V_B,
+    TL_R_DELTA_QKVZ, TL_R_DELTA_QKV, TL_R_DELTA_Z, TL_R_DELTA_GATES, TL_R_DELTA_BETA, TL_R_DELTA_DECAY, TL_R_DELTA_CONV,
+    TL_R_DELTA_RATE, TL_R_DELTA_BIAS, TL_R_DELTA_NORM, TL_R_DELTA_OUT,
     TL_R_FFN_NORM, TL_R_FFN_POST_NORM, TL_R_GATE, TL_R_UP, TL_R_DOWN, TL_R_SINKS,
     TL_R_ROUTER, TL_R_ROUTER_BIAS, TL_R_CHOICE_BIAS,
     TL_R_EXPERT_GATE, TL_R_EXPERT_UP, TL_R_EXPERT_DOWN,
@@ -64,9 +75,11 @@ enum { TL_STAGE_OPS = 16 };
 /* What an operation does; the kinds of stage in brackets. */
 enum tl_op_kind {
     TL_OP_EMBED,             /* [rows] out = row of the weight for the token's id, times scale */
-    TL_OP_NORM,              /* [rows] out = rms_norm(in) * weight, over each of `heads` equal parts of a row */
+    TL_OP_NORM,              /* [rows] out = rms_norm(in) * weight, over the head of each of `heads` equal parts of a row */
+    TL_OP_UNIT_NORM,         /* [rows] out = in / sqrt(sum of squares + 1e-6) * scale, of `heads` parts of `cols` from `offset` on */
     TL_OP_ROPE,              /* [rows] each head of in turns in place, from `offset` on */
-    TL_OP_COPY,              /* [rows] of each head the n_rot last values of in become those of out */
+    TL_OP_COPY,              /* [rows] of each of `heads` equal parts of in, `cols` values from `offset` on go to out, from `to` on
+                                `step` apart */
     TL_OP_KEEP,              /* [rows] K and V of each token enter the state of their layer */
     TL_OP_ADD,               /* [rows] out = out + in */
     TL_OP_GLU,               /* [rows] out = act(out) * in */
@@ -75,9 +88,13 @@ enum tl_op_kind {
     TL_OP_LINEAR,            /* [products] out = in * weight^T + bias */
     TL_OP_HEADS,             /* [heads] out[head] = in[head] * weight[head]^T, the leading `cols` of each head of in */
     TL_OP_ATTEND,            /* [attend] A = attention(Q, state); weight: sinks */
+    TL_OP_CONV,              /* [rows, the first of its stage: reads rows before its own] out = silu(causal convolution of in), state too */
+    TL_OP_DECAY,             /* [rows] out = sigmoid(out); in = decay(in + bias) by the rates of weight */
+    TL_OP_DELTA,             /* [delta] out = the gated delta rule over in, by DB and DA; the state goes on */
     TL_OP_ROUTE,             /* [rows] in -> experts and weights of each token; weight: bias of the choice */
     TL_OP_EXPERTS,           /* [experts] out = sum of weight * expert(in), in expert order; weight: bank */
     TL_OP_SWITCH,            /* [rows] out = out * sigmoid(the one value of in) */
+    TL_OP_GATE,              /* [rows] out = out * sigmoid(in), of in the tail of each of `heads` equal parts */
 };
 
 struct tl_op {
@@ -87,14 +104,15 @@ struct tl_op {
     uint32_t weight, bias;               /* ids of the store, or TL_NO_WEIGHT */
     uint32_t expert_bias[3];             /* EXPERTS: of gate, up, down */
     enum tl_acts_form down_form;         /* EXPERTS: of the input of down; form is that of gate and up */
-    uint32_t heads;                      /* NORM, ROPE, COPY */
-    uint32_t offset;                     /* ROPE: where in a head the rotated part begins */
-    uint32_t rows, cols;                 /* LINEAR */
+    uint32_t heads;                      /* NORM, UNIT_NORM, ROPE, COPY, GATE */
+    uint32_t offset;                     /* ROPE: where in a head the rotated part begins; UNIT_NORM, COPY */
+    uint32_t rows, cols;                 /* LINEAR, HEADS; UNIT_NORM and COPY: cols */
+    uint32_t to, step;                   /* COPY */
     uint32_t layer;
-    float scale;                         /* EMBED */
+    float scale;                         /* EMBED, UNIT_NORM */
 };
 
-enum tl_stage_kind { TL_STAGE_ROWS, TL_STAGE_PRODUCTS, TL_STAGE_ATTEND, TL_STAGE_EXPERTS, TL_STAGE_HEADS };
+enum tl_stage_kind { TL_STAGE_ROWS, TL_STAGE_PRODUCTS, TL_STAGE_ATTEND, TL_STAGE_EXPERTS, TL_STAGE_HEADS, TL_STAGE_DELTA };
 
 struct tl_stage { enum tl_stage_kind kind; uint32_t first_op, n_ops; };
 
@@ -157,12 +175,20 @@ int tl_build_norm(struct tl_builder *builder, enum tl_stream in, enum tl_stream 
 int tl_build_linear(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role weight, enum tl_role bias);
 int tl_build_rope(struct tl_builder *builder, enum tl_stream stream, uint32_t heads, uint32_t offset);
 int tl_build_norm_part(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t cols);  /* the head of a row */
-int tl_build_copy(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, uint32_t heads);
+int tl_build_plain_norm(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t heads);
+/* Nothing is added to its stored weights. */
+int tl_build_unit_norm(struct tl_builder *builder, enum tl_stream stream, uint32_t offset, uint32_t heads, uint32_t cols, float scale);
+struct tl_copy { uint32_t heads, offset, cols, to, step; };
+int tl_build_copy(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, struct tl_copy copy);
 int tl_build_heads(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role weight, uint32_t rows, uint32_t cols);
 int tl_build_attention(struct tl_builder *builder, enum tl_role sinks);       /* KEEP, then ATTEND: Q, K, V -> A; TL_ROLES: no sinks */
 int tl_build_route(struct tl_builder *builder, enum tl_role choice_bias);     /* R -> the experts of each token */
 int tl_build_experts(struct tl_builder *builder, bool biases);                /* H -> M */
 int tl_build_switch(struct tl_builder *builder, enum tl_stream in, enum tl_stream out);
+int tl_build_gate(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, uint32_t heads);
+int tl_build_conv(struct tl_builder *builder);        /* DI -> DC */
+int tl_build_decay(struct tl_builder *builder);       /* DB, DA: logits -> beta and decay */
+int tl_build_delta_rule(struct tl_builder *builder);  /* DC, DB, DA -> DO */
 int tl_build_add(struct tl_builder *builder, enum tl_stream in, enum tl_stream out);
 int tl_build_glu(struct tl_builder *builder, enum tl_stream gate, enum tl_stream up);        /* gate, up -> gate */
 
@@ -170,6 +196,7 @@ int tl_build_glu(struct tl_builder *builder, enum tl_stream gate, enum tl_stream
 enum { TL_HEAD_NORMS = 1, TL_POST_NORMS = 2, TL_BIASES = 4, TL_SINKS = 8, TL_EXPERT_BIASES = 16 };
 int tl_build_gqa(struct tl_builder *builder, unsigned features);
 int tl_build_mla(struct tl_builder *builder);         /* latent attention, absorbed (DeepSeek-V2, section 2.1) */
+int tl_build_delta_net(struct tl_builder *builder);   /* gated delta net (Yang et al. 2024) as Qwen3-Next has it */
 int tl_build_dense_ffn(struct tl_builder *builder, unsigned features);
 int tl_build_expert_ffn(struct tl_builder *builder, unsigned features);       /* shared expert too, where the geometry has one */
 

@@ -30,6 +30,21 @@ int tl_router_read_sigmoid(const struct tl_modelfile *file, struct tl_geometry *
     return 0;
 }
 
+int tl_router_read_softmax(const struct tl_modelfile *file, struct tl_geometry *g)
+{
+    bool norm = true;
+    char key[96];
+    snprintf(key, sizeof(key), "%snorm_topk_prob", g->prefix);
+    int status = g->format == TL_MODELFILE_SAFETENSORS ? tl_meta_bool(file, key, &norm) : 0;
+    g->router = TL_ROUTER_SOFTMAX;
+    g->route_norm = norm;
+    g->ff_shared = g->ff_one_shared;
+    g->shared_switch = g->ff_shared != 0;
+    if (status >= 0 && !g->n_experts)
+        return tl_fail(TL_E_FILE, "%s: the number of experts is missing", tl_modelfile_path(file));
+    return status;
+}
+
 static uint32_t best_of(const float *values, uint32_t n)
 {
     uint32_t best = 0;

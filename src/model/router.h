@@ -8,6 +8,8 @@
 
 /* For architectures: the facts of sigmoid routers (DeepSeek V3, Kimi, GLM). */
 int tl_router_read_sigmoid(const struct tl_modelfile *file, struct tl_geometry *geometry);
+/* Softmax over all experts, and a shared expert behind a switch where the file has one (Qwen3, Qwen3-Next). */
+int tl_router_read_softmax(const struct tl_modelfile *file, struct tl_geometry *geometry);
 
 /* Chooses n_used of n_experts: ids ascending, weights beside them. `logits` [n_experts] is used as scratch; `bias` may be
  * NULL; `scratch` [n_experts]. Ties go to the lower expert. */

@@ -3,6 +3,7 @@
  * while all of the stage's operations pass over it. */
 #include "model/step.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "model/router.h"
@@ -21,10 +22,21 @@ static void embed(struct tl_step *s, const struct tl_op *op, const struct tl_wei
 
 static void norm(struct tl_step *s, const struct tl_op *op, const struct tl_weight *w, uint32_t row)
 {
+    uint64_t in_step = tl_stream_width(s->geometry, op->in) / op->heads, out_step = tl_stream_width(s->geometry, op->out) / op->heads;
     const float *in = tl_step_row(s, op->in, row);
     float *out = tl_step_row(s, op->out, row);
     for (uint32_t head = 0; head < op->heads; head++)
-        s->kernel->rms_norm(in + (uint64_t)head * w->cols, w->data, w->cols, s->geometry->epsilon, out + (uint64_t)head * w->cols);
+        s->kernel->rms_norm(in + head * in_step, w->data, w->cols, s->geometry->epsilon, out + head * out_step);
+}
+
+/* x / sqrt(sum + e) = x / sqrt(sum / n + e / n) / sqrt(n) */
+static void unit_norm(struct tl_step *s, const struct tl_op *op, uint32_t row)
+{
+    float *heads = tl_step_row(s, op->in, row) + op->offset, scale = op->scale / sqrtf((float)op->cols);
+    for (uint32_t head = 0; head < op->heads; head++, heads += op->cols) {
+        s->kernel->rms_norm(heads, NULL, op->cols, 1e-6f / (float)op->cols, heads);
+        s->kernel->scale(heads, scale, op->cols, heads);
+    }
 }
 
 static void rope(struct tl_step *s, const struct tl_op *op, uint32_t row)
@@ -39,12 +51,11 @@ static void rope(struct tl_step *s, const struct tl_op *op, uint32_t row)
 
 static void copy(struct tl_step *s, const struct tl_op *op, uint32_t row)
 {
-    uint32_t n = s->geometry->n_rot;
-    uint64_t in_step = tl_stream_width(s->geometry, op->in) / op->heads, out_step = tl_stream_width(s->geometry, op->out) / op->heads;
-    const float *in = tl_step_row(s, op->in, row);
-    float *out = tl_step_row(s, op->out, row);
+    uint64_t in_step = tl_stream_width(s->geometry, op->in) / op->heads;
+    const float *in = tl_step_row(s, op->in, row) + op->offset;
+    float *out = tl_step_row(s, op->out, row) + op->to;
     for (uint32_t head = 0; head < op->heads; head++)
-        memcpy(out + (head + 1) * out_step - n, in + (head + 1) * in_step - n, n * sizeof(float));
+        memcpy(out + (uint64_t)head * op->step, in + head * in_step, op->cols * sizeof(float));
 }
 
 static void keep(struct tl_step *s, const struct tl_op *op, uint32_t row)
@@ -90,6 +101,15 @@ static void turn(struct tl_step *s, const struct tl_op *op, uint32_t row)
     s->kernel->scale(out, 1.0f / (1.0f + tl_exp(-gate)), tl_stream_width(s->geometry, op->out), out);
 }
 
+static void gate(struct tl_step *s, const struct tl_op *op, uint32_t row)
+{
+    uint64_t in_step = tl_stream_width(s->geometry, op->in) / op->heads, n = tl_stream_width(s->geometry, op->out) / op->heads;
+    const float *in = tl_step_row(s, op->in, row) + (in_step - n);
+    float *out = tl_step_row(s, op->out, row);
+    for (uint32_t head = 0; head < op->heads; head++)
+        s->kernel->sigmoid_mul(in + head * in_step, out + head * n, n, out + head * n);
+}
+
 static void run(struct tl_step *s, uint32_t index, uint32_t row)
 {
     const struct tl_op *op = &s->ops[index];
@@ -108,7 +128,11 @@ static void run(struct tl_step *s, uint32_t index, uint32_t row)
     case TL_OP_ACTS: acts(s, op, row); break;
     case TL_OP_ROUTE: route(s, op, &s->weight[index], row); break;
     case TL_OP_SWITCH: turn(s, op, row); break;
-    case TL_OP_LINEAR: case TL_OP_HEADS: case TL_OP_ATTEND: case TL_OP_EXPERTS: break;
+    case TL_OP_GATE: gate(s, op, row); break;
+    case TL_OP_UNIT_NORM: unit_norm(s, op, row); break;
+    case TL_OP_CONV: tl_delta_conv(s, op, &s->weight[index], row); break;
+    case TL_OP_DECAY: tl_delta_decay(s, op, &s->weight[index], &s->bias[index], row); break;
+    case TL_OP_DELTA: case TL_OP_LINEAR: case TL_OP_HEADS: case TL_OP_ATTEND: case TL_OP_EXPERTS: break;
     }
 }
 

@@ -10,7 +10,8 @@ static bool reads(const struct tl_op *op, enum tl_stream stream)
 {
     switch (op->kind) {
     case TL_OP_EMBED: return false;
-    case TL_OP_KEEP: case TL_OP_ADD: case TL_OP_GLU: case TL_OP_SWITCH: return op->in == stream || op->out == stream;
+    case TL_OP_KEEP: case TL_OP_ADD: case TL_OP_GLU: case TL_OP_SWITCH: case TL_OP_GATE: case TL_OP_DECAY:
+        return op->in == stream || op->out == stream;
     default: return op->in == stream;
     }
 }

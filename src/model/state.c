@@ -33,7 +33,12 @@ int tl_cache_init(struct tl_cache *cache, const struct tl_geometry *g, const str
     cache->layer_slot = tl_alloc(g->n_layers, sizeof(*cache->layer_slot));
     if (!cache->layer_group || !cache->layer_slot)
         return TL_E_NOMEM;
-    for (uint32_t layer = 0; layer < g->n_layers; layer++) {
+    tl_record_pool_init(&cache->records, g);
+    for (uint32_t layer = 0, recurrent = 0; layer < g->n_layers; layer++) {
+        if (g->layer_recurrent[layer]) {
+            cache->layer_slot[layer] = (uint16_t)recurrent++;
+            continue;
+        }
         int group = group_of(cache, g->layer_window[layer]);
         if (group < 0)
             return group;
@@ -76,7 +81,7 @@ int tl_cache_layout(struct tl_cache *cache, uint32_t context, uint32_t sequences
         for (uint32_t page = 0; group->free && page < group->n_free; page++)
             group->free[page] = group->n_pages - 1 - page;
     }
-    return 0;
+    return tl_record_pool_layout(&cache->records, sequences, arena);
 }
 
 uint64_t tl_cache_token_bytes(const struct tl_cache *cache)
@@ -147,6 +152,7 @@ void tl_state_free(struct tl_state *state)
             drop_pages(state, i, 0, state->cache->table_pages);
         tl_free(state->table[i]);
     }
+    tl_records_drop(&state->cache->records, &state->records);
     tl_free(state);
 }
 
@@ -179,13 +185,14 @@ int tl_state_reserve(struct tl_state *state, uint32_t n_tokens)
             if (status < 0)
                 return status;
         }
-    return 0;
+    return tl_records_reserve(&cache->records, &state->records, state->length, n_tokens);
 }
 
 void tl_state_append(struct tl_state *state, uint32_t n_tokens)
 {
     struct tl_cache *cache = state->cache;
     state->length += n_tokens;
+    tl_records_append(&cache->records, &state->records);
     for (uint32_t i = 0; i < cache->n_groups; i++) {
         uint64_t keep = (uint64_t)cache->group[i].window + cache->slack;
         if (!cache->group[i].window || state->length <= keep)
@@ -202,9 +209,12 @@ uint32_t tl_state_truncate(struct tl_state *state, uint32_t length)
     struct tl_cache *cache = state->cache;
     if (length >= state->length)
         return state->length;
+    if (cache->records.n_layers)
+        length = tl_records_nearest(&state->records, length);
     for (uint32_t i = 0; i < cache->n_groups; i++)       /* position `length` sees length - window + 1 and later */
         if (state->floor[i] > 0 && (uint64_t)length + 1 < (uint64_t)state->floor[i] + cache->group[i].window)
             length = 0;
+    tl_records_truncate(&cache->records, &state->records, length);
     for (uint32_t i = 0; i < cache->n_groups; i++) {
         drop_pages(state, i, pages_of(length), pages_of(state->length));
         if (length == 0)
@@ -230,13 +240,14 @@ int tl_state_fork(const struct tl_state *state, struct tl_state **ret_state)
                 group->users[page_number(group, copy->table[i][p])]++;
         }
     }
+    tl_records_fork(&state->cache->records, &state->records, &copy->records);
     *ret_state = copy;
     return 0;
 }
 
 uint64_t tl_state_bytes(const struct tl_state *state)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = tl_records_bytes(&state->cache->records, &state->records);
     for (uint32_t i = 0; i < state->cache->n_groups; i++)
         for (uint32_t p = 0; p < state->cache->table_pages; p++)
             bytes += state->table[i][p] ? state->cache->group[i].page_bytes : 0;

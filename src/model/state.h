@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sequence state: the keys and values of one sequence, in pages that sequences share.
+/* Sequence state: the keys and values of one sequence, in pages that sequences share, and the records of its recurrent
+ * layers (record.h).
  *
  * Layers fall into groups of equal window; each group has a pool of pages of TL_PAGE_TOKENS positions (all its layers and
  * KV heads), and a state has a page table a group. Pages are counted by reference: a fork shares all of them, and a page
@@ -10,6 +11,7 @@
 
 #include "base/arena.h"
 #include "model/geometry.h"
+#include "model/record.h"
 #include "number/number.h"
 
 enum { TL_MAX_GROUPS = 4 };
@@ -31,8 +33,9 @@ struct tl_cache {
     uint32_t context, slack;             /* most tokens of a state; positions that a windowed group keeps behind its window */
     uint32_t n_groups, table_pages;
     struct tl_page_group group[TL_MAX_GROUPS];
-    uint8_t *layer_group;                /* [n_layers] */
-    uint16_t *layer_slot;                /* [n_layers] place in its group */
+    uint8_t *layer_group;                /* [n_layers]; of layers with attention */
+    uint16_t *layer_slot;                /* [n_layers] place in its group, or among the recurrent layers */
+    struct tl_record_pool records;
     uint64_t fingerprint;                /* of model and formats: what save writes and load demands */
 };
 
@@ -41,6 +44,7 @@ struct tl_state {
     uint32_t length;                     /* positions computed */
     uint32_t floor[TL_MAX_GROUPS];       /* first position whose page is still held */
     void **table[TL_MAX_GROUPS];         /* [table_pages] */
+    struct tl_records records;
 };
 
 /* Facts first (heap, small), then the pools from an arena (or only their sizes, counting). */
@@ -57,11 +61,12 @@ void tl_state_free(struct tl_state *state);
 int tl_state_reserve(struct tl_state *state, uint32_t n_tokens);
 /* After the step that filled them. */
 void tl_state_append(struct tl_state *state, uint32_t n_tokens);
-/* Back to `length` positions, or to the nearest earlier position whose state is exact. Returns the new length. */
+/* Back to `length` positions, or to the nearest earlier position whose state is exact: all of its windows are held, and
+ * with recurrent layers there is a record. Returns the new length, which its user computes on from. */
 uint32_t tl_state_truncate(struct tl_state *state, uint32_t length);
 /* A second state with the same positions. A snapshot is a fork that is put aside; restoring it is taking it back. */
 int tl_state_fork(const struct tl_state *state, struct tl_state **ret_state);
-uint64_t tl_state_bytes(const struct tl_state *state);                /* pages held, shared ones included */
+uint64_t tl_state_bytes(const struct tl_state *state);                /* pages and records held, shared ones included */
 /* Checked by length, fingerprint and checksum. load replaces the state's content. */
 int tl_state_save(const struct tl_state *state, const int32_t *ids, uint32_t n_ids, const char *path);
 int tl_state_load(struct tl_state *state, const char *path, int32_t **ret_ids, uint32_t *ret_count);

@@ -62,6 +62,8 @@ static int put_all(const struct tl_state *state, const int32_t *ids, uint32_t n_
 int tl_state_save(const struct tl_state *state, const int32_t *ids, uint32_t n_ids, const char *path)
 {
     struct out out;
+    if (state->cache->records.n_layers)
+        return tl_fail(TL_E_USAGE, "%s: sessions of models with recurrent layers cannot be saved yet", path);
     int status = tl_outfile_open(path, &out.file);
     if (status < 0)
         return status;

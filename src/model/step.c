@@ -17,23 +17,27 @@ static float *take(const struct tl_step *step, enum tl_stream stream, struct tl_
     return tl_arena_take(arena, tokens * tl_stream_width(step->geometry, stream), sizeof(float));
 }
 
-/* Streams of attention and those of the dense unit never live at the same time, where they do not cross segments. */
+/* Streams of attention, of a delta net and of the dense unit never live at the same time, where they do not cross segments. */
 static void lay_streams(struct tl_step *step, struct tl_arena *arena)
 {
-    static const enum tl_stream sharing[2][8] = { { TL_S_Q, TL_S_K, TL_S_V, TL_S_A, TL_S_QA, TL_S_QB, TL_S_KA, TL_S_AV },
-                                                  { TL_S_G, TL_S_U } };
-    static const uint32_t n_sharing[2] = { 8, 2 };
+    enum { SIDES = 3 };
+    static const enum tl_stream sharing[SIDES][9] = { { TL_S_Q, TL_S_K, TL_S_V, TL_S_A, TL_S_QA, TL_S_QB, TL_S_KA, TL_S_AV, TL_S_QG },
+                                                      { TL_S_DF, TL_S_DI, TL_S_DC, TL_S_DZ, TL_S_DG, TL_S_DB, TL_S_DA, TL_S_DO },
+                                                      { TL_S_G, TL_S_U } };
+    static const uint32_t n_sharing[SIDES] = { 9, 8, 2 };
     const struct tl_geometry *g = step->geometry;
     bool shares[TL_STREAM_COUNT] = { false };
-    uint64_t used[2] = { 0 }, at[TL_STREAM_COUNT] = { 0 };
-    for (int side = 0; side < 2; side++)
+    uint64_t used[SIDES] = { 0 }, at[TL_STREAM_COUNT] = { 0 }, most = 0;
+    for (int side = 0; side < SIDES; side++) {
         for (uint32_t i = 0; i < n_sharing[side]; i++) {
             enum tl_stream stream = sharing[side][i];
             shares[stream] = !step->program->wide[stream];
             at[stream] = used[side];
             used[side] += shares[stream] ? step->max_block * tl_stream_width(g, stream) : 0;
         }
-    float *shared = tl_arena_take(arena, used[0] > used[1] ? used[0] : used[1], sizeof(float));
+        most = used[side] > most ? used[side] : most;
+    }
+    float *shared = tl_arena_take(arena, most, sizeof(float));
     for (int stream = 0; stream < TL_S_OUT; stream++)
         step->base[stream] = !shares[stream] ? take(step, (enum tl_stream)stream, arena) : shared ? shared + at[stream] : NULL;
     step->base[TL_S_OUT] = tl_arena_take(arena, (uint64_t)step->max_out * g->width, sizeof(float));

@@ -79,6 +79,11 @@ void tl_step_unit(const struct tl_step *step, const float *gate, const float *up
 void tl_experts_layout(struct tl_step *step, const struct tl_program *program, struct tl_arena *arena);
 int tl_experts_run(struct tl_step *step, struct tl_pool *pool);
 
+/* delta.c: rows of gated delta nets, and the rule itself as a stage of its own. */
+void tl_delta_conv(struct tl_step *step, const struct tl_op *op, const struct tl_weight *weight, uint32_t row);
+void tl_delta_decay(struct tl_step *step, const struct tl_op *op, const struct tl_weight *rate, const struct tl_weight *bias, uint32_t row);
+void tl_delta_run(struct tl_step *step, struct tl_pool *pool);
+
 /* lookahead.c */
 void tl_lookahead_layout(struct tl_step *step, struct tl_arena *arena);
 /* Tells the store what the next layer will probably ask for; called when this layer has asked. */

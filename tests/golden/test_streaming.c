@@ -55,7 +55,7 @@ static int n_cases;
 static void check_path(const struct golden *golden, const char *path)
 {
     static const char *const ios[] = { "uring", "pread" }, *const policies[] = { "auto", "lru", "lfru" }, *const aheads[] = { "off", "on", "auto" };
-    static const uint32_t chunks[] = { 1, 7, 64 }, blocks[] = { 0, 3, 16, 5, 1 };
+    static const uint32_t chunks[] = { 1, 7, 70 }, blocks[] = { 0, 3, 16, 5, 1 };
     const struct way resident = { .threads = 1, .chunk = 64 };
     size_t n = golden->n_ids * golden->vocab;
     struct run expected = { golden, malloc(n * sizeof(float)) }, other = { golden, malloc(n * sizeof(float)) };

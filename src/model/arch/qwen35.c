@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Qwen 3.5, dense (2026): the layers of qwen35moe with a gated unit in place of the experts. */
+#include "model/arch.h"
+#include "model/delta.h"
+
+static int read_qwen35(const struct tl_modelfile *file, struct tl_geometry *g)
+{
+    g->delta_tiled = g->format == TL_MODELFILE_GGUF;
+    return tl_delta_read(file, g);
+}
+
+static int layer(struct tl_builder *b)
+{
+    const struct tl_geometry *g = b->geometry;
+    TL_TRY(g->layer_recurrent[b->layer] ? tl_build_delta_net(b) : tl_build_gqa(b, TL_HEAD_NORMS | TL_BIASES));
+    return tl_build_dense_ffn(b, 0);
+}
+
+const struct tl_arch tl_arch_qwen35 = { .name = "qwen35", .model_types = { "qwen3_5", "qwen3_5_text" }, .halves = true, .rope_share = 0.25f,
+                                        .read = read_qwen35, .layer = layer };

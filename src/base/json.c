@@ -152,10 +152,25 @@ static bool take_digits(struct tl_json *json)
     return json->at > start;
 }
 
+/* NaN, Infinity, -Infinity: Python's json writes them, though RFC 8259 has no such numbers. */
+static int read_unlimited(struct tl_json *json, const char *word)
+{
+    size_t n = strlen(word);
+    if ((size_t)(json->end - json->at) < n || memcmp(json->at, word, n) != 0)
+        return fail(json, "a value");
+    json->at += n;
+    json->raw_bytes = (size_t)(json->at - json->raw);
+    return TL_JSON_NUMBER;
+}
+
 static int read_number(struct tl_json *json)
 {
     json->raw = json->at;
+    if (peek(json, 'N'))
+        return read_unlimited(json, "NaN");
     json->at += peek(json, '-');
+    if (peek(json, 'I'))
+        return read_unlimited(json, "Infinity");
     if (peek(json, '0'))
         json->at++;
     else if (!take_digits(json))
@@ -212,7 +227,7 @@ static int read_scalar(struct tl_json *json)
     case 't': return read_word(json, "true", TL_JSON_TRUE);
     case 'f': return read_word(json, "false", TL_JSON_FALSE);
     case 'n': return read_word(json, "null", TL_JSON_NULL);
-    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9': case 'N': case 'I':
         return read_number(json);
     default:
         return fail(json, "a value");

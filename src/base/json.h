@@ -6,7 +6,8 @@
  *     if ((r = tl_json_next(&j)) != TL_JSON_OBJECT) ...
  *     while ((r = tl_json_next(&j)) == TL_JSON_KEY)  { if (tl_json_is(&j, "name")) ...; else r = tl_json_skip(&j); }
  *
- * Invalid input (UTF-8 included, lone surrogates excepted: they become U+FFFD) fails with name, byte and what was expected. */
+ * Invalid input (UTF-8 included, lone surrogates excepted: they become U+FFFD) fails with name, byte and what was expected.
+ * NaN, Infinity and -Infinity, which Python writes, are numbers to the reader, and to none of the typed values. */
 #ifndef TL_BASE_JSON_H
 #define TL_BASE_JSON_H
 

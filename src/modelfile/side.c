@@ -3,6 +3,7 @@
  * of scalars of one kind are kept as arrays; nulls and all other arrays are absent. The chat template is looked for in
  * chat_template.jinja, chat_template.json and tokenizer_config.json, in this order. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -48,9 +49,18 @@ static int add_value(struct flatten *flatten, enum tl_meta_type type, const void
 static const enum tl_meta_type number_types[] = {TL_TYPE_U64, TL_TYPE_I64, TL_TYPE_F64};
 enum { NUMBER_TYPES = 3 };
 
+/* Vendors' files may hold the words for what is no finite number: no harm where nobody asks for the value. */
+static bool parse_f64(const char *text, size_t n_bytes, double *ret)
+{
+    if (n_bytes > 1 || (n_bytes == 1 && *text != '-'))
+        return tl_parse_f64(text, n_bytes, ret);
+    *ret = text[n_bytes] == 'N' ? NAN : n_bytes ? -INFINITY : INFINITY;
+    return true;
+}
+
 static bool parse_number(const char *text, size_t n_bytes, unsigned type, void *ret)
 {
-    return type == 0 ? tl_parse_u64(text, n_bytes, ret) : type == 1 ? tl_parse_i64(text, n_bytes, ret) : tl_parse_f64(text, n_bytes, ret);
+    return type == 0 ? tl_parse_u64(text, n_bytes, ret) : type == 1 ? tl_parse_i64(text, n_bytes, ret) : parse_f64(text, n_bytes, ret);
 }
 
 /* The numbers at places[n] of the text, all in the first type that holds all of them. */

@@ -18,10 +18,10 @@ static int read_number(struct tl_jinja *j, const struct tl_json *json, struct tl
 {
     const char *raw = json->raw;
     size_t n = json->raw_bytes;
-    bool real = memchr(raw, '.', n) || memchr(raw, 'e', n) || memchr(raw, 'E', n);
+    bool real = memchr(raw, '.', n) || memchr(raw, 'e', n) || memchr(raw, 'E', n) || memchr(raw, 'N', n) || memchr(raw, 'I', n);
     *ret = (struct tl_jinja_value){.kind = real ? TL_JINJA_FLOAT : TL_JINJA_INT};
     if (real && !tl_parse_f64(raw, n, &ret->number))
-        ret->number = *raw == '-' ? -INFINITY : INFINITY;
+        ret->number = *raw == 'N' ? NAN : *raw == '-' ? -INFINITY : INFINITY;
     if (real || tl_parse_i64(raw, n, &ret->integer))
         return 0;
     int r = tl_jinja_text_new(j, raw, n, true, ret);

@@ -40,7 +40,9 @@ static void documents(void **state)
         {"\t\r\n 1 \n", "0."}, {"[[[]]]", "[[[]]]."}, {"", "!"}, {" ", "!"}, {"[", "[!"}, {"{", "{!"}, {"]", "!"},
         {"[1,]", "[0!"}, {"[,1]", "[!"}, {"{\"a\":1,}", "{k0!"}, {"{,}", "{!"}, {"{\"a\"}", "{!"}, {"{\"a\":}", "{k!"}, {"{1:2}", "{!"},
         {"[1 2]", "[0!"}, {"1 2", "0!"}, {"{}x", "{}!"}, {"[}", "[!"}, {"{]", "{!"}, {"[1}", "[0!"}, {"{\"a\":1]", "{k0!"},
-        {"01", "0!"}, {"-", "!"}, {"+1", "!"}, {".5", "!"}, {"1.", "!"}, {"1e", "!"}, {"1e+", "!"}, {"-0", "0."}, {"0x1", "0!"}, {"NaN", "!"},
+        {"01", "0!"}, {"-", "!"}, {"+1", "!"}, {".5", "!"}, {"1.", "!"}, {"1e", "!"}, {"1e+", "!"}, {"-0", "0."}, {"0x1", "0!"},
+        {"NaN", "0."}, {"[Infinity,-Infinity]", "[00]."}, {"{\"a\":NaN}", "{k0}."}, {"Na", "!"}, {"nan", "!"}, {"-NaN", "!"}, {"NaNs", "0!"},
+        {"Infinit", "!"}, {"-Infinit", "!"}, {"-I", "!"}, {"inf", "!"}, {"+Infinity", "!"},
         {"tru", "!"}, {"truex", "t!"}, {"nul", "!"}, {"True", "!"}, {"'a'", "!"}, {"\"a", "!"}, {"\"a\nb\"", "!"}, {"\"\\x\"", "!"}, {"\"\\", "!"},
         {"\"\\u12\"", "!"}, {"\"\\u12g4\"", "!"}, {"\"\\u", "!"}, {"\"\xFF\"", "!"}, {"\"\xC0\x80\"", "!"}, {"\"\xED\xA0\x80\"", "!"}, {"\"\xE2\x82\"", "!"},
         {"\xEF\xBB\xBF{}", "!"}, {"// x\n1", "!"}, {"[1,,2]", "[0!"}, {"{\"a\" 1}", "{!"},
@@ -115,7 +117,10 @@ static void typed_values(void **state)
         {U, "  true", 0, "test: byte 2: expected an integer from 0 to 100, found 't'"}, {U, "false", 0, "test: byte 0"}, {U, "[]", 0, "test: byte 0"},
         {U, "", 0, "test: byte 0: expected a value, found the end"},
         {I, "-5", -5, NULL}, {I, "-6", 0, "test: byte 0: expected an integer from -5 to 5, found '-'"}, {I, "5e0", 5, NULL}, {I, "null", 0, "test: byte 0"},
-        {F, "0.1", 0.1, NULL}, {F, "-1e-3", -1e-3, NULL}, {F, "1e999", 0, "test: byte 0: expected a finite number"}, {F, "{}", 0, "test: byte 0: expected a number, found '{'"},
+        {F, "0.1", 0.1, NULL}, {F, "-1e-3", -1e-3, NULL}, {F, "1e999", 0, "test: byte 0: expected a finite number"},
+        {F, "NaN", 0, "test: byte 0: expected a finite number, found 'N'"}, {F, " -Infinity", 0, "test: byte 1: expected a finite number, found '-'"},
+        {U, "Infinity", 0, "test: byte 0: expected an integer from 0 to 100, found 'I'"}, {I, "NaN", 0, "test: byte 0: expected an integer"},
+        {F, "{}", 0, "test: byte 0: expected a number, found '{'"},
         {B, "true", 1, NULL}, {B, "false", 0, NULL}, {B, "1", 0, "test: byte 0: expected true or false, found '1'"},
         {T, "\"x\"", 0, NULL}, {T, "\"\\u0000\"", 0, "test: byte 0: expected a string without NUL"}, {T, "3", 0, "test: byte 0: expected a string, found '3'"},
     };
@@ -142,7 +147,7 @@ static void typed_values(void **state)
 static void skipping(void **state)
 {
     (void)state;
-    static const char text[] = "{\"a\":{\"x\":[1,{}]},\"b\":[[],2],\"c\":3,\"d\":{},\"e\":[{\"f\":1},4],\"last\":9}";
+    static const char text[] = "{\"a\":{\"x\":[1,{}]},\"b\":[[],2],\"c\":3,\"d\":{},\"e\":[{\"f\":1},-Infinity],\"last\":9}";
     struct tl_json json;
     uint64_t last = 0;
     int keys = 0;

@@ -86,7 +86,7 @@ static void what_is_refused(void **state)
         {"{\"tiny\":1}", "option tiny: expected true or false"}, {"{\"to\":3}", "option to: expected a text"}, {"{\"to\":\"\\u0000\"}", "NUL"},
         {"{\"stop\":\"a\"}", "option stop: expected a list of texts"}, {"{\"stop\":[1]}", "option stop: expected a list of texts"},
         {"{\"kv\":\"f64\"}", "--kv: found \"f64\""}, {"{\"layers\":3", "options: byte 11"}, {"{\"layers\":3} x", "options: byte 13"},
-        {"{\"stop\":[\"a\"", "options: byte"},
+        {"{\"stop\":[\"a\"", "options: byte"}, {"{\"skew\":NaN}", "--skew: found \"NaN\""}, {"{\"layers\":-Infinity}", "--layers: found \"-Infinity\""},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct fields f;

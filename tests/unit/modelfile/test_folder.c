@@ -120,6 +120,30 @@ static void test_bad_side_files(void **state)
     }
 }
 
+/* What Python writes for numbers that are not finite does no harm unless the value is asked for. */
+static void test_unlimited_numbers(void **state)
+{
+    (void)state;
+    double f = 7;
+    uint64_t u = 7;
+    make_folder("unlimited", "{\"a\":Infinity,\"b\":[0.5,-Infinity],\"c\":NaN,\"deep\":{\"d\":-Infinity},\"hidden_size\":64}");
+    struct tl_modelfile *file = open_good("unlimited");
+    assert_int_equal(tl_meta_u64(file, "config.hidden_size", 100, &u), 1);
+    assert_int_equal(u, 64);
+    static const char *const keys[] = {"config.a", "config.c", "config.deep.d"};
+    for (unsigned i = 0; i < ROWS(keys); i++) {
+        assert_int_equal(tl_meta_f64(file, keys[i], &f), TL_E_FILE);
+        if (!strstr(tl_error_text(), keys[i]) || !strstr(tl_error_text(), "expected a finite number"))
+            fail_msg("\"%s\"", tl_error_text());
+        assert_int_equal(tl_meta_u64(file, keys[i], 100, &u), TL_E_FILE);
+    }
+    assert_int_equal(tl_meta_at_f64(tl_modelfile_meta(file, "config.b"), 0, &f), 0);
+    assert_true(f == 0.5);
+    assert_int_equal(tl_meta_at_f64(tl_modelfile_meta(file, "config.b"), 1, &f), TL_E_FILE);
+    assert_int_equal(u, 64);
+    tl_modelfile_close(file);
+}
+
 /* Nested far and with long keys: bounded, whatever is dropped. */
 static void test_deep_paths(void **state)
 {
@@ -231,7 +255,7 @@ static void test_which_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flattening),    cmocka_unit_test(test_bad_side_files), cmocka_unit_test(test_deep_paths),
+        cmocka_unit_test(test_flattening),    cmocka_unit_test(test_bad_side_files), cmocka_unit_test(test_deep_paths), cmocka_unit_test(test_unlimited_numbers),
         cmocka_unit_test(test_chat_template), cmocka_unit_test(test_tokenizer_json), cmocka_unit_test(test_which_model),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);

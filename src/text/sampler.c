@@ -167,3 +167,11 @@ int32_t tl_sampler_draw(struct tl_sampler *sampler, const struct tl_sampling *s,
         sampler->largest = tl_sampler_steps_largest(sampler->logits, sampler->n_vocab);
     return sampler->largest > -INFINITY ? draw_from_all(sampler, uniform) : 0;
 }
+
+size_t tl_sampler_top(struct tl_sampler *sampler, const float *logits, size_t k, int32_t *ret_ids)
+{
+    size_t n = k ? tl_sampler_select_top(logits, sampler->n_vocab, k, sampler->candidate) : 0;
+    for (size_t i = 0; i < n; i++)
+        ret_ids[i] = sampler->candidate[i].id;
+    return n;
+}

@@ -34,6 +34,9 @@ uint64_t tl_sampler_bytes(uint32_t n_vocab);
 int32_t tl_sampler_draw(struct tl_sampler *sampler, const struct tl_sampling *sampling, const float *logits,
                         const int32_t *history, size_t n_history, uint64_t choice, uint64_t position);
 
+/* The k likeliest ids, likeliest first; how many there are (k at most). */
+size_t tl_sampler_top(struct tl_sampler *sampler, const float *logits, size_t k, int32_t *ret_ids);
+
 /* Uniform in [0, 1) with 53 bits, from Philox4x32-10 (Salmon et al. 2011). */
 double tl_random_uniform(uint64_t seed, uint64_t choice, uint64_t position, uint32_t draw);
 

@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: MIT */
+/* The fields of a request by their rows. Values are checked against their row where they are read, and what must agree
+ * between fields when all are there. */
+#include "text/openai.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/option.h"
+#include "base/parse.h"
+
+struct reader;
+
+struct field {
+    const char *name;
+    unsigned kinds;
+    int (*take)(struct reader *reader, const struct field *field);
+    size_t at;
+    double min, max;
+    const char *reason;                  /* why it is refused */
+};
+
+struct reader {
+    struct tl_json json;
+    struct tl_openai_request *request;
+    uint64_t seen;                       /* a bit a row */
+};
+
+static void *member(struct reader *reader, const struct field *field) { return (char *)reader->request + field->at; }
+
+/* --- plain values ----------------------------------------------------------------------------------------------------------- */
+
+static int take_ignored(struct reader *reader, const struct field *field)
+{
+    (void)field;
+    return tl_json_skip(&reader->json);
+}
+
+static int take_refused(struct reader *reader, const struct field *field)
+{
+    (void)reader;
+    return tl_fail(TL_E_USAGE, "%s %s", field->name, field->reason);
+}
+
+static int take_text(struct reader *reader, const struct field *field)
+{
+    char *text, **slot = member(reader, field);
+    int r = tl_json_text(&reader->json, &text);
+    if (r < 0)
+        return r;
+    tl_free(*slot);
+    *slot = text;
+    return 0;
+}
+
+static int check_range(const struct field *field, double value)
+{
+    if (value >= field->min && value <= field->max)
+        return 0;
+    return tl_fail(TL_E_USAGE, "%s: expected a number from %.10g to %.10g, found %.10g", field->name, field->min, field->max, value);
+}
+
+static int take_number(struct reader *reader, const struct field *field)
+{
+    double value;
+    int r = tl_json_f64(&reader->json, &value);
+    if (r < 0 || (r = check_range(field, value)) < 0)
+        return r;
+    *(float *)member(reader, field) = (float)value;
+    return 0;
+}
+
+static int take_whole(struct reader *reader, const struct field *field)
+{
+    return tl_json_i64(&reader->json, (int64_t)field->min, (int64_t)field->max, member(reader, field));
+}
+
+static int take_count(struct reader *reader, const struct field *field)
+{
+    int64_t value;
+    int r = tl_json_i64(&reader->json, (int64_t)field->min, (int64_t)field->max, &value);
+    if (r >= 0)
+        *(uint32_t *)member(reader, field) = (uint32_t)value;
+    return r;
+}
+
+/* -1, as some write it, is off like 0. */
+static int take_top_k(struct reader *reader, const struct field *field)
+{
+    int64_t value;
+    int r = tl_json_i64(&reader->json, (int64_t)field->min, (int64_t)field->max, &value);
+    if (r >= 0)
+        *(uint32_t *)member(reader, field) = value < 0 ? 0 : (uint32_t)value;
+    return r;
+}
+
+static int take_seed(struct reader *reader, const struct field *field)
+{
+    int64_t value;
+    int r = tl_json_i64(&reader->json, INT64_MIN, INT64_MAX, &value);
+    if (r >= 0)
+        *(uint64_t *)member(reader, field) = (uint64_t)value;
+    return r;
+}
+
+static int take_flag(struct reader *reader, const struct field *field)
+{
+    return tl_json_bool(&reader->json, member(reader, field));
+}
+
+static int take_skip(struct reader *reader, const struct field *field)
+{
+    bool skip;
+    int r = tl_json_bool(&reader->json, &skip);
+    if (r >= 0)
+        *(bool *)member(reader, field) = !skip;
+    return r;
+}
+
+/* Of a chat true or false, of a completion how many alternatives. */
+static int take_logprobs(struct reader *reader, const struct field *field)
+{
+    struct tl_openai_request *request = reader->request;
+    int64_t top;
+    if (request->kind != TL_OPENAI_COMPLETION)
+        return tl_json_bool(&reader->json, &request->logprobs);
+    int r = tl_json_i64(&reader->json, (int64_t)field->min, (int64_t)field->max, &top);
+    if (r >= 0) {
+        request->logprobs = true;
+        request->top_logprobs = (uint32_t)top;
+    }
+    return r;
+}
+
+static int take_nothing(struct reader *reader, const struct field *field)
+{
+    int r = tl_json_next(&reader->json);
+    if (r >= 0 && (r != TL_JSON_STRING || reader->json.string.len))
+        return tl_fail(TL_E_USAGE, "%s is not supported: what follows the answer is not looked at", field->name);
+    return r;
+}
+
+/* --- lists ------------------------------------------------------------------------------------------------------------------ */
+
+static void drop_stops(struct tl_openai_request *request)
+{
+    for (size_t i = 0; i < request->n_stop; i++)
+        tl_free(request->stop[i]);
+    tl_free(request->stop);
+    request->stop = NULL;
+    request->n_stop = 0;
+}
+
+/* The current event's text; what is empty stops nothing. */
+static int add_stop(struct reader *reader)
+{
+    struct tl_openai_request *request = reader->request;
+    const struct tl_buffer *text = &reader->json.string;
+    if (request->n_stop == TL_OPENAI_STOPS || text->len > TL_OPENAI_STOP_BYTES)
+        return tl_fail(TL_E_USAGE, "stop: expected at most %d strings of at most %d bytes", TL_OPENAI_STOPS, TL_OPENAI_STOP_BYTES);
+    if (text->len && memchr(text->data, 0, text->len))
+        return tl_fail(TL_E_USAGE, "stop: expected strings without NUL");
+    if (!text->len)
+        return 0;
+    char **stop = tl_realloc(request->stop, request->n_stop + 1, sizeof *stop);
+    if (!stop)
+        return TL_E_NOMEM;
+    request->stop = stop;
+    stop[request->n_stop] = tl_strndup(text->data, text->len);
+    return stop[request->n_stop] ? (int)++request->n_stop : TL_E_NOMEM;
+}
+
+static int take_stops(struct reader *reader, const struct field *field)
+{
+    (void)field;
+    drop_stops(reader->request);
+    int r = tl_json_next(&reader->json);
+    if (r == TL_JSON_STRING)
+        return add_stop(reader);
+    if (r >= 0 && r != TL_JSON_ARRAY)
+        return tl_fail(TL_E_USAGE, "stop: expected a string or a list of strings");
+    while (r >= 0 && (r = tl_json_next(&reader->json)) != TL_JSON_ARRAY_END) {
+        if (r >= 0 && r != TL_JSON_STRING)
+            return tl_fail(TL_E_USAGE, "stop: expected a string or a list of strings");
+        if (r >= 0)
+            r = add_stop(reader);
+    }
+    return r;
+}
+
+static int add_bias(struct reader *reader, const struct field *field, size_t room)
+{
+    struct tl_openai_request *request = reader->request;
+    uint64_t id;
+    double value;
+    if (!tl_parse_u64(reader->json.string.data, reader->json.string.len, &id) || id > INT32_MAX)
+        return tl_fail(TL_E_USAGE, "logit_bias: expected token ids as keys, found \"%.40s\"", reader->json.string.data);
+    if (request->sampling.n_bias == room)
+        return tl_fail(TL_E_USAGE, "logit_bias: expected at most %d entries", TL_OPENAI_BIASES);
+    int r = tl_json_f64(&reader->json, &value);
+    if (r < 0 || (r = check_range(field, value)) < 0)
+        return r;
+    request->bias[request->sampling.n_bias++] = (struct tl_logit_bias){(int32_t)id, (float)value};
+    return 0;
+}
+
+static int take_biases(struct reader *reader, const struct field *field)
+{
+    struct tl_openai_request *request = reader->request;
+    int r = tl_json_next(&reader->json);
+    if (r >= 0 && r != TL_JSON_OBJECT)
+        return tl_fail(TL_E_USAGE, "logit_bias: expected an object of token ids and numbers");
+    if (r < 0)
+        return r;
+    if (!request->bias && !(request->bias = tl_alloc(TL_OPENAI_BIASES, sizeof *request->bias)))
+        return TL_E_NOMEM;
+    request->sampling.n_bias = 0;
+    while (r >= 0 && (r = tl_json_next(&reader->json)) == TL_JSON_KEY)
+        r = add_bias(reader, field, TL_OPENAI_BIASES);
+    return r;
+}
+
+/* --- prompts ---------------------------------------------------------------------------------------------------------------- */
+
+static void drop_prompts(struct tl_openai_request *request)
+{
+    for (uint32_t i = 0; i < request->n_prompts; i++) {
+        tl_free(request->prompt[i].text);
+        tl_free(request->prompt[i].ids);
+    }
+    tl_free(request->prompt);
+    request->prompt = NULL;
+    request->n_prompts = 0;
+}
+
+static struct tl_openai_prompt *new_prompt(struct tl_openai_request *request)
+{
+    if (request->n_prompts == TL_OPENAI_CHOICES) {
+        tl_fail(TL_E_USAGE, "prompt: expected at most %d prompts", TL_OPENAI_CHOICES);
+        return NULL;
+    }
+    struct tl_openai_prompt *prompt = tl_realloc(request->prompt, request->n_prompts + 1, sizeof *prompt);
+    if (!prompt)
+        return NULL;
+    request->prompt = prompt;
+    prompt[request->n_prompts] = (struct tl_openai_prompt){0};
+    return &prompt[request->n_prompts++];
+}
+
+static int text_prompt(struct reader *reader)
+{
+    struct tl_openai_prompt *prompt = new_prompt(reader->request);
+    if (!prompt)
+        return reader->request->n_prompts == TL_OPENAI_CHOICES ? TL_E_USAGE : TL_E_NOMEM;
+    prompt->n_bytes = reader->json.string.len;
+    if (!(prompt->text = tl_alloc(prompt->n_bytes + 1, 1)))
+        return TL_E_NOMEM;
+    memcpy(prompt->text, reader->json.string.data, prompt->n_bytes);
+    return 0;
+}
+
+static int fail_prompt(void)
+{
+    return tl_fail(TL_E_USAGE, "prompt: expected a text, a list of token ids, or a list of either");
+}
+
+/* The current event and what follows it up to the end of the list are ids. */
+static int id_prompt(struct reader *reader, int event)
+{
+    size_t room = 0;
+    struct tl_openai_prompt *prompt = new_prompt(reader->request);
+    if (!prompt)
+        return reader->request->n_prompts == TL_OPENAI_CHOICES ? TL_E_USAGE : TL_E_NOMEM;
+    for (; event == TL_JSON_NUMBER; event = tl_json_next(&reader->json)) {
+        uint64_t id;
+        if (!tl_parse_u64(reader->json.raw, reader->json.raw_bytes, &id) || id > INT32_MAX)
+            return tl_fail(TL_E_USAGE, "prompt: expected token ids, found %.*s", (int)(reader->json.raw_bytes < 40 ? reader->json.raw_bytes : 40),
+                           reader->json.raw);
+        if (prompt->n_ids == room) {
+            int32_t *ids = tl_realloc(prompt->ids, room = 2 * room + 64, sizeof *ids);
+            if (!ids)
+                return TL_E_NOMEM;
+            prompt->ids = ids;
+        }
+        prompt->ids[prompt->n_ids++] = (int32_t)id;
+    }
+    return event < 0 || event == TL_JSON_ARRAY_END ? event : fail_prompt();
+}
+
+static int take_prompt(struct reader *reader, const struct field *field)
+{
+    (void)field;
+    drop_prompts(reader->request);
+    int event = tl_json_next(&reader->json);
+    if (event == TL_JSON_STRING)
+        return text_prompt(reader);
+    if (event != TL_JSON_ARRAY)
+        return event < 0 ? event : fail_prompt();
+    event = tl_json_next(&reader->json);
+    if (event == TL_JSON_NUMBER)
+        return id_prompt(reader, event);
+    while (event >= 0 && event != TL_JSON_ARRAY_END) {
+        if (event == TL_JSON_STRING)
+            event = text_prompt(reader);
+        else if (event == TL_JSON_ARRAY)
+            event = id_prompt(reader, tl_json_next(&reader->json));
+        else
+            event = fail_prompt();
+        if (event >= 0)
+            event = tl_json_next(&reader->json);
+    }
+    return event;
+}
+
+/* --- chats ------------------------------------------------------------------------------------------------------------------ */
+
+/* What `write` puts into a buffer becomes the member. */
+static int take_json(struct reader *reader, const struct field *field, int (*write)(struct tl_json *json, struct tl_buffer *out))
+{
+    struct tl_buffer out;
+    char **slot = member(reader, field);
+    tl_buffer_init(&out, 0);
+    int r = write(&reader->json, &out);
+    if (r >= 0 && (r = out.status) >= 0) {
+        tl_free(*slot);
+        *slot = tl_buffer_take(&out, NULL);
+    }
+    tl_buffer_done(&out);
+    return r;
+}
+
+static int take_messages(struct reader *reader, const struct field *field) { return take_json(reader, field, tl_openai_messages); }
+
+/* A raw value that begins with `c`. */
+static int take_raw(struct reader *reader, const struct field *field, char c)
+{
+    if (!tl_openai_next_is(&reader->json, c))
+        return tl_fail(TL_E_USAGE, "%s: expected %s", field->name, c == '[' ? "a list" : c == '{' ? "an object" : "a string");
+    return take_json(reader, field, tl_openai_raw);
+}
+
+static int take_tools(struct reader *reader, const struct field *field) { return take_raw(reader, field, '['); }
+static int take_kwargs(struct reader *reader, const struct field *field) { return take_raw(reader, field, '{'); }
+static int take_effort(struct reader *reader, const struct field *field) { return take_raw(reader, field, '"'); }
+
+static int take_thinking(struct reader *reader, const struct field *field)
+{
+    reader->request->said_thinking = true;
+    return tl_json_bool(&reader->json, member(reader, field));
+}
+
+static int take_tool_choice(struct reader *reader, const struct field *field)
+{
+    struct tl_json *json = &reader->json;
+    int r = tl_json_next(json);
+    bool none = r == TL_JSON_STRING && tl_json_is(json, "none");
+    if (r < 0)
+        return r;
+    if (!none && !(r == TL_JSON_STRING && tl_json_is(json, "auto")))
+        return tl_fail(TL_E_USAGE, "tool_choice: only \"auto\" and \"none\" are supported: an answer cannot be forced into a call");
+    *(bool *)member(reader, field) = none;
+    return 0;
+}
+
+static int take_parallel(struct reader *reader, const struct field *field)
+{
+    bool parallel;
+    int r = tl_json_bool(&reader->json, &parallel);
+    return r < 0 || parallel ? r : tl_fail(TL_E_USAGE, "%s: false is not supported: an answer cannot be kept from several calls", field->name);
+}
+
+/* Only what leaves the answer free. */
+static int take_format(struct reader *reader, const struct field *field)
+{
+    struct tl_json *json = &reader->json;
+    bool text = false;
+    int r = tl_json_next(json);
+    if (r >= 0 && r != TL_JSON_OBJECT)
+        return tl_fail(TL_E_USAGE, "%s: expected an object", field->name);
+    while (r >= 0 && (r = tl_json_next(json)) == TL_JSON_KEY) {
+        bool type = tl_json_is(json, "type");
+        if ((r = type ? tl_json_next(json) : tl_json_skip(json)) < 0)
+            return r;
+        if (type && (r != TL_JSON_STRING || !tl_json_is(json, "text")))
+            return tl_fail(TL_E_USAGE, "%s: only \"text\" is supported: answers are not bound to JSON or a schema", field->name);
+        text |= type;
+    }
+    return r < 0 || text ? r : tl_fail(TL_E_USAGE, "%s: expected a type", field->name);
+}
+
+static int take_modalities(struct reader *reader, const struct field *field)
+{
+    struct tl_json *json = &reader->json;
+    int r = tl_json_next(json);
+    if (r >= 0 && r != TL_JSON_ARRAY)
+        return tl_fail(TL_E_USAGE, "%s: expected a list", field->name);
+    while (r >= 0 && (r = tl_json_next(json)) != TL_JSON_ARRAY_END)
+        if (r >= 0 && !(r == TL_JSON_STRING && tl_json_is(json, "text")))
+            return tl_fail(TL_E_USAGE, "%s: only \"text\" is supported", field->name);
+    return r;
+}
+
+static int take_streaming(struct reader *reader, const struct field *field)
+{
+    struct tl_json *json = &reader->json;
+    int r = tl_json_next(json);
+    if (r >= 0 && r != TL_JSON_OBJECT)
+        return tl_fail(TL_E_USAGE, "%s: expected an object", field->name);
+    while (r >= 0 && (r = tl_json_next(json)) == TL_JSON_KEY)
+        r = tl_json_is(json, "include_usage") ? tl_json_bool(json, member(reader, field)) : tl_json_skip(json);
+    return r;
+}
+
+/* --- rows ------------------------------------------------------------------------------------------------------------------- */
+
+static const struct field fields[] = {
+#define READ(name, kinds, how, member, min, max) \
+    {#name, TL_OPENAI_##kinds, take_##how, offsetof(struct tl_openai_request, member), min, max, NULL},
+#define IGNORE(name, kinds) {#name, TL_OPENAI_##kinds, take_ignored, 0, 0, 0, NULL},
+#define REFUSE(name, kinds, reason) {#name, TL_OPENAI_##kinds, take_refused, 0, 0, 0, reason},
+#include "text/openai_fields.def"
+#undef READ
+#undef IGNORE
+#undef REFUSE
+};
+
+enum { N_FIELDS = sizeof fields / sizeof *fields };
+_Static_assert(N_FIELDS <= 64, "a bit a field");
+
+static int fail_unknown(const struct tl_json *json)
+{
+    const char *names[N_FIELDS], *nearest;
+    for (size_t i = 0; i < N_FIELDS; i++)
+        names[i] = fields[i].name;
+    nearest = strlen(json->string.data) == json->string.len ? tl_option_nearest(json->string.data, names, N_FIELDS) : NULL;
+    if (nearest)
+        return tl_fail(TL_E_USAGE, "%.60s: a field that is not known; is %s meant?", json->string.data, nearest);
+    return tl_fail(TL_E_USAGE, "%.60s: a field that is not known", json->string.data);
+}
+
+static int read_field(struct reader *reader)
+{
+    struct tl_openai_request *request = reader->request;
+    struct tl_json *json = &reader->json;
+    size_t i = 0;
+    while (i < N_FIELDS && !tl_json_is(json, fields[i].name))
+        i++;
+    snprintf(request->param, sizeof request->param, "%s", json->string.data);
+    bool null = tl_openai_next_is(json, 'n');
+    if (i == N_FIELDS && !null)
+        return fail_unknown(json);
+    if (i < N_FIELDS && reader->seen >> i & 1)
+        return tl_fail(TL_E_USAGE, "%s: said twice", fields[i].name);
+    if (null)
+        return tl_json_skip(json);
+    reader->seen |= UINT64_C(1) << i;
+    if (!(fields[i].kinds & request->kind))
+        return tl_fail(TL_E_USAGE, "%s: belongs to %s", fields[i].name,
+                       request->kind == TL_OPENAI_CHAT ? "completions, not to chats" : "chats, not to completions");
+    int r = fields[i].take(reader, &fields[i]);
+    return r == TL_E_FILE ? tl_fail_in(r, "%s", fields[i].name) : r;
+}
+
+/* --- all of it -------------------------------------------------------------------------------------------------------------- */
+
+static int blame(struct tl_openai_request *request, const char *param, int status)
+{
+    snprintf(request->param, sizeof request->param, "%s", param);
+    return status;
+}
+
+/* The template's variables: those given by name, and the few that have a field of their own. */
+static int build_variables(struct tl_openai_request *request)
+{
+    struct tl_buffer out;
+    if (!request->kwargs && !request->said_thinking && !request->effort)
+        return 0;
+    tl_buffer_init(&out, 0);
+    tl_buffer_append(&out, "{", 1);
+    if (request->said_thinking)
+        tl_buffer_printf(&out, "\"enable_thinking\":%s", request->thinking ? "true" : "false");
+    if (request->effort)
+        tl_buffer_printf(&out, "%s\"reasoning_effort\":%s", out.len > 1 ? "," : "", request->effort);
+    if (request->kwargs && request->kwargs[1 + strspn(request->kwargs + 1, " \t\r\n")] != '}')
+        tl_buffer_printf(&out, "%s%s", out.len > 1 ? "," : "", request->kwargs + 1);
+    else
+        tl_buffer_append(&out, "}", 1);
+    int r = out.status;
+    if (r >= 0) {
+        tl_free(request->variables);
+        request->variables = tl_buffer_take(&out, NULL);
+    }
+    tl_buffer_done(&out);
+    return r;
+}
+
+static int finish(struct tl_openai_request *request)
+{
+    struct tl_sampling *sampling = &request->sampling;
+    if (request->max_completion_tokens >= 0)
+        request->max_tokens = request->max_completion_tokens;
+    if (sampling->top_p == 0)            /* the likeliest alone, as others read it */
+        sampling->top_p = 1e-9f;
+    if (sampling->typical_p == 0)
+        sampling->typical_p = 1e-9f;
+    sampling->bias = request->bias;
+    if (request->no_tools) {
+        tl_free(request->tools);
+        request->tools = NULL;
+    }
+    if (request->kind == TL_OPENAI_CHAT && !request->messages)
+        return blame(request, "messages", tl_fail(TL_E_USAGE, "messages: missing"));
+    if (request->kind == TL_OPENAI_COMPLETION && !request->n_prompts)
+        return blame(request, "prompt", tl_fail(TL_E_USAGE, "prompt: missing"));
+    if (request->kind == TL_OPENAI_CHAT && request->top_logprobs && !request->logprobs)
+        return blame(request, "top_logprobs", tl_fail(TL_E_USAGE, "top_logprobs: needs logprobs to be true"));
+    if (request->best_of >= 0 && request->best_of != request->n)
+        return blame(request, "best_of", tl_fail(TL_E_USAGE, "best_of: only the value of n is supported"));
+    if ((uint64_t)request->n * request->n_prompts > TL_OPENAI_CHOICES)
+        return blame(request, "n", tl_fail(TL_E_USAGE, "n: %u answers to %u prompts, at most %d together", request->n, request->n_prompts, TL_OPENAI_CHOICES));
+    request->max_completion_tokens = request->best_of = -1;  /* of defaults: what a request says is not overruled */
+    int r = build_variables(request);
+    return r < 0 ? r : blame(request, "", tl_sampling_check(sampling));
+}
+
+void tl_openai_init(struct tl_openai_request *ret_request)
+{
+    *ret_request = (struct tl_openai_request){.n = 1, .max_tokens = -1, .max_completion_tokens = -1, .best_of = -1};
+    tl_sampling_default(&ret_request->sampling);
+}
+
+int tl_openai_read(struct tl_openai_request *request, enum tl_openai_kind kind, const char *where, const char *text, size_t n_bytes)
+{
+    struct reader reader = {.request = request};
+    request->kind = kind;
+    request->param[0] = 0;
+    tl_json_init(&reader.json, where, text, n_bytes);
+    int r = tl_json_next(&reader.json);
+    if (r >= 0 && r != TL_JSON_OBJECT)
+        r = tl_fail(TL_E_USAGE, "%s: expected an object", where);
+    while (r >= 0 && (r = tl_json_next(&reader.json)) == TL_JSON_KEY)
+        r = read_field(&reader);
+    if (r >= 0)
+        r = tl_json_next(&reader.json);
+    tl_json_done(&reader.json);
+    return r < 0 ? r : finish(request);
+}
+
+void tl_openai_done(struct tl_openai_request *request)
+{
+    drop_stops(request);
+    drop_prompts(request);
+    tl_free(request->model);
+    tl_free(request->messages);
+    tl_free(request->tools);
+    tl_free(request->variables);
+    tl_free(request->bias);
+    tl_free(request->kwargs);
+    tl_free(request->effort);
+    *request = (struct tl_openai_request){0};
+}
+
+uint32_t tl_openai_choices(const struct tl_openai_request *request)
+{
+    return request->n * (request->kind == TL_OPENAI_COMPLETION ? request->n_prompts : 1);
+}

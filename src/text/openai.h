@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests in the form of OpenAI's chat completions and completions, read into what the engine needs. The fields are the
+ * rows of openai_fields.def: each is read, ignored because it changes no answer, or refused with a reason; a field that
+ * is no row is refused by its name. null stands for absent. Bounds: TL_OPENAI_... below, depth and numbers as base/json.
+ *
+ *     tl_openai_init(&request);
+ *     tl_openai_read(&request, TL_OPENAI_ANY, "defaults", ...)          -- optional: what requests leave unsaid
+ *     tl_openai_read(&request, TL_OPENAI_CHAT, "body", text, n_bytes)
+ *     tl_openai_done(&request) */
+#ifndef TL_TEXT_OPENAI_H
+#define TL_TEXT_OPENAI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/json.h"
+#include "text/sampler.h"
+
+enum tl_openai_kind {
+    TL_OPENAI_CHAT = 1,
+    TL_OPENAI_COMPLETION = 2,
+    TL_OPENAI_ANY = 3,                   /* defaults: fields of both, none is required */
+};
+
+enum { TL_OPENAI_CHOICES = 128, TL_OPENAI_STOPS = 64, TL_OPENAI_STOP_BYTES = 1024, TL_OPENAI_BIASES = 16384, TL_OPENAI_TOP = 20 };
+
+/* A text or a list of ids. */
+struct tl_openai_prompt {
+    char *text;                          /* NULL: ids */
+    size_t n_bytes;
+    int32_t *ids;
+    size_t n_ids;
+};
+
+struct tl_openai_request {
+    enum tl_openai_kind kind;
+    char *model;                         /* as the request names it; NULL: it does not */
+    char *messages, *tools, *variables;  /* JSON for the chat template (openai_messages.c); NULL: none */
+    struct tl_openai_prompt *prompt;     /* of a completion */
+    uint32_t n_prompts;
+    uint32_t n;                          /* answers to each prompt */
+    int64_t max_tokens;                  /* -1: not said */
+    struct tl_sampling sampling;
+    struct tl_logit_bias *bias;
+    char **stop;
+    size_t n_stop;
+    bool logprobs, echo, stream, include_usage, ignore_end, show_special;
+    uint32_t top_logprobs;
+    char param[48];                      /* after a failure: the field that it is about, or "" */
+
+    /* while reading */
+    int64_t max_completion_tokens, best_of;
+    bool no_tools, said_thinking, thinking;
+    char *kwargs, *effort;               /* JSON */
+};
+
+void tl_openai_init(struct tl_openai_request *ret_request);           /* the program's own sampling, one answer */
+/* Fields that the text names replace what is there. `where` begins the sentence of a failure: TL_E_USAGE or TL_E_FILE
+ * where the request is at fault. */
+int tl_openai_read(struct tl_openai_request *request, enum tl_openai_kind kind, const char *where, const char *text, size_t n_bytes);
+void tl_openai_done(struct tl_openai_request *request);
+uint32_t tl_openai_choices(const struct tl_openai_request *request);  /* answers to all prompts */
+
+/* openai_messages.c: the reader's next value, a list of messages, as templates want it: "developer" is "system", text parts
+ * are one string (joined by line ends), arguments of tool calls are objects, reasoning has both of its names. */
+int tl_openai_messages(struct tl_json *json, struct tl_buffer *out);
+/* The reader's next value as it is written. */
+int tl_openai_raw(struct tl_json *json, struct tl_buffer *out);
+bool tl_openai_next_is(const struct tl_json *json, char c);           /* does the value behind a key begin so? */
+
+#endif

@@ -19,7 +19,7 @@ static int render(const struct tl_engine *engine, const struct tl_template *temp
     struct tl_template_input input = {
         .messages_json = chat->messages, .tools_json = chat->tools, .extra_json = chat->variables,
         .bos = name_of(engine, tl_tokenizer_bos(engine->tokenizer)), .eos = name_of(engine, tl_tokenizer_eos(engine->tokenizer)),
-        .add_generation_prompt = !chat->no_generation_prompt, .now = (int64_t)time(NULL),
+        .add_generation_prompt = !chat->no_generation_prompt, .now = chat->now ? chat->now : (int64_t)time(NULL),
     };
     return tl_template_render(template, &input, ret_parts);
 }

@@ -9,6 +9,7 @@ struct tl_chat {
     const char *messages, *tools, *variables;        /* JSON; the last two may be NULL */
     const char *template_text;           /* NULL: the model's own */
     bool no_generation_prompt;
+    int64_t now;                         /* seconds since 1970, for templates that tell the date; 0: the time that it is */
 };
 
 int tl_chat_render(const struct tl_engine *engine, const struct tl_chat *chat, struct tl_parts *ret_parts);      /* tl_parts_done */

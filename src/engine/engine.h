@@ -28,6 +28,7 @@ struct tl_engine_options {
     uint32_t block;                      /* tokens that pass between two expert stages together; 0: the default */
     uint64_t trunk_bytes;                /* streams the other weights too, with so much memory for them; 0: as the budget wants */
     bool exact, vocabulary_only;
+    bool fewer_sessions, shorter_context;        /* what is said of them is a wish: as much of it as fits */
     void (*log)(void *context, int level, const char *text);
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
     void *context_pointer;

@@ -2,13 +2,14 @@
 /* Fits a model into the budget: the same layouts that will be used, run on counting arenas. All is resident where that
  * leaves a useful context; else routed experts are streamed, and what the trunk, the states and the step leave becomes
  * frames; where even the trunk leaves no useful context, it is streamed too, and gets all that is left. What is not asked
- * for by name (context, chunk) shrinks until it fits; what cannot fit is refused with the smallest budget that would do. */
+ * for by name (context, chunk), or only wished for (sessions too), shrinks until it fits; what cannot fit is refused with
+ * the smallest budget that would do. */
 #include "base/cpu.h"
 #include "base/error.h"
 #include "engine/engine.h"
 
 enum { DEFAULT_CHUNK = 512, LEAST_CHUNK = 32, LEAST_CONTEXT = 256 };
-enum { USEFUL_CONTEXT = 4096, STREAMED_CONTEXT = 8192, STREAMED_CHUNK = 1024 };
+enum { USEFUL_CONTEXT = 4096, STREAMED_CONTEXT = 8192, STREAMED_CHUNK = 1024, FEW_SESSIONS = 4 };
 static const uint64_t margin_bytes = 4 << 20;        /* stacks, heap headers, the odd page */
 
 static uint64_t budget_of(const struct tl_engine_options *options)
@@ -34,11 +35,16 @@ static int total_of(struct tl_engine *engine, const struct tl_model_limits *limi
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
+/* Is the context a demand? */
+static bool fixed_context(const struct tl_engine_options *options) { return options->context && !options->shorter_context; }
+
 static int refuse(struct tl_engine *engine, struct tl_model_limits limits, const struct tl_engine_options *options)
 {
     uint64_t needed;
-    if (!options->context)
+    if (!fixed_context(options))
         limits.context = least(limits.context, LEAST_CONTEXT);
+    if (options->fewer_sessions)
+        limits.sessions = 1;
     if (!options->chunk)
         limits.chunk = LEAST_CHUNK;
     int status = total_of(engine, &limits, &needed);
@@ -59,10 +65,14 @@ static int shrink(struct tl_engine *engine, const struct tl_engine_options *opti
             return status;
         if (status >= 0 && engine->planned_bytes <= engine->budget_bytes)
             return 1;
-        if (!options->context && limits->context > least_context)
+        if (options->fewer_sessions && limits->sessions > FEW_SESSIONS)
+            limits->sessions -= limits->sessions / 16 + 1;
+        else if (!fixed_context(options) && limits->context > least_context)
             limits->context = limits->context / 2 > least_context ? limits->context / 2 : least_context;
         else if (!options->chunk && limits->chunk > LEAST_CHUNK)
             limits->chunk = limits->chunk / 2 > LEAST_CHUNK ? limits->chunk / 2 : LEAST_CHUNK;
+        else if (options->fewer_sessions && limits->sessions > 1)
+            limits->sessions--;
         else
             return 0;
     }
@@ -128,16 +138,39 @@ static int plan_trunk_streamed(struct tl_engine *engine, const struct tl_engine_
     return status;
 }
 
+/* Before anything shrinks. */
+static struct tl_model_limits wishes(const struct tl_engine *engine, const struct tl_engine_options *options)
+{
+    uint32_t trained = tl_model_geometry(engine->model)->context, context = options->context ? options->context : trained;
+    return (struct tl_model_limits){
+        .context = options->shorter_context ? least(context, trained) : context,
+        .sessions = options->sessions ? options->sessions : 1,
+        .chunk = options->chunk ? options->chunk : DEFAULT_CHUNK,
+        .threads = tl_pool_threads(engine->pool),
+        .block = options->block,
+    };
+}
+
 static int plan_streamed(struct tl_engine *engine, const struct tl_engine_options *options, struct tl_model_limits *limits)
 {
     uint32_t trained = tl_model_geometry(engine->model)->context;
     const struct tl_store *store = tl_model_store(engine->model);
     bool passes = tl_store_may_pass(store), experts = tl_store_experts(store) > tl_store_least_frames(store);
+    *limits = wishes(engine, options);
     limits->frames = !experts ? 0 : options->frames ? options->frames : tl_store_least_frames(store);
-    limits->context = options->context ? options->context : least(trained, STREAMED_CONTEXT);
+    limits->context = options->context ? limits->context : least(trained, STREAMED_CONTEXT);
     limits->chunk = options->chunk ? options->chunk : STREAMED_CHUNK;
     struct tl_model_limits trunk = *limits;
-    int status = options->trunk_bytes ? 0 : shrink(engine, options, passes ? least(trained, USEFUL_CONTEXT) : LEAST_CONTEXT, limits);
+    uint32_t least_context = passes ? least(trained, USEFUL_CONTEXT) : LEAST_CONTEXT;
+    int status = 0;
+    if (experts && options->fewer_sessions && !options->frames && !options->trunk_bytes)     /* they leave frames that are of use */
+        limits->frames = least(tl_store_experts(store) - 1, tl_store_easy_frames(store, tl_model_geometry(engine->model)->n_used));
+    if (!options->trunk_bytes)
+        status = shrink(engine, options, least_context, limits);
+    if (status == 0 && limits->frames > trunk.frames) {
+        *limits = trunk;
+        status = shrink(engine, options, least_context, limits);
+    }
     if (status == 0)
         return passes ? plan_trunk_streamed(engine, options, trunk, limits) : refuse(engine, *limits, options);
     return status < 0 || options->frames || !limits->frames ? status : widen(engine, limits);
@@ -148,13 +181,7 @@ int tl_engine_plan(struct tl_engine *engine, const struct tl_engine_options *opt
     const struct tl_store *store = tl_model_store(engine->model);
     uint32_t trained = tl_model_geometry(engine->model)->context;
     bool experts = tl_store_experts(store) > tl_store_least_frames(store), streamable = experts || tl_store_may_pass(store);
-    struct tl_model_limits limits = {
-        .context = options->context ? options->context : trained,
-        .sessions = options->sessions ? options->sessions : 1,
-        .chunk = options->chunk ? options->chunk : DEFAULT_CHUNK,
-        .threads = tl_pool_threads(engine->pool),
-        .block = options->block,
-    };
+    struct tl_model_limits limits = wishes(engine, options);
     engine->budget_bytes = budget_of(options);
     bool asked = (options->frames && experts) || (options->trunk_bytes && tl_store_may_pass(store));
     int status = asked ? 0 : shrink(engine, options, streamable ? least(trained, USEFUL_CONTEXT) : LEAST_CONTEXT, &limits);

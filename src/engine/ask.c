@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* From the fields of a request to ids: chats by the model's template, completions as they are. */
+#include "engine/ask.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "engine/chat.h"
+
+static int chat_ids(const struct tl_engine *engine, const struct tl_ask_how *how, struct tl_ask *ask)
+{
+    const struct tl_openai_request *request = &ask->request;
+    struct tl_chat chat = {.messages = request->messages, .tools = request->tools, .variables = request->variables, .now = how->now};
+    return tl_chat_tokenize(engine, &chat, &ask->prompt[0].ids, &ask->prompt[0].n_ids);
+}
+
+static int copy_ids(const struct tl_engine *engine, const struct tl_openai_prompt *from, struct tl_ask_prompt *to)
+{
+    uint32_t vocab = tl_tokenizer_size(engine->tokenizer);
+    for (size_t i = 0; i < from->n_ids; i++)
+        if ((uint32_t)from->ids[i] >= vocab)
+            return tl_fail(TL_E_USAGE, "prompt: id %d is not in the vocabulary of %u", from->ids[i], vocab);
+    if (!(to->ids = tl_alloc(from->n_ids + 1, sizeof(*to->ids))))
+        return TL_E_NOMEM;
+    if (from->n_ids)
+        memcpy(to->ids, from->ids, from->n_ids * sizeof(*to->ids));
+    to->n_ids = from->n_ids;
+    return 0;
+}
+
+static int prompt_ids(const struct tl_engine *engine, struct tl_ask *ask, uint32_t index)
+{
+    const struct tl_openai_prompt *from = &ask->request.prompt[index];
+    struct tl_ask_prompt *to = &ask->prompt[index];
+    unsigned flags = TL_ENCODE_BOS | (ask->request.show_special ? TL_ENCODE_SPECIAL : 0u);
+    if (!from->text)
+        return copy_ids(engine, from, to);
+    return tl_tokenizer_encode(engine->tokenizer, from->text, from->n_bytes, flags, &to->ids, &to->n_ids);
+}
+
+static int check_length(struct tl_ask *ask, const struct tl_ask_how *how, uint32_t index)
+{
+    size_t n = ask->prompt[index].n_ids;
+    if (n == 0)
+        return tl_fail(TL_E_USAGE, "the prompt is empty");
+    if (how->context == 0 || n < how->context)
+        return 0;
+    ask->code = "context_length_exceeded";
+    return tl_fail(TL_E_USAGE, "context_length_exceeded: the prompt has %zu tokens, and the context is %u tokens long (n_prompt_tokens %zu, n_ctx %u)",
+                   n, how->context, n, how->context);
+}
+
+static int make_prompts(const struct tl_engine *engine, const struct tl_ask_how *how, struct tl_ask *ask)
+{
+    bool chat = ask->request.kind == TL_OPENAI_CHAT;
+    uint32_t n_prompts = chat ? 1 : ask->request.n_prompts;
+    if (!(ask->prompt = tl_alloc(n_prompts, sizeof(*ask->prompt))))
+        return TL_E_NOMEM;
+    ask->n_prompts = n_prompts;
+    snprintf(ask->request.param, sizeof(ask->request.param), "%s", chat ? "messages" : "prompt");
+    for (uint32_t i = 0; i < n_prompts; i++) {
+        int status = chat ? chat_ids(engine, how, ask) : prompt_ids(engine, ask, i);
+        if (status >= 0)
+            status = check_length(ask, how, i);
+        if (status < 0)
+            return status;
+    }
+    ask->request.param[0] = 0;
+    return 0;
+}
+
+int tl_ask_read(const struct tl_engine *engine, enum tl_openai_kind kind, const char *body, size_t n_bytes, const struct tl_ask_how *how,
+                struct tl_ask *ret_ask)
+{
+    *ret_ask = (struct tl_ask){0};
+    tl_openai_init(&ret_ask->request);
+    int status = 0;
+    if (how->defaults)
+        status = tl_openai_read(&ret_ask->request, TL_OPENAI_ANY, "defaults", how->defaults, strlen(how->defaults));
+    if (status >= 0)
+        status = tl_openai_read(&ret_ask->request, kind, "body", body, n_bytes);
+    return status < 0 ? status : make_prompts(engine, how, ret_ask);
+}
+
+void tl_ask_done(struct tl_ask *ask)
+{
+    for (uint32_t i = 0; i < ask->n_prompts; i++)
+        tl_free(ask->prompt[i].ids);
+    tl_free(ask->prompt);
+    tl_openai_done(&ask->request);
+    *ask = (struct tl_ask){0};
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* A request in OpenAI's form as the engine runs it: its fields, and the ids of each of its prompts. */
+#ifndef TL_ENGINE_ASK_H
+#define TL_ENGINE_ASK_H
+
+#include "engine/engine.h"
+#include "text/openai.h"
+
+struct tl_ask_prompt { int32_t *ids; size_t n_ids; };
+
+struct tl_ask {
+    struct tl_openai_request request;
+    struct tl_ask_prompt *prompt;        /* one of a chat, else one for each of the request's */
+    uint32_t n_prompts;
+    const char *code;                    /* after a failure: what programs know it by, or NULL */
+};
+
+struct tl_ask_how {
+    const char *defaults;                /* JSON: fields that a request leaves unsaid; NULL: none */
+    int64_t now;                         /* for templates that tell the date; 0: the time that it is */
+    uint32_t context;                    /* prompts that do not leave room for a token are refused; 0: any */
+};
+
+/* TL_E_USAGE, TL_E_FILE: the request is at fault, and ret_ask->request.param and code say where. ret_ask is to be freed with
+ * tl_ask_done whatever is returned. */
+int tl_ask_read(const struct tl_engine *engine, enum tl_openai_kind kind, const char *body, size_t n_bytes, const struct tl_ask_how *how,
+                struct tl_ask *ret_ask);
+void tl_ask_done(struct tl_ask *ask);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* One sequence of a batch: prompt, drawn ids, text, end. The rules are those of generate.c, so that an answer is the one
+ * that a lone session gives. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "engine/batch_loop.h"
+
+/* A fork that saves fewer tokens is not worth its page; a wait of a step must save more. */
+enum { FORK_TOKENS = 16, WAIT_TOKENS = 64 };
+
+int tl_batch_sequence_open(struct tl_batch_sequence *sequence, struct tl_engine *engine)
+{
+    sequence->ids = tl_alloc(tl_model_limits(engine->model)->context, sizeof(*sequence->ids));
+    int status = sequence->ids ? tl_state_new(tl_model_cache(engine->model), &sequence->state) : TL_E_NOMEM;
+    tl_buffer_init(&sequence->text, 0);
+    return status < 0 ? status : tl_sampler_new(tl_model_geometry(engine->model)->vocab, &sequence->sampler);
+}
+
+void tl_batch_sequence_close(struct tl_batch_sequence *sequence)
+{
+    tl_state_free(sequence->state);
+    tl_sampler_free(sequence->sampler);
+    tl_free(sequence->ids);
+    tl_free(sequence->logprobs);
+    tl_buffer_done(&sequence->text);
+    *sequence = (struct tl_batch_sequence){0};
+}
+
+/* --- beginning -------------------------------------------------------------------------------------------------------------- */
+
+static uint32_t common(const int32_t *a, uint32_t n_a, const int32_t *b, uint32_t n_b)
+{
+    uint32_t n = 0;
+    while (n < n_a && n < n_b && a[n] == b[n])
+        n++;
+    return n;
+}
+
+int tl_batch_sequence_begin(struct tl_batch_loop *loop, struct tl_batch_sequence *sequence, struct tl_batch_answer *answer)
+{
+    const struct tl_openai_request *request = &answer->request.ask.request;
+    uint32_t index = answer->n_started++;
+    const struct tl_ask_prompt *prompt = &answer->request.ask.prompt[index / request->n];
+    uint32_t n = (uint32_t)prompt->n_ids, kept = common(prompt->ids, n - 1, sequence->ids, sequence->state->length);
+    tl_state_truncate(sequence->state, kept);
+    memcpy(sequence->ids, prompt->ids, n * sizeof(*sequence->ids));
+    sequence->n_ids = sequence->n_prompt = n;
+    sequence->answer = answer;
+    sequence->choice = index;
+    sequence->age = loop->n_begun++;
+    sequence->fresh = true;
+    sequence->waits = false;
+    sequence->drawn = -1;
+    sequence->n_tokens = 0;
+    sequence->how = (struct tl_generate){
+        .sampling = request->sampling, .choice = index % request->n, .stop = (const char *const *)request->stop, .n_stop = request->n_stop,
+        .max_tokens = request->max_tokens > 0 ? (uint32_t)request->max_tokens : 0,
+        .ignore_end = request->ignore_end, .show_special = request->show_special,
+    };
+    tl_buffer_clear(&sequence->text);
+    tl_buffer_append(&sequence->text, "", 0);
+    tl_stop_init(&sequence->stop, loop->engine->tokenizer, &sequence->how, &sequence->text);
+    return sequence->text.status;
+}
+
+/* --- what others have computed ---------------------------------------------------------------------------------------------- */
+
+static int fork_state(struct tl_batch_loop *loop, struct tl_batch_sequence *sequence, const struct tl_batch_sequence *from, uint32_t length)
+{
+    tl_state_free(sequence->state);
+    sequence->state = NULL;
+    int status = tl_state_fork(from->state, &sequence->state);
+    if (status < 0)                      /* no room: it is computed */
+        return tl_state_new(tl_model_cache(loop->engine->model), &sequence->state);
+    uint32_t kept = tl_state_truncate(sequence->state, length);
+    loop->good_forks += kept == length;
+    loop->lost_forks += kept != length;
+    return 0;
+}
+
+int tl_batch_sequence_share(struct tl_batch_loop *loop, struct tl_batch_sequence *sequence)
+{
+    const struct tl_batch_sequence *from = NULL;
+    uint32_t limit = sequence->n_prompt - 1, best = sequence->state->length, promised = 0;
+    for (uint32_t i = 0; i < loop->n_sequences; i++) {
+        const struct tl_batch_sequence *other = &loop->sequence[i];
+        if (other == sequence)
+            continue;
+        uint32_t computed = common(sequence->ids, limit, other->ids, other->state->length), will = 0;
+        if (other->answer && other->age < sequence->age && other->state->length < other->n_prompt)
+            will = common(sequence->ids, limit, other->ids, other->n_prompt);
+        promised = will > promised ? will : promised;
+        if (computed >= best + FORK_TOKENS) {
+            from = other;
+            best = computed;
+        }
+    }
+    sequence->waits = promised >= best + WAIT_TOKENS && loop->lost_forks <= loop->good_forks + 4;
+    if (sequence->waits)
+        return 0;
+    int status = from ? fork_state(loop, sequence, from, best) : 0;
+    sequence->fresh = false;
+    loop->report->reused_tokens += status < 0 ? 0 : sequence->state->length;
+    loop->report->prompt_tokens += sequence->n_prompt;
+    return status;
+}
+
+/* --- a token ---------------------------------------------------------------------------------------------------------------- */
+
+/* The likelihoods before anything that the request changes about them. The logits are overwritten. */
+static void look(const struct tl_engine *engine, struct tl_batch_sequence *sequence, float *logits)
+{
+    const struct tl_openai_request *request = &sequence->answer->request.ask.request;
+    const struct tl_kernel *kernel = engine->kernel;
+    uint32_t vocab = tl_model_geometry(engine->model)->vocab;
+    int32_t top[TL_OPENAI_TOP];
+    size_t n_top = tl_sampler_top(sequence->sampler, logits, request->top_logprobs, top);
+    for (uint32_t k = 0; k <= request->top_logprobs; k++) {
+        int32_t id = k == 0 ? sequence->drawn : k <= n_top ? top[k - 1] : 0;
+        sequence->seen[k] = (struct tl_openai_logprob){id, logits[id]};
+    }
+    float most = kernel->max(logits, vocab);
+    kernel->exp(logits, most, vocab, logits);
+    float log_sum = tl_log(kernel->sum(logits, vocab));
+    for (uint32_t k = 0; k <= request->top_logprobs; k++)
+        sequence->seen[k].logprob -= most + log_sum;
+}
+
+void tl_batch_sequence_draw(const struct tl_engine *engine, struct tl_batch_sequence *sequence, float *logits)
+{
+    sequence->drawn = tl_sampler_draw(sequence->sampler, &sequence->how.sampling, logits, sequence->ids, sequence->n_ids,
+                                      sequence->how.choice, sequence->n_ids);
+    if (sequence->answer->request.ask.request.logprobs)
+        look(engine, sequence, logits);
+}
+
+static int keep_logprobs(struct tl_batch_sequence *sequence)
+{
+    const struct tl_openai_request *request = &sequence->answer->request.ask.request;
+    size_t width = 1 + request->top_logprobs;
+    if (!request->logprobs)
+        return 0;
+    if (!sequence->logprobs || sequence->n_tokens == sequence->room_tokens) {
+        uint32_t room = sequence->n_tokens ? 2 * sequence->n_tokens : 64;
+        struct tl_openai_logprob *grown = tl_realloc(sequence->logprobs, room * width, sizeof(*grown));
+        if (!grown)
+            return TL_E_NOMEM;
+        sequence->logprobs = grown;
+        sequence->room_tokens = room;
+    }
+    memcpy(sequence->logprobs + sequence->n_tokens * width, sequence->seen, width * sizeof(*sequence->seen));
+    return 0;
+}
+
+/* --- the end ---------------------------------------------------------------------------------------------------------------- */
+
+static int end(struct tl_batch_sequence *sequence, const char *finish)
+{
+    struct tl_batch_answer *answer = sequence->answer;
+    struct tl_batch_choice *choice = &answer->choice[sequence->choice];
+    int status = tl_stop_flush(&sequence->stop);
+    tl_stop_done(&sequence->stop);
+    if (status >= 0)
+        status = sequence->text.status;
+    if (status < 0)
+        return status;
+    if (!(choice->text = tl_buffer_take(&sequence->text, &choice->n_bytes)))
+        return TL_E_NOMEM;
+    choice->finish = finish;
+    choice->n_tokens = sequence->n_tokens;
+    choice->logprobs = sequence->logprobs;
+    sequence->logprobs = NULL;
+    sequence->answer = NULL;
+    answer->n_left--;
+    return 0;
+}
+
+int tl_batch_sequence_accept(struct tl_batch_loop *loop, struct tl_batch_sequence *sequence)
+{
+    int32_t id = sequence->drawn;
+    sequence->drawn = -1;
+    if (sequence->answer->request.ask.request.max_tokens == 0)       /* only the prompt was asked for */
+        return end(sequence, "length");
+    if (!sequence->how.ignore_end && tl_tokenizer_ends(loop->engine->tokenizer, id))
+        return end(sequence, "stop");
+    int status = keep_logprobs(sequence);
+    if (status < 0)
+        return status;
+    sequence->ids[sequence->n_ids++] = id;
+    sequence->n_tokens++;
+    loop->report->tokens++;
+    status = tl_stop_push(&sequence->stop, id);
+    if (status <= 0)
+        return status < 0 ? status : end(sequence, "stop");
+    bool full = sequence->n_ids == tl_model_limits(loop->engine->model)->context;
+    return full || sequence->n_tokens == sequence->how.max_tokens ? end(sequence, "length") : 1;
+}

@@ -62,6 +62,7 @@ struct trill_model_options {
     const char *io;                      /* "uring", "pread" */
     const char *policy;                  /* who leaves the cache: "lru", "lfru" */
     const char *lookahead;               /* "on", "off"; auto: where it has been of use */
+    int fewer_sessions, shorter_context; /* what is said of them is a wish: as much of it as the budget allows */
 };
 
 TRILL_API void trill_model_options_init(struct trill_model_options *options, size_t size);
@@ -89,6 +90,7 @@ struct trill_model_figures {
     double drive_busy_seconds;           /* with at least one of them in flight */
     double stall_seconds;                /* in which a step waited for them */
     uint64_t lookahead_reads, lookahead_uses;            /* experts */
+    uint32_t sessions;                   /* that may be open at a time */
 };
 
 TRILL_API int trill_model_figures(struct trill_model *model, struct trill_model_figures *figures, size_t size);

@@ -7,10 +7,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-#define JOB(name, needs) int tl_job_##name(struct tl_job_run *run);
-#include "api/jobs.def"
-#undef JOB
-
 enum { ALONE, MODEL };
 
 static const struct tl_job_kind kinds[] = {

@@ -28,7 +28,7 @@ static int translate(const struct trill_model_options *from, struct tl_engine_op
         .ram_bytes = from->ram_bytes, .cpu = from->cpu, .kv = from->kv, .exact = !strcmp(activations, "f32"),
         .vocabulary_only = from->vocabulary_only, .log = from->log, .progress = from->progress,
         .context_pointer = from->context_pointer, .cancel = from->cancel, .io = from->io, .policy = from->policy,
-        .lookahead = from->lookahead,
+        .lookahead = from->lookahead, .fewer_sessions = from->fewer_sessions, .shorter_context = from->shorter_context,
     };
     return 0;
 }
@@ -95,6 +95,7 @@ static void fill_model(struct tl_engine *engine, struct trill_model_figures *f)
     f->lookahead_reads = tl_meter_get(&engine->meters, TL_METER_AHEAD_READS);
     f->lookahead_uses = tl_meter_get(&engine->meters, TL_METER_AHEAD_USES);
     f->threads = limits->threads;
+    f->sessions = limits->sessions;
     f->trained_context = g->context;
     f->layers = g->n_layers;
     f->width = g->width;

@@ -48,6 +48,8 @@ static void fill(struct trill_model_options *options, const struct tl_setup *set
     options->policy = setup->policy;
     options->lookahead = setup->lookahead;
     options->vocabulary_only = needs->vocabulary_only;
+    options->fewer_sessions = needs->fewer_sessions;
+    options->shorter_context = needs->shorter_context && !setup->context;
     options->cancel = tl_interrupt_flag();
     options->log = log_line;
 }

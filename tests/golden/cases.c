@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,28 @@
 
 #include "base/error.h"
 #include "model/arch.h"
+
+#define F32    1e-4, 1e-4, 1e-5, 70
+#define DELTA  1e-3, 1e-3, 1e-4, 70      /* the recurrence gathers what rounding leaves */
+#define BF16   1e-4, 1e-1, 2e-2, 66
+#define NATIVE 1e-4, 2.0,  1e-1, 66      /* 8-bit activations: now and then another expert is chosen */
+
+static const struct golden_row table[] = {
+    { "llama", F32 }, { "llama-linear", F32 }, { "llama-yarn", F32 }, { "llama-f16", F32 }, { "llama-bf16", BF16 },
+    { "qwen2", F32 }, { "qwen3", F32 }, { "gemma3", F32 },
+    { "qwen3_moe", F32 }, { "gpt_oss", F32 }, { "gpt_oss-mxfp4", NATIVE }, { "glm4_moe", F32 },
+    { "deepseek_v3", F32 }, { "deepseek_v3-fp8", BF16 }, { "kimi_k2", F32 }, { "kimi_k2-int4", NATIVE },
+    { "qwen3_next", DELTA }, { "qwen3_5", DELTA }, { "qwen3_5_moe", DELTA },
+};
+enum { N_ROWS = sizeof(table) / sizeof(table[0]) };
+
+#define ARCH(name) extern const struct tl_arch tl_arch_##name;
+#include "model/archs.def"
+#undef ARCH
+#define ARCH(name) &tl_arch_##name,
+static const struct tl_arch *const archs[] = {
+#include "model/archs.def"
+};
 
 static void read_ids(struct golden *golden)
 {
@@ -50,59 +73,94 @@ static void read_logits(struct golden *golden)
     fclose(file);
 }
 
-/* A case: a folder with tokens and a model of a known architecture. */
-static int known(const char *folder)
+static const struct tl_arch *arch_of(const char *folder)
 {
-    char path[600];
     struct tl_modelfile *file;
-    snprintf(path, sizeof(path), "%s/tokens.json", folder);
-    if (access(path, R_OK) != 0)
-        return 0;
     if (tl_modelfile_open(folder, &file) < 0)
         fail_msg("%s", tl_error_text());
     const struct tl_arch *arch = tl_arch_find(file);
-    if (!arch)
-        print_message("left out: %s\n", tl_error_text());
     tl_modelfile_close(file);
-    return arch != NULL;
+    return arch;
 }
 
-static int each_in(const char *root, void (*test)(const struct golden *golden))
+static int run_row(const char *root, const struct golden_row *row, bool own, void (*test)(const struct golden *golden))
 {
-    struct dirent **entries;
-    int count = scandir(root, &entries, NULL, alphasort), n = 0;
-    for (int i = 0; i < count; i++) {
-        struct golden golden = { .name = entries[i]->d_name };
-        static const char *const ggufs[] = { "model.gguf", "model-f32.gguf" };
-        snprintf(golden.folder, sizeof(golden.folder), "%s/%s", root, golden.name);
-        if (known(golden.folder)) {
-            for (int k = 0; k < 2 && !golden.gguf[0]; k++) {
-                snprintf(golden.gguf, sizeof(golden.gguf), "%s/%s", golden.folder, ggufs[k]);
-                if (access(golden.gguf, R_OK) != 0)
-                    golden.gguf[0] = 0;
-            }
-            read_ids(&golden);
-            read_logits(&golden);
-            print_message("%s\n", golden.folder);
-            test(&golden);
-            free(golden.logits);
-            n++;
-        }
-        free(entries[i]);
+    static const char *const ggufs[] = { "model.gguf", "model-f32.gguf" };
+    struct golden golden = { .row = row, .name = row->name };
+    snprintf(golden.folder, sizeof(golden.folder), "%s/%s", root, row->name);
+    if (access(golden.folder, R_OK) != 0) {
+        if (own)
+            fail_msg("%s is missing", golden.folder);
+        return 0;
     }
-    if (count >= 0)
-        free(entries);
-    return n;
+    if (!arch_of(golden.folder)) {
+        print_message("left out: %s\n", tl_error_text());
+        return 0;
+    }
+    for (int k = 0; k < 2 && !golden.gguf[0]; k++) {
+        snprintf(golden.gguf, sizeof(golden.gguf), "%s/%s", golden.folder, ggufs[k]);
+        if (access(golden.gguf, R_OK) != 0)
+            golden.gguf[0] = 0;
+    }
+    read_ids(&golden);
+    read_logits(&golden);
+    print_message("%s\n", golden.folder);
+    test(&golden);
+    free(golden.logits);
+    return 1;
+}
+
+static const char *own_root(char root[400])
+{
+    const char *tests = getenv("TRILL_TESTS");
+    snprintf(root, 400, "%s/golden", tests ? tests : "tests");
+    return root;
 }
 
 int golden_each(void (*test)(const struct golden *golden))
 {
     char own[400], shared[400];
-    const char *tests = getenv("TRILL_TESTS"), *other = getenv("TRILL_SHARED"), *root = getenv("TRILL_ROOT");
-    snprintf(own, sizeof(own), "%s/golden", tests ? tests : "tests");
+    const char *other = getenv("TRILL_SHARED"), *root = getenv("TRILL_ROOT");
+    int n = 0;
     if (other)
         snprintf(shared, sizeof(shared), "%s/golden", other);
     else
         snprintf(shared, sizeof(shared), "%s/../shared/golden", root ? root : ".");
-    return each_in(own, test) + each_in(shared, test);
+    for (int i = 0; i < N_ROWS; i++)
+        n += run_row(own_root(own), &table[i], true, test) + run_row(shared, &table[i], false, test);
+    return n;
+}
+
+void golden_check_table(void)
+{
+    char own[400], path[700];
+    struct dirent **entries;
+    int count = scandir(own_root(own), &entries, NULL, alphasort);
+    assert_true(count > 0);
+    for (int i = 0; i < count; i++) {
+        int k = 0;
+        snprintf(path, sizeof(path), "%s/%s/tokens.json", own, entries[i]->d_name);
+        while (k < N_ROWS && strcmp(table[k].name, entries[i]->d_name) != 0)
+            k++;
+        if (access(path, R_OK) == 0 && k == N_ROWS)
+            fail_msg("%s has no row in tests/golden/cases.c", path);
+        free(entries[i]);
+    }
+    free(entries);
+}
+
+const char *golden_uncovered(void)
+{
+    char own[400], path[700];
+    own_root(own);
+    for (size_t a = 0; a < sizeof(archs) / sizeof(archs[0]); a++) {
+        bool has = false;
+        for (int k = 0; k < N_ROWS && !has; k++) {
+            snprintf(path, sizeof(path), "%s/%s", own, table[k].name);
+            has = arch_of(path) == archs[a];
+        }
+        if (!has)
+            return archs[a]->name;
+    }
+    return NULL;
 }

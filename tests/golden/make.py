@@ -2,23 +2,26 @@
 # SPDX-License-Identifier: MIT
 """Small random models and the logits that Hugging Face transformers computes for them in float32.
 
-  make.py [CASE ...]            needs torch 2.13, transformers 5.23, safetensors, tokenizers, numpy
+  make.py [CASE ...]            needs torch 2.13, transformers 5.23, safetensors, tokenizers, numpy, gguf
 
 Each case is a folder laid out like a published repository (config.json, model.safetensors, tokenizer.json, ...) with
   tokens.json    70 ids
   logits.npy     float32 [70, vocab], row i follows token i; eager attention, one thread
   texts.json     strings and their ids: control tokens recognised, none added
-llama-bf16 and llama-f16 store their weights in that type; their logits are those of the stored values in float32.
-make_gguf.py adds model.gguf.
+llama-bf16 and llama-f16 store their weights in that type, gpt_oss-mxfp4, deepseek_v3-fp8 and kimi_k2-int4 as their
+vendors ship them (native.py); the logits are those of the stored values in float32. make_gguf.py adds model.gguf.
 """
 import json, pathlib, shutil, sys
 import numpy as np, torch, transformers as T
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+import native
 
 HERE = pathlib.Path(__file__).resolve().parent
 VOCAB = 320
 SPECIAL = ['<|endoftext|>', '<|im_start|>', '<|im_end|>']
+SPECIAL_GLM = SPECIAL + ['[gMASK]', '<sop>', '<|user|>', '<|observation|>']         # the converter looks for them
 CORPUS = ['the weight that is read is the weight that is used and the rest of the layer waits for it',
           'there are three ways to write the date: 2024-05-17, 17 May 2024, 5/17/24',
           'int main(void) {\n    return the_answer == 42;\n}\n', 'über die Wärme in den Straßen, où sont les élèves, 水 水 は']
@@ -28,13 +31,13 @@ CHATML = ("{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ me
           "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
 
 
-def trained(tokenizer, alphabet, size):
+def trained(tokenizer, alphabet, size, special=SPECIAL):
     tokenizer.train_from_iterator(CORPUS * 4, trainers.BpeTrainer(
-        vocab_size=size, initial_alphabet=alphabet, special_tokens=SPECIAL, show_progress=False))
+        vocab_size=size, initial_alphabet=alphabet, special_tokens=special, show_progress=False))
     return tokenizer
 
 
-def byte_level():
+def byte_level(special=SPECIAL):
     """Bytes as letters, split by the pattern of the qwen2 family."""
     pattern = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
                r"|\s+(?!\S)|\s+")
@@ -43,7 +46,7 @@ def byte_level():
         pre_tokenizers.Split(Regex(pattern), 'isolated'),
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     tokenizer.decoder = decoders.ByteLevel()
-    return trained(tokenizer, pre_tokenizers.ByteLevel.alphabet(), VOCAB)
+    return trained(tokenizer, pre_tokenizers.ByteLevel.alphabet(), VOCAB, special)
 
 
 def sentencepiece():
@@ -86,7 +89,10 @@ def randomise(model, seed):
         elif parameter.dim() == 1:
             parameter.data = 0.3 * noise
         else:
-            parameter.data = noise * (1.0 if 'embed' in name else 1.4 / parameter.shape[1] ** 0.5)
+            parameter.data = noise * (1.0 if 'embed' in name else 1.4 / parameter.shape[-1] ** 0.5)
+    for name, buffer in sorted(model.named_buffers()):
+        if 'correction_bias' in name:
+            buffer.data = 0.2 * torch.from_numpy(random.standard_normal(buffer.shape, dtype=np.float32))
 
 
 def stored_as(model, dtype):
@@ -103,10 +109,28 @@ def with_old_keys(config):
         config['rope_local_base_freq'] = rope['sliding_attention']['rope_theta']
         rope = rope['full_attention']
     config['rope_theta'] = rope.pop('rope_theta')
+    if 'partial_rotary_factor' in rope:
+        config['partial_rotary_factor'] = rope.pop('partial_rotary_factor')
+    if config['model_type'] == 'qwen3_moe':
+        config['num_experts'] = config.pop('num_local_experts')
+    if config['model_type'] in ('deepseek_v3', 'kimi_k2'):
+        config |= dict(scoring_func='sigmoid', topk_method='noaux_tc', moe_layer_freq=1)
     config['rope_scaling'] = None if rope['rope_type'] == 'default' else rope
     return config
 
 
+def write_coded(folder, kind, config):
+    """The model again, with the values that its format can hold; the folder gets what they are stored as."""
+    form = folder.name.partition('-')[2]
+    path = folder / 'model.safetensors'
+    stored, values = native.coded(form, load_file(path))
+    save_file(values, path, metadata={'format': 'pt'})
+    model = kind.from_pretrained(folder, config=config, attn_implementation='eager', dtype=torch.float32).eval()
+    save_file(stored, path, metadata={'format': 'pt'})
+    return model, {'quantization_config': native.FORMATS[form][1]}
+
+
+VOCABULARIES = {'gemma3': sentencepiece, 'glm4_moe': lambda: byte_level(SPECIAL_GLM)}
 SIZES = dict(vocab_size=VOCAB, hidden_size=32, intermediate_size=56, num_attention_heads=4, num_key_value_heads=2,
              num_hidden_layers=2, max_position_embeddings=256, bos_token_id=None, eos_token_id=2, pad_token_id=0)
 LLAMA3 = dict(rope_type='llama3', rope_theta=500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
@@ -116,6 +140,34 @@ YARN = dict(rope_type='yarn', rope_theta=10000.0, factor=4.0, original_max_posit
             beta_fast=32.0, beta_slow=1.0)
 GEMMA = dict(full_attention=dict(rope_type='linear', rope_theta=1e6, factor=8.0),
              sliding_attention=dict(rope_type='default', rope_theta=10000.0))
+
+MOE = dict(moe_intermediate_size=16, num_experts=8, num_experts_per_tok=2)
+GPT_OSS = SIZES | dict(intermediate_size=16, head_dim=16, num_local_experts=8, num_experts_per_tok=2, sliding_window=16,
+                       tie_word_embeddings=False, rope_parameters=YARN | dict(rope_theta=150000.0, truncate=False))
+ROUTED = dict(moe_intermediate_size=16, n_routed_experts=8, num_experts_per_tok=3, n_shared_experts=1,
+              first_k_dense_replace=1, n_group=1, topk_group=1, routed_scaling_factor=2.5, tie_word_embeddings=False)
+LATENT = SIZES | ROUTED | dict(num_attention_heads=2, q_lora_rank=24, kv_lora_rank=32, qk_nope_head_dim=16, qk_rope_head_dim=8,
+                               v_head_dim=24, rope_parameters=YARN | dict(mscale=1.0, mscale_all_dim=1.0))
+DELTA = dict(linear_conv_kernel_dim=4, linear_key_head_dim=16, linear_value_head_dim=16, linear_num_key_heads=2,
+             linear_num_value_heads=4, shared_expert_intermediate_size=16, head_dim=16, num_hidden_layers=4,
+             tie_word_embeddings=False)
+QUARTER = dict(rope_type='default', rope_theta=1e7, partial_rotary_factor=0.25)
+TURNED = dict(rope_parameters=QUARTER | dict(mrope_section=[1, 1, 0], mrope_interleaved=True))
+VISION = dict(depth=1, hidden_size=8, intermediate_size=8, num_heads=2, out_hidden_size=32, num_position_embeddings=4, patch_size=2)
+SPECIALS = dict(image_token_id=319, video_token_id=318, vision_start_token_id=317, vision_end_token_id=316)
+
+
+def latent(**more):
+    more['num_key_value_heads'] = more.get('num_attention_heads', 2)
+    return T.DeepseekV3ForCausalLM, T.DeepseekV3Config(**LATENT | more)
+
+
+def kimi(**more):
+    return latent(num_hidden_layers=2, routed_scaling_factor=2.827, **more)
+
+
+def gpt_oss(**more):
+    return T.GptOssForCausalLM, T.GptOssConfig(**GPT_OSS | more)
 
 
 def llama(**more):
@@ -134,6 +186,25 @@ CASES = {
     'gemma3': ((T.Gemma3ForCausalLM, T.Gemma3TextConfig(
         **SIZES | dict(num_hidden_layers=7, num_attention_heads=2, num_key_value_heads=1), head_dim=16,
         query_pre_attn_scalar=16, sliding_window=16, rope_parameters=GEMMA)), True, torch.float32, '1MB'),
+    'qwen3_moe': ((T.Qwen3MoeForCausalLM, T.Qwen3MoeConfig(
+        **SIZES | MOE, head_dim=16, norm_topk_prob=True, tie_word_embeddings=False)), True, torch.float32, '1MB'),
+    'gpt_oss': (gpt_oss(), False, torch.float32, '1MB'),
+    'gpt_oss-mxfp4': (gpt_oss(intermediate_size=64, num_hidden_layers=3), True, torch.float32, '1MB'),
+    'deepseek_v3': (latent(num_hidden_layers=3, n_group=4, topk_group=2), True, torch.float32, '1MB'),
+    'deepseek_v3-fp8': (latent(num_hidden_layers=3, n_group=4, topk_group=2, num_attention_heads=4, intermediate_size=160),
+                        True, torch.float32, '1MB'),
+    'kimi_k2': (kimi(), True, torch.float32, '1MB'),
+    'kimi_k2-int4': (kimi(moe_intermediate_size=32), True, torch.float32, '1MB'),
+    'glm4_moe': ((T.Glm4MoeForCausalLM, T.Glm4MoeConfig(
+        **SIZES | ROUTED, head_dim=16, attention_bias=True, use_qk_norm=True,
+        rope_parameters=dict(rope_type='default', rope_theta=1e6, partial_rotary_factor=0.5))), True, torch.float32, '1MB'),
+    'qwen3_next': ((T.Qwen3NextForCausalLM, T.Qwen3NextConfig(**SIZES | MOE | DELTA, rope_parameters=QUARTER)),
+                   True, torch.float32, '1MB'),
+    'qwen3_5': ((T.Qwen3_5ForConditionalGeneration, T.Qwen3_5Config(
+        text_config={key: value for key, value in (SIZES | DELTA | TURNED).items() if 'expert' not in key},
+        vision_config=VISION, **SPECIALS)), False, torch.float32, '1MB'),
+    'qwen3_5_moe': ((T.Qwen3_5MoeForConditionalGeneration, T.Qwen3_5MoeConfig(
+        text_config=SIZES | MOE | DELTA | TURNED, vision_config=VISION, **SPECIALS)), False, torch.float32, '1MB'),
 }
 
 
@@ -146,10 +217,14 @@ def make(name, seed):
     folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)
     model.save_pretrained(folder, max_shard_size=shard)
-    write_tokenizer(sentencepiece() if name == 'gemma3' else byte_level(), folder)
-    if old_keys:
-        path = folder / 'config.json'
-        path.write_text(json.dumps(with_old_keys(json.loads(path.read_text())), indent=2) + '\n')
+    more = {'model_type': 'kimi_k2'} if name.startswith('kimi') else {}
+    if name.partition('-')[2] in native.FORMATS:
+        model, said = write_coded(folder, kind, config)
+        more |= said
+    write_tokenizer(VOCABULARIES.get(name, byte_level)(), folder)
+    path = folder / 'config.json'
+    written = json.loads(path.read_text()) | more
+    path.write_text(json.dumps(with_old_keys(written) if old_keys else written, indent=2) + '\n')
 
     ids = np.random.default_rng(seed).integers(3, VOCAB, 70).tolist()
     stored_as(model, torch.float32)

@@ -4,13 +4,16 @@
 
   make_gguf.py LLAMA_CPP_SOURCE [CASE ...]
 
-Two things the converter cannot know of a made-up repository are told to it: byte-level vocabularies split like qwen2's,
-and gemma3's merges, read from tokenizer.json, become the scores of a SentencePiece vocabulary.
+Some things the converter cannot know of a made-up repository are told to it: byte-level vocabularies split like qwen2's,
+gemma3's merges, read from tokenizer.json, become the scores of a SentencePiece vocabulary, and kimi_k2 has the
+configuration of deepseek_v3. It has no types for the vendors' fp8 and int4: those cases get no GGUF.
 """
 import json, pathlib, runpy, subprocess, sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 OUTTYPES = {'float32': 'f32', 'float16': 'f16', 'bfloat16': 'bf16'}
+
+WITHOUT_MTP = ('qwen3_next', 'qwen3_5', 'qwen3_5_moe')            # its classes that know the option
 
 
 def write_sentencepiece(converter):
@@ -37,13 +40,16 @@ def write_sentencepiece(converter):
 
 def convert(source, folder):
     sys.path[:0] = [str(source), str(source / 'gguf-py')]
-    import conversion.base, conversion.gemma
+    import conversion.base, conversion.gemma, transformers
     for kind in vars(conversion.base).values():
         if hasattr(kind, 'get_vocab_base_pre'):
             kind.get_vocab_base_pre = lambda self, tokenizer: 'qwen2'
     conversion.gemma.Gemma3Model.set_vocab = write_sentencepiece
+    kimi = type('KimiConfig', (transformers.DeepseekV3Config,), {'model_type': 'kimi_k2'})
+    transformers.AutoConfig.register('kimi_k2', kimi)
     outtype = OUTTYPES[json.loads((folder / 'config.json').read_text())['dtype']]
-    sys.argv = ['convert_hf_to_gguf.py', str(folder), '--outfile', str(folder / 'model.gguf'), '--outtype', outtype]
+    sys.argv = ['convert_hf_to_gguf.py', str(folder), '--outfile', str(folder / 'model.gguf'), '--outtype', outtype,
+                *(['--no-mtp'] if folder.name in WITHOUT_MTP else [])]
     runpy.run_path(str(source / 'convert_hf_to_gguf.py'), run_name='__main__')
 
 
@@ -51,7 +57,8 @@ def main():
     source, cases = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]
     if len(cases) == 1:
         return convert(source, HERE / cases[0])
-    for case in cases or sorted(path.parent.name for path in HERE.glob('*/tokens.json')):    # a process each: they patch
+    for case in cases or sorted(path.parent.name for path in HERE.glob('*/tokens.json')
+                               if not path.parent.name.endswith(('-fp8', '-int4'))):    # a process each: they patch
         result = subprocess.run([sys.executable, __file__, source, case], capture_output=True, text=True)
         print(f'{case:13}', 'done' if result.returncode == 0 else result.stderr.strip().splitlines()[-1])
 

@@ -6,7 +6,11 @@
  *
  * Rules: functions return a trill_status, >= 0 is good; the sentence for a failure is trill_error(), of the calling
  * thread. What comes back through ret_... is written only on success; what the caller must free says so. Text is UTF-8.
- * Structs begin with `size`: set by the ..._init function, so that programs built against an older header keep working.
+ * Structs begin with `size`: set by the ..._init function, so that programs built against an older header keep working; what
+ * a newer header has and the library does not know comes back as zeros.
+ * Pointers must not be NULL, with these exceptions: options structs (all as preset), callbacks, whatever says so, and what
+ * a ..._close or trill_free gets. Lists and texts of length 0 may be NULL. `size` behind a ret_ struct is its sizeof.
+ * A session or a job is one thread's at a time, all else may be called at any time; cancelling may come from anywhere.
  * The library prints nothing, never exits, and has no global state but that sentence. */
 #ifndef TRILL_H
 #define TRILL_H
@@ -50,14 +54,14 @@ struct trill_model_options {
     uint32_t context;                    /* tokens a session may hold; 0: the model's own, as far as the budget allows */
     uint32_t sessions;                   /* sessions that are open at a time; 0: 1 */
     uint32_t chunk;                      /* tokens computed together in one step; 0: 512 */
-    const char *cpu;                     /* "ref", "avx2", "avx512", "neon"; NULL or "auto": the best */
+    const char *cpu;                     /* one of trill_cpu_levels(); NULL or "auto": the best */
     const char *kv;                      /* "f32", "f16", "bf16", "q8_0"; NULL: f32 for f32 models, else f16 */
     const char *activations;             /* "auto" or "f32"; NULL: auto */
     int vocabulary_only;                 /* no weights: tokenising and templates only */
     void (*log)(void *context, int level, const char *text);          /* may be NULL; called from the opening thread */
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);       /* while loading; may be NULL */
     void *context_pointer;               /* given to both */
-    const volatile int *cancel;          /* loading stops where it becomes non-zero; may be NULL */
+    const volatile int *cancel;          /* loading stops (TRILL_CANCELLED) where it becomes non-zero; may be NULL */
     /* Of routed experts that do not fit in the budget and are streamed from the drive; NULL or "auto": the library's choice. */
     const char *io;                      /* "uring", "pread" */
     const char *policy;                  /* who leaves the cache: "lru", "lfru" */
@@ -68,7 +72,7 @@ struct trill_model_options {
 TRILL_API void trill_model_options_init(struct trill_model_options *options, size_t size);
 /* path: a GGUF file (the first part of a split one), a safetensors file, or a folder with config.json. */
 TRILL_API int trill_model_open(const char *path, const struct trill_model_options *options, struct trill_model **ret_model);
-TRILL_API void trill_model_close(struct trill_model *model);          /* after its sessions */
+TRILL_API void trill_model_close(struct trill_model *model);          /* after its sessions and jobs */
 
 struct trill_model_figures {
     size_t size;
@@ -130,25 +134,29 @@ TRILL_API int trill_model_has_chat(struct trill_model *model);        /* 1: the 
 
 struct trill_session;
 
+/* TRILL_BUDGET where as many are open as the model was opened for; TRILL_USAGE where it has its vocabulary only. */
 TRILL_API int trill_session_open(struct trill_model *model, struct trill_session **ret_session);
 TRILL_API void trill_session_close(struct trill_session *session);
-/* Stops what runs in this session (or, where nothing runs, the next call), from any thread or signal handler. */
+/* Stops what runs in this session (or, where nothing runs, the next call that computes), from any thread or signal handler. */
 TRILL_API void trill_session_cancel(struct trill_session *session);
 
-/* Sets the whole sequence. What it shares with the former one is not computed again. Nothing is computed yet. */
+/* Sets the whole sequence. What it shares with the former one is not computed again. Nothing is computed yet, and ids are
+ * checked when they are: TRILL_USAGE. So does a sequence longer than the context fail, at once and without effect. */
 TRILL_API int trill_session_set(struct trill_session *session, const int32_t *ids, size_t count);
 TRILL_API int trill_session_append(struct trill_session *session, const int32_t *ids, size_t count);
 TRILL_API int trill_session_ids(struct trill_session *session, const int32_t **ret_ids, size_t *ret_count);  /* borrowed until the next change */
 
-/* Computes what was set and not yet computed. For every such token, in order, row(i, logits that follow token i) is called
- * where `row` is given; it returns non-zero to stop (TRILL_CANCELLED). With several
- * sessions at work the call may come from another thread that leads the step; never from two at once. */
+/* Computes what was set and not yet computed. For every such token, in order, row(i, logits that follow token i) is called;
+ * it returns non-zero to stop (TRILL_CANCELLED). row NULL: the state grows, and no logits are made. With several sessions at
+ * work the call may come from another thread that leads the step; never from two at once. After TRILL_CANCELLED what was
+ * computed stays, in whole chunks, and the next call goes on. */
 typedef int (*trill_row)(void *context, size_t position, const float *logits, size_t vocabulary);
 TRILL_API int trill_session_compute(struct trill_session *session, trill_row row, void *context);
 
-/* A copy that shares memory with the original until they differ. */
+/* A copy that shares memory with the original until they differ. It counts as open. */
 TRILL_API int trill_session_fork(struct trill_session *session, struct trill_session **ret_session);
-/* The state in a file, checked when loaded; only the same model and formats load it. */
+/* The state in a file, checked when loaded; only the same model and formats load it. A load that fails leaves the session
+ * empty. */
 TRILL_API int trill_session_save(struct trill_session *session, const char *path);
 TRILL_API int trill_session_load(struct trill_session *session, const char *path);
 
@@ -188,9 +196,11 @@ struct trill_generation {
 };
 
 TRILL_API void trill_generate_options_init(struct trill_generate_options *options, size_t size);
+/* Continues the sequence, computing first what is not computed, and appends the answer to it. A sequence without tokens is
+ * TRILL_USAGE. An answer that is cancelled, or stopped by `text`, is TRILL_OK with what there is of it. */
 TRILL_API int trill_session_generate(struct trill_session *session, const struct trill_generate_options *options,
                                      struct trill_generation *ret_generation, size_t size);
-TRILL_API void trill_generation_done(struct trill_generation *generation);
+TRILL_API void trill_generation_done(struct trill_generation *generation);       /* of one that is filled, or all zeros */
 
 /* --- scoring ------------------------------------------------------------------------------------------------------ */
 
@@ -213,7 +223,8 @@ struct trill_scores {
 
 TRILL_API void trill_score_options_init(struct trill_score_options *options, size_t size);
 /* The likelihood of a text. The first token is never scored, nor the first of a window that overlaps none. ret_nll [count],
- * or NULL: of each token, NaN where it is not scored. Runs as many windows at once as the model has sessions. */
+ * or NULL: of each token, NaN where it is not scored. Runs as many windows at once as the model has sessions
+ * and takes their memory: none should be open; where one is, its calls wait. */
 TRILL_API int trill_score(struct trill_model *model, const int32_t *ids, size_t count, const struct trill_score_options *options,
                           float *ret_nll, struct trill_scores *ret_scores, size_t size);
 
@@ -248,7 +259,8 @@ struct trill_peaks {
     double int8_ops_per_s, bf16_flops, f32_flops;        /* a multiply and an add are two */
 };
 
-/* What this machine can do with `threads` threads at the level that `cpu` names (NULL: the best), measured in about a second. */
+/* What this machine can do with `threads` threads (0: one per CPU) at the level that `cpu` names (NULL: the best), measured in
+ * about a second, which cannot be cancelled. Takes half a gigabyte meanwhile. */
 TRILL_API int trill_measure_peaks(uint32_t threads, const char *cpu, struct trill_peaks *ret_peaks, size_t size);
 
 /* The first of them alone, with a buffer of n_bytes, in a fifth of a second: a true figure takes many times the last-level cache. */

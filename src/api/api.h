@@ -22,9 +22,11 @@ static inline void tl_api_in(void *ours, size_t our_size, const void *theirs)
     memcpy(ours, theirs, size < our_size ? size : our_size);
 }
 
-/* Copies ours out to a caller whose struct has `size` bytes. */
+/* Copies ours out to a caller whose struct has `size` bytes: what we do not know is zero. */
 static inline void tl_api_out(void *theirs, size_t size, const void *ours, size_t our_size)
 {
+    if (size > our_size)
+        memset((char *)theirs + our_size, 0, size - our_size);
     memcpy(theirs, ours, size < our_size ? size : our_size);
     if (size >= sizeof(size))
         memcpy(theirs, &size, sizeof(size));

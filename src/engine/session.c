@@ -66,11 +66,12 @@ void tl_session_close(struct tl_session *session)
 
 void tl_session_cancel(struct tl_session *session) { atomic_store(&session->cancel, 1); }
 
-static int check_room(const struct tl_session *session, uint64_t count)
+static int check_room(const struct tl_session *session, uint32_t held, uint64_t count)
 {
-    if (count > context_of(session->engine))
+    uint32_t context = context_of(session->engine);
+    if (count > context - held)
         return tl_fail(TL_E_USAGE, "context_length_exceeded: %llu tokens do not fit in the context of %u tokens",
-                       (unsigned long long)count, context_of(session->engine));
+                       (unsigned long long)(count + (count < UINT64_MAX - held ? held : 0)), context);
     return 0;
 }
 
@@ -85,7 +86,7 @@ static void truncate_state(struct tl_session *session, uint32_t length)
 
 int tl_session_set(struct tl_session *session, const int32_t *ids, size_t count)
 {
-    int status = check_room(session, count);
+    int status = check_room(session, 0, count);
     if (status < 0)
         return status;
     uint32_t common = 0;
@@ -103,7 +104,7 @@ int tl_session_set(struct tl_session *session, const int32_t *ids, size_t count)
 
 int tl_session_append(struct tl_session *session, const int32_t *ids, size_t count)
 {
-    int status = check_room(session, (uint64_t)session->n_ids + count);
+    int status = check_room(session, session->n_ids, count);
     if (status < 0)
         return status;
     if (count)
@@ -194,7 +195,7 @@ int tl_session_load(struct tl_session *session, const char *path)
     tl_engine_enter(session->engine);
     int status = tl_state_load(session->state, path, &ids, &count);
     tl_engine_leave(session->engine);
-    if (status >= 0 && (status = check_room(session, count)) >= 0) {
+    if (status >= 0 && (status = check_room(session, 0, count)) >= 0) {
         memcpy(session->ids, ids, count * sizeof(*ids));
         session->n_ids = count;
     } else {

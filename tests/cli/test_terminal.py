@@ -107,6 +107,12 @@ def main():
     if not model.exists():
         print(f'{model} is absent')
         sys.exit(77)
+    try:
+        for end in pty.openpty():
+            os.close(end)
+    except OSError as fault:
+        print(f'no terminal can be made here: {fault}')
+        sys.exit(77)
     failed = 0
     for test in (at_prompt, in_unfinished_line, words, in_answer):
         if test is in_answer and not slow.exists():

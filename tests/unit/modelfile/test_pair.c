@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Models of another program's making: every golden folder opens as safetensors and as GGUF, and both hold the same
- * embedding, byte for byte and in the same shape. Needs TRILL_SHARED, or ../shared beside the source. */
+/* Models of another program's making: every folder of tests/golden opens as safetensors and as GGUF, and both hold the same
+ * embedding, byte for byte and in the same shape. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static void *read_all(const struct tl_modelfile *model, const char *name, struct
 
 static void compare(const char *name)
 {
-    struct tl_modelfile *folder = open_in(name, ""), *gguf = open_in(name, "/model-f32.gguf");
+    struct tl_modelfile *folder = open_in(name, ""), *gguf = open_in(name, "/model.gguf");
     struct tl_tensor a, b;
     const char *text, *architecture;
     size_t n;
@@ -65,7 +65,7 @@ static void test_golden_folders(void **state)
     assert_non_null(stream);
     while ((entry = readdir(stream))) {
         char path[1024];
-        snprintf(path, sizeof path, "%s/%s/model-f32.gguf", golden, entry->d_name);
+        snprintf(path, sizeof path, "%s/%s/model.gguf", golden, entry->d_name);
         if (entry->d_name[0] != '.' && tl_file_exists(path)) {
             compare(entry->d_name);
             n++;
@@ -78,14 +78,7 @@ static void test_golden_folders(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_golden_folders)};
-    const char *shared = getenv("TRILL_SHARED"), *root = getenv("TRILL_ROOT");
-    if (shared)
-        snprintf(golden, sizeof golden, "%s/golden", shared);
-    else
-        snprintf(golden, sizeof golden, "%s/../shared/golden", root ? root : ".");
-    if (!tl_file_is_folder(golden)) {
-        printf("skipped: no folder %s with golden models\n", golden);
-        return 77;
-    }
+    const char *tests_folder = getenv("TRILL_TESTS");
+    snprintf(golden, sizeof golden, "%s/golden", tests_folder ? tests_folder : "tests");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -142,4 +143,26 @@ char *tl_file_join(const char *folder, const char *name)
         path[n] = '/';
     memcpy(path + n + slash, name, m);
     return path;
+}
+
+int tl_file_room(const char *path, uint64_t *ret_bytes)
+{
+    struct statvfs facts;
+    TL_AUTO char *folder = tl_strdup(path);
+    if (!folder)
+        return TL_E_NOMEM;
+    char *slash;
+    int r = statvfs(folder, &facts);
+    while (r < 0 && errno == ENOENT && (slash = strrchr(folder, '/'))) {         /* the nearest folder that is there */
+        slash[slash == folder] = 0;
+        r = statvfs(folder, &facts);
+        if (slash == folder)
+            break;
+    }
+    if (r < 0)
+        r = statvfs(".", &facts);
+    if (r < 0)
+        return tl_fail(TL_E_IO, "%s: its file system: %m", path);
+    *ret_bytes = (uint64_t)facts.f_bavail * facts.f_frsize;
+    return 0;
 }

@@ -24,6 +24,9 @@ bool tl_file_exists(const char *path);
 bool tl_file_is_folder(const char *path);
 char *tl_file_join(const char *folder, const char *name);             /* tl_free; NULL: out of memory */
 
+/* Bytes that may still be written to the file system where this path is or would be. */
+int tl_file_room(const char *path, uint64_t *ret_bytes);
+
 struct tl_outfile;
 int tl_outfile_open(const char *path, struct tl_outfile **ret_file);
 int tl_outfile_write(struct tl_outfile *file, const void *bytes, size_t n_bytes);   /* buffered; "disk full" etc. with path */

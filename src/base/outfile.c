@@ -15,12 +15,13 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-enum { OUTFILE_BUFFER_BYTES = 1 << 18, NAME_ATTEMPTS = 100 };
+enum { OUTFILE_BUFFER_BYTES = 1 << 18, NAME_ATTEMPTS = 100, BACK_BYTES = 64 << 20 };
 
 struct tl_outfile {
     int fd;
     char *path, *temporary;  /* temporary is NULL when written directly, or once renamed */
     uint64_t offset;         /* behind everything accepted so far */
+    uint64_t written, sent;  /* bytes in the file; bytes that the drive was asked to take */
     size_t n_buffered;
     int status;
     char buffer[OUTFILE_BUFFER_BYTES];
@@ -71,6 +72,21 @@ int tl_outfile_open(const char *path, struct tl_outfile **ret_file)
     return 0;
 }
 
+/* Large files go to the drive while they are written, and leave the page cache: the last sync is short, and what other
+ * programs have cached stays. A file system that cannot do this is not at fault. */
+static void write_back(struct tl_outfile *file)
+{
+    while (file->written - file->sent >= BACK_BYTES) {
+        sync_file_range(file->fd, (off_t)file->sent, BACK_BYTES, SYNC_FILE_RANGE_WRITE);
+        if (file->sent >= BACK_BYTES) {
+            off_t before = (off_t)(file->sent - BACK_BYTES);
+            sync_file_range(file->fd, before, BACK_BYTES, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+            posix_fadvise(file->fd, before, BACK_BYTES, POSIX_FADV_DONTNEED);
+        }
+        file->sent += BACK_BYTES;
+    }
+}
+
 static int write_all(struct tl_outfile *file, const char *bytes, size_t n_bytes)
 {
     while (n_bytes > 0) {
@@ -81,7 +97,9 @@ static int write_all(struct tl_outfile *file, const char *bytes, size_t n_bytes)
             return file->status = tl_fail(TL_E_IO, "%s: writing: %m", file->path);
         bytes += n;
         n_bytes -= (size_t)n;
+        file->written += (uint64_t)n;
     }
+    write_back(file);
     return 0;
 }
 

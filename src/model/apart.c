@@ -29,6 +29,14 @@ const struct tl_apart *tl_apart_of(const struct tl_tensor *codes)
     return NULL;
 }
 
+const struct tl_apart *tl_apart_for(enum tl_number_id number)
+{
+    for (size_t i = 0; i < sizeof(aparts) / sizeof(aparts[0]); i++)
+        if (aparts[i].number == number)
+            return &aparts[i];
+    return NULL;
+}
+
 void tl_apart_shapes(const struct tl_apart *apart, uint64_t shape[TL_TENSOR_DIMS], uint32_t *n, uint64_t ret_scales[TL_TENSOR_DIMS],
                      uint32_t *ret_n)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Private to this room: matrices whose codes and scales vendors keep in tensors of their own, told by their names. */
+/* Matrices whose codes and scales vendors keep in tensors of their own, told by their names. */
 #ifndef TL_MODEL_APART_H
 #define TL_MODEL_APART_H
 
@@ -16,6 +16,8 @@ struct tl_apart {
 
 /* The row that a tensor of codes belongs to; NULL: it holds whole values. */
 const struct tl_apart *tl_apart_of(const struct tl_tensor *codes);
+
+const struct tl_apart *tl_apart_for(enum tl_number_id number);        /* the row of a format; NULL: files hold whole blocks of it */
 
 /* Turns the shape that the matrix has into those that its codes and scales must have; ret_n: dimensions. */
 void tl_apart_shapes(const struct tl_apart *apart, uint64_t shape[TL_TENSOR_DIMS], uint32_t *n, uint64_t ret_scales[TL_TENSOR_DIMS],

@@ -48,3 +48,17 @@ const struct tl_arch *tl_arch_find(const struct tl_modelfile *file)
     tl_fail(TL_E_FILE, "%s: architecture \"%.60s\" is not supported (known: %s)", tl_modelfile_path(file), name, known);
     return NULL;
 }
+
+/* config.json says "attention_bias" for q, k and v. */
+bool tl_arch_brings(const struct tl_arch *arch, const struct tl_modelfile *config, const struct tl_want *want)
+{
+    bool attention = false;
+    if (!want->optional)
+        return true;
+    for (int i = 0; i < 6 && arch->biases[i]; i++)
+        if (arch->biases[i] == want->role)
+            return true;
+    if (want->role != TL_R_Q_BIAS && want->role != TL_R_K_BIAS && want->role != TL_R_V_BIAS)
+        return false;
+    return tl_meta_bool(config, "config.attention_bias", &attention) > 0 && attention;
+}

@@ -24,11 +24,16 @@ struct tl_arch {
     const struct tl_name *names;         /* own names, ended by a NULL gguf; looked up before the common ones */
     float rope_share;                    /* of each head that turns, where config.json does not say; 0: all of it */
     bool halves;                         /* GGUF keeps the vendor's order of q and k rows, so rotation pairs halves */
+    bool tied;                           /* the embedding is the head where config.json does not say */
+    enum tl_role biases[6];              /* that every model of it has, of those that not all need; ended by 0 */
     /* What is particular in the geometry; the common part has been read. NULL: nothing. */
     int (*read)(const struct tl_modelfile *file, struct tl_geometry *geometry);
     /* Appends the operations of one layer. */
     int (*layer)(struct tl_builder *builder);          /* the layer is builder->layer */
 };
+
+/* Does a model have this tensor that not all models of its architecture need? For geometries without a file. */
+bool tl_arch_brings(const struct tl_arch *arch, const struct tl_modelfile *config, const struct tl_want *want);
 
 const struct tl_arch *tl_arch_find(const struct tl_modelfile *file);  /* NULL: unknown; then the sentence is recorded */
 

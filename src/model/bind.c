@@ -21,11 +21,16 @@ static int fail_shape(const struct tl_file_binding *b, const struct tl_tensor *t
     return tl_fail(TL_E_FILE, "%s: %s has shape [%s], expected [%s]", tl_modelfile_path(b->file), tensor->name, found, expected);
 }
 
-/* The shape that the tensor must have: [count, rows, cols] less what is not there, rows doubled where two are fused. */
-static uint32_t shape_of(const struct tl_file_binding *b, const struct tl_want *want, unsigned layout, bool stacked,
-                         uint64_t ret_shape[TL_TENSOR_DIMS])
+/* Experts of which a file holds fewer than there are: each of those stored serves for several. */
+static uint32_t stored_of(const struct tl_geometry *g, const struct tl_want *want)
 {
-    const struct tl_geometry *g = b->geometry;
+    bool routed = want->role == TL_R_EXPERT_GATE || want->role == TL_R_EXPERT_UP || want->role == TL_R_EXPERT_DOWN;
+    return routed ? g->n_stored : want->count;
+}
+
+uint32_t tl_bind_shape(const struct tl_geometry *g, const struct tl_want *want, unsigned layout, bool stacked,
+                       uint64_t ret_shape[TL_TENSOR_DIMS])
+{
     uint64_t rows = want->rows, cols = want->cols;
     uint32_t n = 0;
     bool fused = layout & (TL_LAYOUT_EVEN | TL_LAYOUT_ODD | TL_LAYOUT_TOP | TL_LAYOUT_BOTTOM);
@@ -40,7 +45,7 @@ static uint32_t shape_of(const struct tl_file_binding *b, const struct tl_want *
         return 2;
     }
     if (stacked)
-        ret_shape[n++] = want->count;
+        ret_shape[n++] = stored_of(g, want);
     rows *= fused && rows ? 2 : 1;
     cols *= fused && !want->rows ? 2 : 1;
     if (layout & TL_LAYOUT_TRANSPOSED && rows) {
@@ -66,7 +71,7 @@ static int check_shape(const struct tl_file_binding *b, const struct tl_want *wa
                        const struct tl_tensor *tensor)
 {
     uint64_t shape[TL_TENSOR_DIMS];
-    uint32_t n = shape_of(b, want, layout, stacked, shape);
+    uint32_t n = tl_bind_shape(b->geometry, want, layout, stacked, shape);
     /* channels of one input each */
     if (layout & TL_LAYOUT_TAPS && tensor->n_dims == 3 && tensor->shape[0] == shape[0] && tensor->shape[1] == 1 && tensor->shape[2] == shape[1])
         return 0;
@@ -82,7 +87,7 @@ static int bind_apart(const struct tl_file_binding *b, const struct tl_want *wan
 {
     const struct tl_apart *apart = tl_apart_of(codes);
     uint64_t shape[TL_TENSOR_DIMS], scales_shape[TL_TENSOR_DIMS];
-    uint32_t n = shape_of(b, want, layout, stacked, shape), n_scales;
+    uint32_t n = tl_bind_shape(b->geometry, want, layout, stacked, shape), n_scales;
     int status = tl_apart_scales(b->file, apart, codes, ret_scales);
     if (status < 0)
         return status;
@@ -129,6 +134,7 @@ static int check_one(const struct tl_file_binding *b, const struct tl_want *want
 static int gather_each(const struct tl_file_binding *b, const struct tl_want *want, struct tl_matrix *m)
 {
     const struct tl_apart *apart = tl_apart_of(m->tensor);
+    uint32_t stored = stored_of(b->geometry, want);
     m->each = tl_alloc(want->count, sizeof(*m->each));
     m->each_scales = apart ? tl_alloc(want->count, sizeof(*m->each_scales)) : NULL;
     if (!m->each || (apart && !m->each_scales))
@@ -136,7 +142,7 @@ static int gather_each(const struct tl_file_binding *b, const struct tl_want *wa
     for (uint32_t i = 0; i < want->count; i++) {
         char tried[TL_NAME_BYTES];
         const struct tl_name *name = NULL;
-        const struct tl_tensor *tensor = tl_name_find(b->file, b->geometry, want->role, want->layer, i, &name, tried), *scales = NULL;
+        const struct tl_tensor *tensor = tl_name_find(b->file, b->geometry, want->role, want->layer, i % stored, &name, tried), *scales = NULL;
         if (!tensor)
             return tl_fail(TL_E_FILE, "%s: tensor %s is missing", tl_modelfile_path(b->file), tried);
         if (tl_apart_of(tensor) != apart)
@@ -179,7 +185,7 @@ static int bind(void *context, const struct tl_want *want, uint32_t *ret_id, con
     if (tl_apart_of(tensor))                             /* codes have their columns together */
         layout &= ~(unsigned)TL_LAYOUT_TRANSPOSED;
     struct tl_matrix m = { .form = want->rows ? TL_WEIGHT_PANELS : TL_WEIGHT_VECTOR, .count = want->count ? want->count : 1,
-                           .rows = want->rows ? want->rows : 1, .cols = want->cols, .tensor = tensor, .add = want->add };
+                           .rows = want->rows ? want->rows : 1, .cols = want->cols, .tensor = tensor, .add = want->add, .stored = stored_of(b->geometry, want) < want->count ? stored_of(b->geometry, want) : 0 };
     int status = each ? gather_each(b, want, &m) : check_one(b, want, layout, stacked, tensor, &m.scales);
     if (status < 0) {
         tl_free(m.each);

@@ -105,6 +105,10 @@ static int derive(const struct tl_modelfile *file, struct tl_geometry *g)
     if (g->n_experts && (!g->n_used || g->n_used > g->n_experts || !g->ff_expert))
         return tl_fail(TL_E_FILE, "%s: %u of %u experts of width %u are used for a token, which cannot be", path, g->n_used, g->n_experts,
                        g->ff_expert);
+    if (!g->n_stored)
+        g->n_stored = g->n_experts;
+    if (g->n_stored > g->n_experts)
+        return tl_fail(TL_E_FILE, "%s: %u experts are stored of %u, which cannot be", path, g->n_stored, g->n_experts);
     if (g->n_heads_ahead >= g->n_layers)
         return tl_fail(TL_E_FILE, "%s: %u of %u layers predict further tokens", path, g->n_heads_ahead, g->n_layers);
     if (g->format == TL_MODELFILE_GGUF)
@@ -196,6 +200,19 @@ static int read_windows(const struct tl_modelfile *file, struct tl_geometry *g)
     return 0;
 }
 
+/* The tensors tell whether the head is one of its own; where there are none, the configuration. */
+static int read_tied(const struct tl_modelfile *file, struct tl_geometry *g)
+{
+    g->tied = !tl_modelfile_find(file, "output.weight") && !tl_modelfile_find(file, "lm_head.weight") &&
+              !tl_modelfile_find(file, "language_model.lm_head.weight");
+    if (!tl_geometry_is_outline(file))
+        return 0;
+    g->tied = g->arch->tied;
+    return tl_meta_bool(file, "config.tie_word_embeddings", &g->tied);
+}
+
+bool tl_geometry_is_outline(const struct tl_modelfile *file) { return tl_modelfile_tensors(file) == 0; }
+
 static void set_prefix(const struct tl_modelfile *file, struct tl_geometry *g)
 {
     if (g->format == TL_MODELFILE_GGUF)
@@ -226,8 +243,7 @@ int tl_geometry_read(const struct tl_modelfile *file, struct tl_geometry *g)
     if (status >= 0)
         status = read_rope(file, g);
     if (status >= 0)
-        g->tied = !tl_modelfile_find(file, "output.weight") && !tl_modelfile_find(file, "lm_head.weight") &&
-                  !tl_modelfile_find(file, "language_model.lm_head.weight");
+        status = read_tied(file, g);
     if (status >= 0)
         status = read_windows(file, g);
     if (status >= 0 && g->arch->read)

@@ -59,6 +59,9 @@ struct tl_geometry {
 /* Reads what every architecture shares and then calls the architecture's own reader. */
 int tl_geometry_read(const struct tl_modelfile *file, struct tl_geometry *ret_geometry);
 
+/* A configuration without tensors (tl_modelfile_outline): what tensors would tell is then read from it. */
+bool tl_geometry_is_outline(const struct tl_modelfile *file);
+
 /* For architectures: a metadata value behind the file's own prefix; `gguf` or `hf` NULL: not there in that kind of file.
  * Returns as tl_meta_... does: 1 present, 0 absent (*ret as it was), < 0 wrong. */
 int tl_geometry_f32(const struct tl_modelfile *file, const struct tl_geometry *geometry, const char *gguf, const char *hf, float *ret);

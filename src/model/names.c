@@ -139,3 +139,18 @@ const struct tl_tensor *tl_name_find(const struct tl_modelfile *file, const stru
     const struct tl_tensor *tensor = search(file, g, g->arch->names, role, layer, expert, ret_name, ret_tried);
     return tensor ? tensor : search(file, g, common, role, layer, expert, ret_name, ret_tried);
 }
+
+const struct tl_name *tl_name_write(const struct tl_geometry *g, enum tl_role role, uint32_t layer, uint32_t expert,
+                                    char ret_name[TL_NAME_BYTES])
+{
+    const struct tl_name *tables[] = { g->arch->names, common };
+    for (int i = 0; i < 2; i++)
+        for (const struct tl_name *row = tables[i]; row && row->gguf; row++) {
+            const char *pattern = g->format == TL_MODELFILE_GGUF ? row->gguf : row->hf;
+            if (row->role != role || !*pattern)
+                continue;
+            fill_in(pattern, layer, expert, ret_name);
+            return row;
+        }
+    return NULL;
+}

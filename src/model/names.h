@@ -15,4 +15,8 @@ extern const char *const tl_name_endings[];      /* of the tensor of codes; ende
 const struct tl_tensor *tl_name_find(const struct tl_modelfile *file, const struct tl_geometry *geometry, enum tl_role role,
                                      uint32_t layer, uint32_t expert, const struct tl_name **ret_name, char ret_tried[TL_NAME_BYTES]);
 
+/* The name that a file of this geometry's format has for it; NULL: none. */
+const struct tl_name *tl_name_write(const struct tl_geometry *geometry, enum tl_role role, uint32_t layer, uint32_t expert,
+                                    char ret_name[TL_NAME_BYTES]);
+
 #endif

@@ -58,6 +58,21 @@ int tl_modelfile_open(const char *path, struct tl_modelfile **ret_file)
     return 0;
 }
 
+int tl_modelfile_outline(const char *name, const char *text, size_t n_bytes, struct tl_modelfile **ret_file)
+{
+    struct tl_modelfile *file = tl_alloc(1, sizeof *file);
+    if (!file)
+        return TL_E_NOMEM;
+    file->format = TL_MODELFILE_SAFETENSORS;
+    int r = (file->path = tl_strdup(name)) ? tl_side_read_config(file, text, n_bytes) : TL_E_NOMEM;
+    if (r < 0) {
+        tl_modelfile_close(file);
+        return r;
+    }
+    *ret_file = file;
+    return 0;
+}
+
 void tl_modelfile_close(struct tl_modelfile *file)
 {
     if (!file)

@@ -50,6 +50,8 @@ struct tl_modelfile;
 /* MODEL: a file (GGUF, the first part of a split GGUF, .safetensors or one shard of a set, a .safetensors.index.json) or
  * a folder (safetensors with config.json, or one that holds exactly one GGUF model). */
 int tl_modelfile_open(const char *path, struct tl_modelfile **ret_file);
+/* The text of a config.json as a safetensors model without a tensor; `name` is its path in messages. */
+int tl_modelfile_outline(const char *name, const char *text, size_t n_bytes, struct tl_modelfile **ret_file);
 void tl_modelfile_close(struct tl_modelfile *file);
 
 const char *tl_modelfile_path(const struct tl_modelfile *file);

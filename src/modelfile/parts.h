@@ -80,5 +80,6 @@ int tl_folder_read(struct tl_modelfile *file);                        /* path is
 int tl_folder_read_index(struct tl_modelfile *file);                  /* path is a .safetensors.index.json */
 int tl_folder_read_one(struct tl_modelfile *file);                    /* path is safetensors: a model, or a shard of one */
 int tl_side_read(struct tl_modelfile *file);                          /* the JSON files in file->folder */
+int tl_side_read_config(struct tl_modelfile *file, const char *text, size_t n_bytes);
 
 #endif

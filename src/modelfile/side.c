@@ -311,13 +311,9 @@ static int slurp_beside(const struct tl_modelfile *file, const char *name, char 
 }
 
 /* prefix NULL: only the chat template is wanted. */
-static int read_json(struct tl_modelfile *file, const char *name, const char *prefix, bool has_template, uint64_t *taken_bytes)
+static int read_text(struct tl_modelfile *file, const char *name, const char *text, size_t n_bytes, const char *prefix, bool has_template,
+                     uint64_t *taken_bytes)
 {
-    TL_AUTO char *path = NULL, *text = NULL;
-    size_t n_bytes = 0;
-    int r = slurp_beside(file, name, &path, &text, &n_bytes);
-    if (r < 0 || !text)
-        return r;
     TL_AUTO struct flatten *flatten = tl_alloc(1, sizeof *flatten);
     if (!flatten)
         return TL_E_NOMEM;
@@ -328,11 +324,25 @@ static int read_json(struct tl_modelfile *file, const char *name, const char *pr
     if (prefix)
         strcpy(flatten->path, prefix);
     flatten->lengths[0] = strlen(flatten->path);
-    tl_json_init(&flatten->json, path, text, n_bytes);
-    r = walk(flatten);
+    tl_json_init(&flatten->json, name, text, n_bytes);
+    int r = walk(flatten);
     tl_json_done(&flatten->json);
     *taken_bytes = flatten->taken_bytes;
     return r;
+}
+
+static int read_json(struct tl_modelfile *file, const char *name, const char *prefix, bool has_template, uint64_t *taken_bytes)
+{
+    TL_AUTO char *path = NULL, *text = NULL;
+    size_t n_bytes = 0;
+    int r = slurp_beside(file, name, &path, &text, &n_bytes);
+    return r < 0 || !text ? r : read_text(file, path, text, n_bytes, prefix, has_template, taken_bytes);
+}
+
+int tl_side_read_config(struct tl_modelfile *file, const char *text, size_t n_bytes)
+{
+    uint64_t taken_bytes = 0;
+    return read_text(file, file->path, text, n_bytes, "config", false, &taken_bytes);
 }
 
 static int read_template_file(struct tl_modelfile *file)

@@ -32,23 +32,34 @@ bool tl_storage_by_gguf(uint32_t ggml_type, struct tl_storage *ret_storage)
     return false;
 }
 
-bool tl_storage_by_safetensors(const char *dtype, struct tl_storage *ret_storage)
-{
-    static const struct { const char *dtype; struct tl_storage storage; } others[] = {
+static const struct { const char *dtype; struct tl_storage storage; } of_safetensors[] = {
 #define STORAGE_GGUF(type, name, elems, bytes)
 #define STORAGE_SAFETENSORS(dtype, name, elems, bytes) {dtype, {name, NULL, elems, bytes}},
 #include "modelfile/storage.def"
 #undef STORAGE_GGUF
 #undef STORAGE_SAFETENSORS
-    };
+};
+
+bool tl_storage_by_safetensors(const char *dtype, struct tl_storage *ret_storage)
+{
     if (of_number(tl_number_by_safetensors(dtype), ret_storage))
         return true;
-    for (unsigned i = 0; i < sizeof others / sizeof others[0]; i++)
-        if (strcmp(others[i].dtype, dtype) == 0) {
-            *ret_storage = others[i].storage;
+    for (unsigned i = 0; i < sizeof of_safetensors / sizeof of_safetensors[0]; i++)
+        if (strcmp(of_safetensors[i].dtype, dtype) == 0) {
+            *ret_storage = of_safetensors[i].storage;
             return true;
         }
     return false;
+}
+
+const char *tl_storage_dtype(const char *name, struct tl_storage *ret_storage)
+{
+    for (unsigned i = 0; i < sizeof of_safetensors / sizeof of_safetensors[0]; i++)
+        if (strcmp(of_safetensors[i].storage.name, name) == 0) {
+            *ret_storage = of_safetensors[i].storage;
+            return of_safetensors[i].dtype;
+        }
+    return NULL;
 }
 
 bool tl_storage_bytes(const struct tl_storage *storage, uint64_t n_elems, uint64_t *ret_bytes)

@@ -16,6 +16,8 @@ struct tl_storage {
 
 bool tl_storage_by_gguf(uint32_t ggml_type, struct tl_storage *ret_storage);
 bool tl_storage_by_safetensors(const char *dtype, struct tl_storage *ret_storage);
+/* The dtype that safetensors has for a type without a number, by its name; NULL: there is none. */
+const char *tl_storage_dtype(const char *name, struct tl_storage *ret_storage);
 /* false: no whole blocks, or it wraps */
 bool tl_storage_bytes(const struct tl_storage *storage, uint64_t n_elems, uint64_t *ret_bytes);
 

@@ -123,6 +123,35 @@ int tl_writer_string(struct tl_writer *writer, const char *key, const char *text
     return add_scalar(writer, key, TL_META_STRING, TL_TYPE_STRING, string);
 }
 
+int tl_writer_strings(struct tl_writer *writer, const char *key, const char *const *texts, uint64_t count)
+{
+    uint64_t n_bytes = 0;
+    for (uint64_t i = 0; i < count; i++)
+        n_bytes += strlen(texts[i]) + 5;
+    TL_AUTO uint8_t *bytes = tl_alloc(n_bytes + 1, 1);
+    TL_AUTO uint32_t *strings = tl_alloc(count + 1, sizeof *strings);
+    if (!bytes || !strings)
+        return TL_E_NOMEM;
+    uint8_t *at = bytes;
+    for (uint64_t i = 0; i < count; i++) {
+        uint32_t length = (uint32_t)strlen(texts[i]);
+        strings[i] = (uint32_t)(at - bytes);
+        memcpy(at, &length, 4);
+        memcpy(at + 4, texts[i], length + 1);
+        at += length + 5;
+    }
+    struct tl_meta_data data = {.type = TL_TYPE_STRING, .bytes = bytes, .strings = strings};
+    struct tl_meta meta = {key, TL_META_STRING, true, count, &data};
+    return add_meta(writer, &meta);
+}
+
+int tl_writer_i32s(struct tl_writer *writer, const char *key, const int32_t *values, uint64_t count)
+{
+    struct tl_meta_data data = {.type = TL_TYPE_I32, .bytes = (const uint8_t *)values};
+    struct tl_meta meta = {key, TL_META_INT, true, count, &data};
+    return add_meta(writer, &meta);
+}
+
 /* --- tensors ----------------------------------------------------------------------------------------------------------- */
 
 static int size_tensor(const struct tl_writer *writer, struct tl_writer_tensor *tensor)
@@ -130,13 +159,13 @@ static int size_tensor(const struct tl_writer *writer, struct tl_writer_tensor *
     struct tl_tensor shape = {.n_dims = tensor->n_dims};
     memcpy(shape.shape, tensor->shape, sizeof shape.shape);
     uint64_t row = tensor->n_dims ? tensor->shape[tensor->n_dims - 1] : 1;
-    if (!writer->format->stores(tensor->number))
+    uint32_t block = tensor->storage.block_elems;
+    if (!writer->format->stores(tensor))
         return tl_fail(TL_E_FAIL, "%s: tensor %s: found type %s, expected one that %s stores", writer->path, tensor->name,
-                       tensor->number->name, writer->format->name);
-    if (!tl_parts_count(&shape) || row % tensor->number->block_elems ||
-        !tl_number_bytes(tensor->number, shape.n_elems, &tensor->n_bytes))
+                       tensor->storage.name, writer->format->name);
+    if (!tl_parts_count(&shape) || row % block || !tl_storage_bytes(&tensor->storage, shape.n_elems, &tensor->n_bytes))
         return tl_fail(TL_E_FAIL, "%s: tensor %s: found rows of %" PRIu64 " elements, expected whole blocks of %" PRIu32 " and a size below 2^64",
-                       writer->path, tensor->name, row, tensor->number->block_elems);
+                       writer->path, tensor->name, row, block);
     return 0;
 }
 
@@ -154,10 +183,10 @@ static int place_tensor(const struct tl_writer *writer, struct tl_writer_tensor 
     return tl_fail(TL_E_FAIL, "%s: tensor %s: found no room behind the one before, expected sizes below 2^64", writer->path, tensor->name);
 }
 
-int tl_writer_tensor(struct tl_writer *writer, const char *name, const struct tl_number *number, uint32_t n_dims,
-                     const uint64_t *shape)
+static int add_tensor(struct tl_writer *writer, const char *name, const struct tl_storage *storage, const char *dtype, uint32_t n_dims,
+                      const uint64_t *shape)
 {
-    struct tl_writer_tensor tensor = {.number = number, .n_dims = n_dims};
+    struct tl_writer_tensor tensor = {.storage = *storage, .dtype = dtype, .n_dims = n_dims};
     if (n_dims > writer->format->max_dims)
         return tl_fail(TL_E_FAIL, "%s: tensor %s: found %" PRIu32 " dimensions, expected at most %" PRIu32, writer->path, name, n_dims,
                        writer->format->max_dims);
@@ -173,6 +202,28 @@ int tl_writer_tensor(struct tl_writer *writer, const char *name, const struct tl
         r = place_tensor(writer, &tensor);
     writer->tensors[writer->n_tensors++] = tensor;
     return r < 0 ? writer->status = r : r;
+}
+
+int tl_writer_tensor(struct tl_writer *writer, const char *name, const struct tl_number *number, uint32_t n_dims,
+                     const uint64_t *shape)
+{
+    const struct tl_storage storage = {number->name, number, number->block_elems, number->block_bytes};
+    return add_tensor(writer, name, &storage, number->safetensors, n_dims, shape);
+}
+
+int tl_writer_codes(struct tl_writer *writer, const char *name, const char *type, uint32_t n_dims, const uint64_t *shape)
+{
+    struct tl_storage storage;
+    const char *dtype = tl_storage_dtype(type, &storage);
+    if (!dtype)
+        return tl_fail(TL_E_FAIL, "%s: tensor %s: found type %s, expected one of the safetensors format", writer->path, name, type);
+    return add_tensor(writer, name, &storage, dtype, n_dims, shape);
+}
+
+uint64_t tl_writer_total(const struct tl_writer *writer)
+{
+    const struct tl_writer_tensor *last = writer->n_tensors ? &writer->tensors[writer->n_tensors - 1] : NULL;
+    return last ? last->offset + last->n_bytes : 0;
 }
 
 /* --- bytes ------------------------------------------------------------------------------------------------------------- */

@@ -20,8 +20,14 @@ int tl_writer_f64(struct tl_writer *writer, const char *key, double value);     
 int tl_writer_bool(struct tl_writer *writer, const char *key, bool value);
 int tl_writer_string(struct tl_writer *writer, const char *key, const char *text, size_t n_bytes);
 
+int tl_writer_strings(struct tl_writer *writer, const char *key, const char *const *texts, uint64_t count);
+int tl_writer_i32s(struct tl_writer *writer, const char *key, const int32_t *values, uint64_t count);
+
 int tl_writer_tensor(struct tl_writer *writer, const char *name, const struct tl_number *number, uint32_t n_dims,
                      const uint64_t *shape);
+/* Of a type that the format defines and number does not have, by its name in storage.def: "i32", "u8", "f8_e4m3". */
+int tl_writer_codes(struct tl_writer *writer, const char *name, const char *type, uint32_t n_dims, const uint64_t *shape);
+uint64_t tl_writer_total(const struct tl_writer *writer);             /* bytes of all tensors declared */
 int tl_writer_begin(struct tl_writer *writer);
 int tl_writer_bytes(struct tl_writer *writer, const void *bytes, size_t n_bytes);
 int tl_writer_commit(struct tl_writer *writer);                       /* fails where bytes are missing */

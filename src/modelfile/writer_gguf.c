@@ -66,15 +66,15 @@ static int add_header(struct tl_buffer *header, const struct tl_writer *writer)
         put_u32(header, tensor->n_dims);
         for (uint32_t d = tensor->n_dims; d > 0; d--)
             put_u64(header, tensor->shape[d - 1]);
-        put_u32(header, (uint32_t)tensor->number->gguf_type);
+        put_u32(header, (uint32_t)tensor->storage.number->gguf_type);
         put_u64(header, tensor->offset);
     }
     return tl_buffer_append(header, zeros, -header->len & (TL_GGUF_ALIGN - 1));
 }
 
-static bool stores(const struct tl_number *number)
+static bool stores(const struct tl_writer_tensor *tensor)
 {
-    return number->gguf_type >= 0;
+    return tensor->storage.number && tensor->storage.number->gguf_type >= 0;
 }
 
 const struct tl_writer_format tl_writer_gguf = {"GGUF", TL_GGUF_ALIGN, TL_GGUF_DIMS, stores, add_meta, add_header};

@@ -6,11 +6,13 @@
 #include "base/buffer.h"
 #include "modelfile/names.h"
 #include "modelfile/parts.h"
+#include "modelfile/storage.h"
 #include "modelfile/writer.h"
 
 struct tl_writer_tensor {
     char *name;
-    const struct tl_number *number;
+    struct tl_storage storage;
+    const char *dtype;                   /* of safetensors */
     uint32_t n_dims;
     uint64_t shape[TL_TENSOR_DIMS];
     uint64_t n_bytes, offset;            /* offset: from the beginning of the data */
@@ -36,7 +38,7 @@ struct tl_writer_format {
     const char *name;
     uint32_t align;                      /* of each tensor's offset */
     uint32_t max_dims;
-    bool (*stores)(const struct tl_number *number);
+    bool (*stores)(const struct tl_writer_tensor *tensor);
     int (*add_meta)(struct tl_buffer *metas, bool first, const struct tl_meta *meta);
     int (*add_header)(struct tl_buffer *header, const struct tl_writer *writer);     /* padding included */
 };

@@ -71,7 +71,7 @@ static int add_meta(struct tl_buffer *metas, bool first, const struct tl_meta *m
 static int put_tensor(struct tl_buffer *header, const struct tl_writer_tensor *tensor)
 {
     tl_buffer_json_string(header, tensor->name, strlen(tensor->name));
-    tl_buffer_printf(header, ":{\"dtype\":\"%s\",\"shape\":[", tensor->number->safetensors);
+    tl_buffer_printf(header, ":{\"dtype\":\"%s\",\"shape\":[", tensor->dtype);
     for (uint32_t d = 0; d < tensor->n_dims; d++)
         tl_buffer_printf(header, "%s%" PRIu64, d ? "," : "", tensor->shape[d]);
     return tl_buffer_printf(header, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", tensor->offset, tensor->offset + tensor->n_bytes);
@@ -100,9 +100,9 @@ static int add_header(struct tl_buffer *header, const struct tl_writer *writer)
     return 0;
 }
 
-static bool stores(const struct tl_number *number)
+static bool stores(const struct tl_writer_tensor *tensor)
 {
-    return number->safetensors;
+    return tensor->dtype;
 }
 
 const struct tl_writer_format tl_writer_safetensors = {"safetensors", 1, TL_TENSOR_DIMS, stores, add_meta, add_header};

@@ -15,7 +15,7 @@ static uint64_t ceil_div(uint64_t a, uint64_t b) { return a / b + (a % b != 0); 
 /* Elements of a stored row. Stored rows of a transposed matrix are its columns: lines. */
 static uint64_t stored_cols(const struct tl_matrix *m)
 {
-    uint64_t all = m->tensor->n_elems / (m->each ? 1 : m->count);
+    uint64_t all = m->tensor->n_elems / (m->each ? 1 : tl_matrix_stored(m));
     return !m->transposed ? m->cols : m->line ? m->line : all / m->cols;
 }
 
@@ -40,7 +40,7 @@ static uint64_t rows_apart(const struct tl_matrix *m)
     if (m->each)
         return 0;
     uint64_t bytes = codes_row(m);
-    return m->transposed && bytes ? m->tensor->n_bytes / m->count / bytes : m->matrix_step;
+    return m->transposed && bytes ? m->tensor->n_bytes / tl_matrix_stored(m) / bytes : m->matrix_step;
 }
 
 static uint64_t codes_row_of(const struct tl_matrix *m, uint32_t index, uint64_t row_in_matrix)
@@ -78,8 +78,8 @@ bool tl_apart_reaches(const struct tl_matrix *m)
     uint64_t codes, scales;
     if (!codes_row(m) || (m->transposed && m->first_row + (m->rows - 1) * m->row_step >= stored_cols(m)))
         return false;
-    return tl_checked_mul(codes_row_of(m, m->count - 1, last_row(m)) + 1, codes_row(m), &codes) && codes <= m->tensor->n_bytes &&
-           tl_checked_mul(scale_row_of(m, m->count - 1, last_row(m)) + 1, scales_row(m), &scales) && scales <= m->scales->n_bytes;
+    return tl_checked_mul(codes_row_of(m, tl_matrix_stored(m) - 1, last_row(m)) + 1, codes_row(m), &codes) && codes <= m->tensor->n_bytes &&
+           tl_checked_mul(scale_row_of(m, tl_matrix_stored(m) - 1, last_row(m)) + 1, scales_row(m), &scales) && scales <= m->scales->n_bytes;
 }
 
 /* Sixteen joined rows, then one row of scales. */

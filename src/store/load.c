@@ -23,7 +23,7 @@ uint64_t tl_slot_staging(const struct tl_slot *slot)
     const struct tl_matrix *m = &slot->matrix;
     uint64_t least = m->form == TL_WEIGHT_VECTOR ? m->tensor->n_bytes + 64 + m->tensor->n_elems * sizeof(float) : panel_span(slot);
     if (m->transposed && !m->number)                     /* all columns of the matrix, then the rows of a panel */
-        least = m->tensor->n_bytes / (m->each ? 1 : m->count) + TL_PANEL_ROWS * slot->row_bytes;
+        least = m->tensor->n_bytes / (m->each ? 1 : tl_matrix_stored(m)) + TL_PANEL_ROWS * slot->row_bytes;
     return least > TL_STAGING_BYTES ? least : TL_STAGING_BYTES;
 }
 
@@ -49,7 +49,7 @@ static int read_transposed(const struct tl_store *store, const struct tl_slot *s
     const struct tl_matrix *m = &slot->matrix;
     const struct tl_tensor *tensor = m->each ? m->each[index] : m->tensor;
     const struct tl_number *number = tensor->number;
-    uint64_t bytes = tensor->n_bytes / (m->each ? 1 : m->count), stored_rows = m->line ? m->line : bytes / number->block_bytes / m->cols;
+    uint64_t bytes = tensor->n_bytes / (m->each ? 1 : tl_matrix_stored(m)), stored_rows = m->line ? m->line : bytes / number->block_bytes / m->cols;
     uint8_t *rows = staging + bytes;
     int status = tl_modelfile_read(store->file, tensor, m->each ? 0 : index * bytes, staging, bytes);
     for (uint32_t p = from; p < to && status >= 0; p++) {
@@ -69,6 +69,7 @@ int tl_slot_read(const struct tl_store *store, const struct tl_slot *slot, uint3
 {
     const struct tl_matrix *m = &slot->matrix;
     const struct tl_tensor *tensor = m->each ? m->each[index] : m->tensor;
+    index %= tl_matrix_stored(m);
     if (m->number)
         return tl_apart_read(store, slot, index, from, to, staging, ret_panels);
     if (m->transposed)

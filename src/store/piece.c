@@ -32,7 +32,7 @@ static int add_piece(struct tl_store *store, const struct tl_piece *piece)
     return 0;
 }
 
-static uint64_t matrix_file_bytes(const struct tl_matrix *m) { return m->tensor->n_bytes / (m->each ? 1 : m->count); }
+static uint64_t matrix_file_bytes(const struct tl_matrix *m) { return m->tensor->n_bytes / (m->each ? 1 : tl_matrix_stored(m)); }
 
 /* Panels from .. to - 1 of a matrix, in about equal parts. */
 static int cut_matrix(struct tl_store *store, const struct tl_slot *slot, uint32_t matrix, uint32_t n_matrices, uint32_t from, uint32_t to)
@@ -83,6 +83,7 @@ int tl_use_cut(struct tl_store *store, const struct tl_slot *slot, struct tl_use
 static struct tl_apart_span span_of(const struct tl_slot *slot, uint32_t expert, uint32_t from, uint32_t to)
 {
     const struct tl_matrix *m = &slot->matrix;
+    expert %= tl_matrix_stored(m);
     if (m->number)
         return tl_apart_span(slot, expert, from, to);
     if (m->transposed)
@@ -215,7 +216,7 @@ static void pack_panels(const struct tl_slot *slot, uint32_t index, uint32_t fro
     struct tl_apart_span own = span_of(slot, index, from, to);
     const uint8_t *codes = read[0] + (own.codes_at - all->codes_at);
     if (slot->matrix.number) {
-        tl_apart_pack(slot, index, from, to, codes, read[1] + (own.scales_at - all->scales_at), scratch, ret_panels);
+        tl_apart_pack(slot, index % tl_matrix_stored(&slot->matrix), from, to, codes, read[1] + (own.scales_at - all->scales_at), scratch, ret_panels);
         return;
     }
     for (uint32_t panel = from; panel < to; panel++, ret_panels += slot->matrix_bytes / slot->n_panels) {

@@ -63,7 +63,7 @@ static int check_equal(const struct tl_store *store, const struct tl_tensor *a, 
 /* All rows that the matrices name must lie in their tensors. */
 static int check_rows(const struct tl_store *store, const struct tl_matrix *m)
 {
-    uint64_t stored = m->tensor->n_elems / m->cols, matrices = m->each ? 0 : m->count - 1, last;
+    uint64_t stored = m->tensor->n_elems / m->cols, matrices = m->each ? 0 : tl_matrix_stored(m) - 1, last;
     bool vector = m->form == TL_WEIGHT_VECTOR;
     uint64_t reach = ((vector ? m->cols : m->rows) - 1) * m->row_step + m->first_row;
     stored = vector ? m->tensor->n_elems : stored;

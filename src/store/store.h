@@ -32,9 +32,12 @@ struct tl_matrix {
     const struct tl_tensor *scales, **each_scales;
     uint64_t scale_step;                 /* 0: rows are counted from the first of all */
     uint64_t first_row, row_step, matrix_step, line;
+    uint32_t stored;                     /* the tensors hold so many, and matrix m is their m mod stored; 0: count */
     bool transposed;
     float add;                           /* added to every value of a vector (norm weights stored minus one) */
 };
+
+static inline uint32_t tl_matrix_stored(const struct tl_matrix *matrix) { return matrix->stored ? matrix->stored : matrix->count; }
 
 /* The format of its panels: `number` or that of the tensor; f32 where a transposed matrix cuts through blocks of scales. */
 const struct tl_number *tl_matrix_number(const struct tl_matrix *matrix);

@@ -87,5 +87,5 @@ static int layer(struct tl_builder *builder)
     return tl_build_dense_ffn(builder, TL_POST_NORMS);
 }
 
-const struct tl_arch tl_arch_gemma3 = { .name = "gemma3", .model_types = { "gemma3_text", "gemma3" }, .names = names, .halves = true,
+const struct tl_arch tl_arch_gemma3 = { .name = "gemma3", .model_types = { "gemma3_text", "gemma3" }, .names = names, .halves = true, .tied = true,
                                         .read = read_gemma3, .layer = layer };

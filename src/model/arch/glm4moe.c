@@ -5,11 +5,17 @@
 #include "model/arch.h"
 #include "model/router.h"
 
+static const struct tl_name names[] = {
+    { TL_R_FFN_NORM, "blk.%u.post_attention_norm.weight", "model.layers.%u.post_attention_layernorm.weight", 0 },
+    { 0, NULL, NULL, 0 },
+};
+
 static int read_glm4moe(const struct tl_modelfile *file, struct tl_geometry *g)
 {
     bool norms = tl_modelfile_find(file, "blk.0.attn_q_norm.weight") || tl_modelfile_find(file, "model.layers.0.self_attn.q_norm.weight");
+    int status = tl_geometry_is_outline(file) ? tl_meta_bool(file, "config.use_qk_norm", &norms) : 0;
     g->head_norms = norms;
-    return tl_router_read_sigmoid(file, g);
+    return status < 0 ? status : tl_router_read_sigmoid(file, g);
 }
 
 static int layer(struct tl_builder *builder)
@@ -19,4 +25,4 @@ static int layer(struct tl_builder *builder)
     return builder->layer < g->n_dense ? tl_build_dense_ffn(builder, 0) : tl_build_expert_ffn(builder, 0);
 }
 
-const struct tl_arch tl_arch_glm4moe = { .name = "glm4moe", .model_types = { "glm4_moe" }, .halves = true, .read = read_glm4moe, .layer = layer };
+const struct tl_arch tl_arch_glm4moe = { .name = "glm4moe", .model_types = { "glm4_moe" }, .names = names, .halves = true, .read = read_glm4moe, .layer = layer };

@@ -7,6 +7,8 @@
 #include "model/rope.h"
 
 static const struct tl_name names[] = {
+    { TL_R_FFN_NORM, "blk.%u.post_attention_norm.weight", "model.layers.%u.post_attention_layernorm.weight", 0 },
+    { TL_R_ROUTER, "blk.%u.ffn_gate_inp.weight", "model.layers.%u.mlp.router.weight", 0 },
     { TL_R_EXPERT_GATE, "blk.%u.ffn_gate_exps.weight", "model.layers.%u.mlp.experts.gate_up_proj", TL_LAYOUT_EVEN | TL_LAYOUT_TRANSPOSED },
     { TL_R_EXPERT_UP, "blk.%u.ffn_up_exps.weight", "model.layers.%u.mlp.experts.gate_up_proj", TL_LAYOUT_ODD | TL_LAYOUT_TRANSPOSED },
     { TL_R_EXPERT_DOWN, "blk.%u.ffn_down_exps.weight", "model.layers.%u.mlp.experts.down_proj", TL_LAYOUT_TRANSPOSED },
@@ -48,4 +50,5 @@ static int layer(struct tl_builder *builder)
 }
 
 const struct tl_arch tl_arch_gpt_oss = { .name = "gpt-oss", .model_types = { "gpt_oss" }, .names = names, .halves = true,
+                                         .biases = { TL_R_Q_BIAS, TL_R_K_BIAS, TL_R_V_BIAS, TL_R_O_BIAS, TL_R_ROUTER_BIAS },
                                          .read = read_gpt_oss, .layer = layer };

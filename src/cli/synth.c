@@ -22,7 +22,7 @@ static const struct tl_option options[] = {
     ROW(geometry, TEXT, 0, "geometry", "GEOMETRY", .help = "a known model's name, a config.json, or a folder that holds one"),
     ROW(output, FILE, 'o', "output", "PATH", .help = "a file NAME.gguf, or a folder for safetensors"),
     ROW(format, CHOICE, 0, "format", "gguf|safetensors", .help = "gguf where the output ends in .gguf"),
-    ROW(to, TEXT, 0, "to", "FORMAT", .help = "number format of matrices: q4_0, mxfp4, bf16 ...; the model's own unless given"),
+    ROW(to, TEXT, 0, "to", "FORMAT", .help = "number format of matrices, such as q4_0; else the model's own"),
     ROW(experts, TEXT, 0, "experts", "FORMAT", .help = "that of routed experts alone"),
     ROW(trunk, TEXT, 0, "trunk", "FORMAT", .help = "that of all other matrices"),
     ROW(embed, TEXT, 0, "embed", "FORMAT", .help = "that of the embedding"),
@@ -31,7 +31,7 @@ static const struct tl_option options[] = {
     ROW(tiny, FLAG, 0, "tiny", NULL, .help = "the same architecture with every size shrunk"),
     ROW(share, U64, 0, "share", "N", .min = 1, .max = 65536, .help = "store N experts a layer, each in place of many"),
     ROW(skew, F64, 0, "skew", "S", .fallback = "0.25", .min = 0.25, .max = 1,
-        .help = "share of the choices that a quarter of the experts takes"),
+        .help = "choices that the busiest quarter of experts takes"),
     ROW(seed, U64, 0, "seed", "S", .fallback = "0", .help = "another seed, other weights"),
     ROW(threads, U64, 't', "threads", "N", .min = 1, .max = 4096, .help = "threads; one per CPU unless given"),
     ROW(force, FLAG, 0, "force", NULL, .help = "replace an output that is there"),
@@ -94,11 +94,12 @@ static int run(const void *context)
 }
 
 const struct tl_command_body tl_synth_command = {
-    .about = "Writes a model of a real geometry with random weights: it loads and runs like the real one, and says\n"
-             "nothing of sense. Weights are scaled so that activations stay sane and tokens spread over all experts.\n"
-             "The tokenizer has one token a byte. With --share the stored experts serve for all: expert e of a layer\n"
-             "is the stored one with number e modulo N, so that a model of trillions of parameters fits on a small\n"
-             "disk, while every read and every place in memory is as in the whole one. Only trill runs such files.",
+    .about = "Writes a model of a real geometry with random weights: it loads and runs like the real one, and\n"
+             "says nothing of sense. Weights are scaled so that activations stay sane and tokens spread over all\n"
+             "experts. The tokenizer has one token a byte. With --share the stored experts serve for all: expert\n"
+             "e of a layer is the stored one with number e modulo N, so that a model of trillions of parameters\n"
+             "fits on a small disk, while every read and every place in memory is as in the whole one. Only\n"
+             "trill runs such files.",
     .examples = "trill synth qwen3-30b-a3b --to q4_0 -o qwen3.gguf\n"
                 "trill synth kimi-k2 --share 16 -o kimi\n"
                 "trill synth gpt-oss-120b --tiny -o tiny.gguf    # for tests\n",

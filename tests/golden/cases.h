@@ -27,6 +27,8 @@ struct golden {
 
 /* Calls test(case) for each case; returns how many. Fails where one of the project's own is missing or cannot be read. */
 int golden_each(void (*test)(const struct golden *golden));
+/* The project's own alone: for tests that run a case in many ways. */
+int golden_each_own(void (*test)(const struct golden *golden));
 /* Fails where a folder beside this file has no row. */
 void golden_check_table(void);
 /* An architecture without a case, or NULL. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Contract 1 for streamed experts: the bits of the logits do not depend on how many experts fit in memory, how they are
- * read, who leaves the cache, threads, chunk, or look-ahead. Each golden model with experts runs in many ways; every way
- * must give the logits that it gives with all experts in memory. */
+ * read, who leaves the cache, threads, chunk, or look-ahead. Each golden model with experts runs in a share of 54 ways,
+ * others than its neighbours; every way must give the logits that it gives with all experts in memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,7 +50,7 @@ static void run_way(const char *path, const struct way *way, struct run *run)
     tl_engine_close(engine);
 }
 
-static int n_cases;
+static uint32_t n_cases;
 
 static void check_path(const struct golden *golden, const char *path)
 {
@@ -65,9 +65,9 @@ static void check_path(const struct golden *golden, const char *path)
     tl_engine_close(engine);
     if (experts > least) {
         const uint32_t frames[] = { least, experts / 2, experts };
+        const uint32_t stride = getenv("TRILL_FAST") ? 17 : 5, first = n_cases++ % stride;
         run_way(path, &resident, &expected);
-        n_cases++;
-        for (uint32_t i = 0; i < 54; i++) {
+        for (uint32_t i = first; i < 54; i += stride) {
             struct way way = { ios[i % 2], policies[(i + i / 9) % 3], aheads[i / 6 % 3], frames[i / 2 % 3],
                                1 + i / 3 % 3, chunks[i / 18 % 3], blocks[i % 5] };
             memset(other.logits, 0, n * sizeof(float));
@@ -91,7 +91,7 @@ static void test_case(const struct golden *golden)
 static void test_one_answer(void **state)
 {
     (void)state;
-    assert_true(golden_each(test_case) >= 4);
+    assert_true(golden_each_own(test_case) >= 4);
     if (!n_cases)
         skip();
 }
@@ -122,7 +122,7 @@ static void check_steps(const struct golden *golden)
 static void test_steps_allocate_nothing(void **state)
 {
     (void)state;
-    golden_each(check_steps);
+    golden_each_own(check_steps);
 }
 
 int main(void)

@@ -62,6 +62,7 @@ static uint64_t run_way(const char *path, const struct way *way, struct run *run
 }
 
 static int n_passing;
+static uint32_t n_paths;
 
 static void check_path(const struct golden *golden, const char *path)
 {
@@ -78,7 +79,8 @@ static void check_path(const struct golden *golden, const char *path)
     tl_engine_close(engine);
     run_way(path, &resident, &expected, n);
     const uint64_t trunks[] = { 1, all / 2, all - 64, all / 4 * 3 };
-    for (uint32_t i = 0; i < 12; i++) {
+    const uint32_t stride = getenv("TRILL_FAST") ? 5 : 1, first = n_paths++ % stride;
+    for (uint32_t i = first; i < 12; i += stride) {
         struct way way = { ios[i % 2], aheads[i / 2 % 2], experts > least ? (uint32_t[]){ least, 0, experts / 2 }[i % 3] : 0, 1 + i / 3 % 3,
                            chunks[(i + i / 4) % 3], i / 2 % 2 ? 3 : 0, trunks[i % 4] };
         memset(other.logits, 0, n * golden->vocab * sizeof(float));
@@ -101,7 +103,7 @@ static void test_case(const struct golden *golden)
 static void test_one_answer(void **state)
 {
     (void)state;
-    assert_true(golden_each(test_case) >= 4);
+    assert_true(golden_each_own(test_case) >= 4);
     assert_true(n_passing > 20);
 }
 
@@ -142,7 +144,7 @@ static void check_steps(const struct golden *golden)
 static void test_steps(void **state)
 {
     (void)state;
-    golden_each(check_steps);
+    golden_each_own(check_steps);
 }
 
 int main(void)

@@ -76,18 +76,21 @@ static void forget(struct tl_record_pool *pool, struct tl_records *r, uint32_t i
 }
 
 /* Whom to do without: first the oldest that is no border; then, the latest two left aside (the end of the last prompt and
- * the page border before it are where the next one most likely departs), the one closest behind its predecessor. */
+ * the page border before it are where the next one most likely departs), the one with the smallest gap behind its
+ * predecessor for its distance from the end: going far back is rare. */
 static uint32_t least_of(const struct tl_records *r, uint32_t most)
 {
-    uint32_t best = 0, best_gap = UINT32_MAX, spared = most < 2 ? most : 2;
+    uint64_t best_gap = UINT32_MAX, best_distance = 1;
+    uint32_t best = 0, spared = most < 2 ? most : 2;
     for (uint32_t i = 0; i < r->n_kept; i++)
         if (!r->kept[i].border)
             return i;
     for (uint32_t i = 0; i + spared < r->n_kept; i++) {
-        uint32_t gap = r->kept[i].length - (i ? r->kept[i - 1].length : 0);
-        if (gap < best_gap) {
+        uint64_t gap = r->kept[i].length - (i ? r->kept[i - 1].length : 0), distance = r->now.length - r->kept[i].length;
+        if (gap * best_distance < best_gap * distance) {
             best = i;
             best_gap = gap;
+            best_distance = distance;
         }
     }
     return best;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* States in files: a header, the ids, the pages of each group from its floor on, and a SHA-256 over all of it.
+/* States in files: a header, the ids, the pages of each group from its floor on, the records of recurrent layers, the latest
+ * last, and a SHA-256 over all of it.
  * Only the same model with the same formats loads one: the fingerprint says so. Numbers are little-endian. */
 #include <string.h>
 
@@ -11,14 +12,15 @@
 #include "kernel/kernel.h"
 #include "model/state.h"
 
-static const char magic[8] = "trillst1";
+static const char magic[8] = "trillst2";
 
 struct header {
     char magic[8];
     uint64_t fingerprint;
-    uint32_t length, n_ids, n_groups, reserved;
+    uint32_t length, n_ids, n_groups, n_records;
     uint32_t floor[TL_MAX_GROUPS];
-    uint64_t page_bytes[TL_MAX_GROUPS];
+    uint64_t page_bytes[TL_MAX_GROUPS], record_bytes;
+    struct { uint32_t length, border; } record[TL_MOST_RECORDS];
 };
 
 struct out { struct tl_outfile *file; struct tl_sha256 sha; };
@@ -29,6 +31,13 @@ static int put(struct out *out, const void *bytes, size_t n_bytes)
     return tl_outfile_write(out->file, bytes, n_bytes);
 }
 
+/* The kept records, then the one that the state stands on; NULL: no more. */
+static const struct tl_record_at *record_at(const struct tl_state *state, uint32_t index)
+{
+    const struct tl_records *r = &state->records;
+    return index < r->n_kept ? &r->kept[index] : index == r->n_kept && r->now.record && state->length ? &r->now : NULL;
+}
+
 static struct header describe(const struct tl_state *state, uint32_t n_ids)
 {
     struct header header = { .fingerprint = state->cache->fingerprint, .length = state->length, .n_ids = n_ids,
@@ -37,6 +46,11 @@ static struct header describe(const struct tl_state *state, uint32_t n_ids)
     memcpy(header.floor, state->floor, sizeof(header.floor));
     for (uint32_t i = 0; i < header.n_groups; i++)
         header.page_bytes[i] = state->cache->group[i].page_bytes;
+    header.record_bytes = state->cache->records.record_bytes;
+    for (const struct tl_record_at *at; (at = record_at(state, header.n_records)); header.n_records++) {
+        header.record[header.n_records].length = at->length;
+        header.record[header.n_records].border = at->border;
+    }
     return header;
 }
 
@@ -52,6 +66,8 @@ static int put_all(const struct tl_state *state, const int32_t *ids, uint32_t n_
     for (uint32_t i = 0; i < header.n_groups; i++)
         for (uint32_t p = state->floor[i] / TL_PAGE_TOKENS; p < page_end(state) && status >= 0; p++)
             status = put(out, state->table[i][p], header.page_bytes[i]);
+    for (uint32_t i = 0; i < header.n_records && status >= 0; i++)
+        status = put(out, record_at(state, i)->record, header.record_bytes);
     if (status < 0)
         return status;
     tl_sha256_end(&out->sha, digest);
@@ -62,8 +78,6 @@ static int put_all(const struct tl_state *state, const int32_t *ids, uint32_t n_
 int tl_state_save(const struct tl_state *state, const int32_t *ids, uint32_t n_ids, const char *path)
 {
     struct out out;
-    if (state->cache->records.n_layers)
-        return tl_fail(TL_E_USAGE, "%s: sessions of models with recurrent layers cannot be saved yet", path);
     int status = tl_outfile_open(path, &out.file);
     if (status < 0)
         return status;
@@ -71,6 +85,18 @@ int tl_state_save(const struct tl_state *state, const int32_t *ids, uint32_t n_i
     status = put_all(state, ids, n_ids, &out);
     tl_outfile_close(out.file);
     return status;
+}
+
+/* Recurrent layers: ascending records, the last of them where the state stands; none for other models. */
+static bool records_fit(const struct tl_cache *cache, const struct header *header)
+{
+    uint32_t n = header->n_records, before = 0;
+    if (header->record_bytes != cache->records.record_bytes || n > TL_MOST_RECORDS || (n > 0) != (cache->records.n_layers && header->length))
+        return false;
+    for (uint32_t i = 0; i < n; before = header->record[i++].length)
+        if (header->record[i].length <= before)
+            return false;
+    return n == 0 || before == header->length;
 }
 
 /* The checksum first, over a file of exactly the length that its header asks for: then everything in it can be believed. */
@@ -92,6 +118,9 @@ static int check_file(const struct tl_state *state, const struct tl_file *file, 
             return tl_fail(TL_E_FILE, "%s: its pages do not fit this model", file->path);
         bytes += ((uint64_t)(header->length + TL_PAGE_TOKENS - 1) / TL_PAGE_TOKENS - header->floor[i] / TL_PAGE_TOKENS) * header->page_bytes[i];
     }
+    if (!records_fit(cache, header))
+        return tl_fail(TL_E_FILE, "%s: its recurrent states do not fit this model", file->path);
+    bytes += header->n_records * header->record_bytes;
     if (bytes != file->size_bytes)
         return tl_fail(TL_E_FILE, "%s: has %llu bytes, expected %llu", file->path, (unsigned long long)file->size_bytes,
                        (unsigned long long)bytes);
@@ -138,6 +167,7 @@ static int make_room(struct tl_state *state, uint32_t length)
 static int read_pages(struct tl_state *state, const struct tl_file *file, const struct header *header)
 {
     uint64_t at = sizeof(*header) + (uint64_t)header->n_ids * sizeof(int32_t);
+    struct tl_record_pool *records = &state->cache->records;
     int status = make_room(state, header->length);
     for (uint32_t i = 0; i < header->n_groups && status >= 0; i++) {
         for (uint32_t p = header->floor[i] / TL_PAGE_TOKENS; p < page_end(state) && status >= 0; p++, at += header->page_bytes[i])
@@ -145,6 +175,12 @@ static int read_pages(struct tl_state *state, const struct tl_file *file, const 
                 status = tl_file_read(file, at, state->table[i][p], header->page_bytes[i]);
         if (state->floor[i] < header->floor[i])
             state->floor[i] = header->floor[i];
+    }
+    tl_records_drop(records, &state->records);
+    for (uint32_t i = 0; i < header->n_records && status >= 0; i++, at += header->record_bytes) {
+        status = tl_records_add(records, &state->records, header->record[i].length, header->record[i].border);
+        if (status >= 0)
+            status = tl_file_read(file, at, state->records.now.record, header->record_bytes);
     }
     if (status < 0)
         tl_state_truncate(state, 0);

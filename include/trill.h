@@ -95,9 +95,19 @@ struct trill_model_figures {
     double stall_seconds;                /* in which a step waited for them */
     uint64_t lookahead_reads, lookahead_uses;            /* experts */
     uint32_t sessions;                   /* that may be open at a time */
+    uint64_t missed_bytes, decode_missed_bytes;          /* stored bytes that steps needed and that were not in memory; of these, in steps that only decoded */
+    uint64_t prefill_tokens, decode_tokens;              /* computed in steps of the one and the other kind */
+    double prefill_seconds, decode_seconds;              /* in them */
+    /* Of the weights outside the routed experts: stored bytes that are not in memory and pass through it in every step, 0: all
+     * are resident; the memory that they pass through. */
+    uint64_t passing_bytes, ring_bytes;
 };
 
 TRILL_API int trill_model_figures(struct trill_model *model, struct trill_model_figures *figures, size_t size);
+
+/* Bytes a second that the drive gives through the queue of a model whose weights are streamed, with nothing computed
+ * meanwhile: the limit of streaming. Takes about as long as said; what was read ahead is read again. TRILL_USAGE: nothing is streamed. */
+TRILL_API int trill_measure_drive(struct trill_model *model, double seconds, double *ret_bytes_per_s);
 
 /* What is in a model file, headers only: the document of `trill inspect --json`. To be freed. */
 TRILL_API int trill_inspect(const char *path, char **ret_json);

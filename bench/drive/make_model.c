@@ -120,6 +120,8 @@ int main(int argc, char **argv)
     for (int i = 3; i < argc; i++)
         *given[i - 3] = strtoull(argv[i], NULL, 10);
     check(tl_modelfile_open(argv[1], &from));
+    const struct tl_meta *tokens = tl_modelfile_meta(from, "tokenizer.ggml.tokens");
+    s.vocab = tokens ? tokens->count : s.vocab;
     check(tl_writer_open(argv[2], TL_MODELFILE_GGUF, &writer));
     write_metas(writer, from, &s);
     size_t n = list(&s, rows);

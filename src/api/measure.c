@@ -93,6 +93,17 @@ int trill_measure_peaks(uint32_t threads, const char *cpu, struct trill_peaks *r
     return status;
 }
 
+int trill_measure_drive(struct trill_model *model, double seconds_of_it, double *ret_bytes_per_s)
+{
+    struct tl_engine *engine = model->engine;
+    if (!engine->model)
+        return tl_fail(TL_E_USAGE, "the model was opened without its weights");
+    tl_engine_enter(engine);
+    int status = tl_store_measure_drive(tl_model_store(engine->model), seconds_of_it, ret_bytes_per_s);
+    tl_engine_leave(engine);
+    return status;
+}
+
 int trill_measure_memory(uint32_t threads, uint64_t n_bytes, double *ret_bytes_per_s)
 {
     struct tl_pool *pool;

@@ -94,6 +94,14 @@ static void fill_model(struct tl_engine *engine, struct trill_model_figures *f)
     f->stall_seconds = (double)tl_meter_get(&engine->meters, TL_METER_STALL_NS) * 1e-9;
     f->lookahead_reads = tl_meter_get(&engine->meters, TL_METER_AHEAD_READS);
     f->lookahead_uses = tl_meter_get(&engine->meters, TL_METER_AHEAD_USES);
+    f->missed_bytes = tl_meter_get(&engine->meters, TL_METER_MISSED_BYTES);
+    f->decode_missed_bytes = tl_meter_get(&engine->meters, TL_METER_DECODE_MISSED_BYTES);
+    f->prefill_tokens = tl_meter_get(&engine->meters, TL_METER_PREFILL_TOKENS);
+    f->decode_tokens = tl_meter_get(&engine->meters, TL_METER_DECODE_TOKENS);
+    f->prefill_seconds = (double)tl_meter_get(&engine->meters, TL_METER_PREFILL_NS) * 1e-9;
+    f->decode_seconds = (double)tl_meter_get(&engine->meters, TL_METER_DECODE_NS) * 1e-9;
+    f->passing_bytes = tl_store_passing_bytes(tl_model_store(engine->model));
+    f->ring_bytes = tl_store_ring_bytes(tl_model_store(engine->model));
     f->threads = limits->threads;
     f->sessions = limits->sessions;
     f->trained_context = g->context;
@@ -109,7 +117,7 @@ int trill_model_figures(struct trill_model *model, struct trill_model_figures *f
     struct tl_engine *engine = model->engine;
     struct trill_model_figures f = {
         .size = sizeof(f), .budget_bytes = engine->budget_bytes, .planned_bytes = engine->planned_bytes,
-        .peak_bytes = tl_cpu_peak_rss(), .read_bytes = tl_meter_get(&engine->meters, TL_METER_FILE_BYTES),
+        .peak_bytes = tl_cpu_peak_rss(), .read_bytes = tl_meter_get(&engine->meters, TL_METER_FILE_BYTES) + tl_meter_get(&engine->meters, TL_METER_DRIVE_BYTES),
         .load_seconds = engine->load_seconds, .vocabulary = tl_tokenizer_size(engine->tokenizer),
         .architecture = "", .cpu = "", .kv = "", .format = widest_format(engine->file), .activations = engine->exact ? "f32" : "auto",
     };

@@ -141,6 +141,11 @@ uint64_t tl_cpu_memory_available(void)
     return cgroup.memory_bytes < available ? cgroup.memory_bytes : available;
 }
 
+uint64_t tl_cpu_rss(void)
+{
+    return proc_bytes("/proc/self/status", "VmRSS:");
+}
+
 uint64_t tl_cpu_peak_rss(void)
 {
     return proc_bytes("/proc/self/status", "VmHWM:");

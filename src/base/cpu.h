@@ -21,6 +21,7 @@ uint32_t tl_cpu_features(void);                      /* set of tl_cpu_feature; s
 const char *tl_cpu_model(void);                      /* "AMD EPYC 9B45"; static storage */
 uint32_t tl_cpu_count(void);                         /* CPUs this process may run on, cgroup quota rounded up included */
 uint64_t tl_cpu_memory_available(void);              /* bytes: MemAvailable, bounded by the cgroup's limit less its use */
+uint64_t tl_cpu_rss(void);                           /* bytes: this process's resident set now (VmRSS) */
 uint64_t tl_cpu_peak_rss(void);                      /* bytes: this process's largest resident set so far (VmHWM) */
 
 #endif

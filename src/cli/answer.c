@@ -101,20 +101,22 @@ static double measure_memory(const struct trill_model_figures *figures)
     return rate;
 }
 
-void tl_answer_note(const struct tl_answer_sums *sums, const struct trill_model_figures *figures, bool measure)
+void tl_answer_note(const struct tl_answer_sums *sums, const struct tl_streaming *streaming, bool measure)
 {
+    const struct trill_model_figures *figures = &streaming->after;
     tl_output_note("prompt: %" PRIu64 " tokens", sums->prompt_tokens);
     if (sums->reused_tokens)
         tl_output_note(" (%" PRIu64 " reused)", sums->reused_tokens);
     tl_output_note(", %.1f tokens/s; answer: %" PRIu64 " tokens, %.1f tokens/s; first token after %.3f s\n",
                    prefill_rate(sums), sums->tokens, decode_rate(sums), sums->first_token_seconds);
     double weights = decode_rate(sums) * (double)figures->bytes_per_token;
-    double memory = measure && sums->steps >= STEPS_WORTH_MEASURING ? measure_memory(figures) : 0;
+    double memory = measure && !tl_streaming_is(figures) && sums->steps >= STEPS_WORTH_MEASURING ? measure_memory(figures) : 0;
     tl_output_note("loaded in %.3f s; peak memory %.1f MiB; ", figures->load_seconds, (double)figures->peak_bytes / (1 << 20));
     tl_output_note("weights at %.1f GB/s", weights * 1e-9);
     if (memory > 0)
         tl_output_note(", %.0f %% of the %.1f GB/s that memory gives", 100 * weights / memory, memory * 1e-9);
     tl_output_note("\n");
+    tl_streaming_note(streaming);
 }
 
 static const char *finish_name(enum trill_finish finish)
@@ -132,9 +134,9 @@ static void append_ids(struct tl_buffer *buffer, const int32_t *ids, size_t coun
         tl_buffer_printf(buffer, "%s%" PRId32, i ? "," : "", ids[i]);
 }
 
-int tl_answer_json(const struct trill_generation *generation, const struct trill_model_figures *figures,
-                   struct tl_buffer *buffer)
+int tl_answer_json(const struct trill_generation *generation, const struct tl_streaming *streaming, struct tl_buffer *buffer)
 {
+    const struct trill_model_figures *figures = &streaming->after;
     struct tl_answer_sums sums = {0};
     tl_answer_add(&sums, generation);
     tl_buffer_printf(buffer, "{\"text\":");
@@ -152,6 +154,8 @@ int tl_answer_json(const struct trill_generation *generation, const struct trill
                      sums.prompt_tokens, sums.reused_tokens, sums.steps);
     tl_buffer_printf(buffer, ",\"decode_weight_bytes\":%" PRIu64 ",\"read_bytes\":%" PRIu64,
                      sums.steps * figures->bytes_per_token, figures->read_bytes);
-    return tl_buffer_printf(buffer, ",\"load_s\":%.6f,\"prefill_s\":%.6f,\"decode_s\":%.6f}}\n", figures->load_seconds,
-                            sums.prefill_seconds, sums.decode_seconds);
+    tl_buffer_printf(buffer, ",\"load_s\":%.6f,\"prefill_s\":%.6f,\"decode_s\":%.6f}", figures->load_seconds,
+                     sums.prefill_seconds, sums.decode_seconds);
+    tl_streaming_json(streaming, buffer);
+    return tl_buffer_printf(buffer, "}\n");
 }

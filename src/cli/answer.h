@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "cli/streaming.h"
 #include "trill.h"
 
 /* Generates; each piece of text is written as it comes where `stream` is set, with a line end behind the last one. Stops
@@ -23,13 +24,12 @@ struct tl_answer_sums {              /* over answers */
 
 void tl_answer_add(struct tl_answer_sums *sums, const struct trill_generation *generation);
 
-/* Two lines for people on stderr. With `measure`, memory is measured for them where there was decoding enough to
+/* Some lines for people on stderr. With `measure`, memory is measured for them where there was decoding enough to
  * compare: call it when the model is closed, so that the measuring takes no memory on top of the model's. The
  * texts in `figures` are not used. */
-void tl_answer_note(const struct tl_answer_sums *sums, const struct trill_model_figures *figures, bool measure);
+void tl_answer_note(const struct tl_answer_sums *sums, const struct tl_streaming *streaming, bool measure);
 
 /* The document of `run --json`. */
-int tl_answer_json(const struct trill_generation *generation, const struct trill_model_figures *figures,
-                   struct tl_buffer *buffer);
+int tl_answer_json(const struct trill_generation *generation, const struct tl_streaming *streaming, struct tl_buffer *buffer);
 
 #endif

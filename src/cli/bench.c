@@ -131,23 +131,27 @@ static int run_test(const struct bench *bench, bool prompt, uint32_t tokens)
 {
     uint64_t repeats = bench->settings->repeats, chunk = bench->settings->setup.chunk;
     struct tl_bench_test test = {.prompt = prompt, .tokens = tokens, .threads = bench->figures.threads};
-    struct trill_model_figures after = {0};
+    struct tl_streaming *streaming = &test.streaming;
+    struct trill_model_figures *after = &streaming->after;
     double seconds;
     int r = prompt ? time_prompt(bench, tokens, 0, &seconds)
                    : time_run(bench, &bench->start, 1, tokens < WARM_TOKENS ? tokens : WARM_TOKENS, &seconds);
     if (r >= 0)
-        r = tl_command_status(trill_model_figures(bench->model, &after, sizeof after));
-    uint64_t read_before = after.read_bytes;
+        r = tl_command_status(trill_model_figures(bench->model, &streaming->before, sizeof streaming->before));
+    double drive = r < 0 ? 0 : tl_streaming_measure(bench->model, &streaming->before);
     for (uint64_t i = 0; i < repeats && r >= 0; i++) {
         r = prompt ? time_prompt(bench, tokens, i + 1, &seconds) : time_run(bench, &bench->start, 1, tokens, &seconds);
         if (r >= 0)
             test.samples[test.n_samples++] = tokens / seconds;
     }
-    if (r < 0 || (r = tl_command_status(trill_model_figures(bench->model, &after, sizeof after))) < 0)
+    if (r < 0 || (r = tl_command_status(trill_model_figures(bench->model, after, sizeof *after))) < 0)
         return r;
-    test.read_bytes = after.read_bytes - read_before;
+    streaming->drive_bytes_per_s = (drive + tl_streaming_measure(bench->model, after)) / 2;
+    test.read_bytes = after->read_bytes - streaming->before.read_bytes;
     test.limit = prompt ? tl_roofline_prefill(&bench->figures, &bench->peaks, tokens, chunk ? (uint32_t)chunk : CHUNK)
                         : tl_roofline_decode(&bench->figures, &bench->peaks, tokens);
+    double missed = (double)(after->missed_bytes - streaming->before.missed_bytes) / (double)repeats;
+    test.limit = tl_roofline_streamed(test.limit, missed, streaming->drive_bytes_per_s);
     return tl_bench_report_add(bench->report, &test, &bench->figures);
 }
 

@@ -56,8 +56,11 @@ static void append_json(struct tl_bench_report *report, const struct tl_bench_te
     tl_buffer_printf(out, "],\"read_bytes\":%" PRIu64 ",\"weight_bytes_per_token\":%" PRIu64, test->read_bytes,
                      figures->bytes_per_token);
     tl_buffer_printf(out, ",\"roofline_share\":%.6g,\"bound\":\"%s\"", share_of(test, mean), test->limit.bound);
-    tl_buffer_printf(out, ",\"architecture\":\"%s\",\"format\":\"%s\",\"cpu\":\"%s\",\"kv\":\"%s\"}", figures->architecture,
+    tl_buffer_printf(out, ",\"architecture\":\"%s\",\"format\":\"%s\",\"cpu\":\"%s\",\"kv\":\"%s\"", figures->architecture,
                      figures->format, figures->cpu, figures->kv);
+    tl_buffer_printf(out, ",\"peak_bytes\":%" PRIu64, test->streaming.after.peak_bytes);
+    tl_streaming_json(&test->streaming, out);
+    tl_buffer_printf(out, "}");
 }
 
 static const char table_head[] =
@@ -98,6 +101,7 @@ int tl_bench_report_add(struct tl_bench_report *report, const struct tl_bench_te
         return report->out.status;
     int r = tl_output_buffer(&report->out);
     tl_buffer_clear(&report->out);
+    tl_streaming_note(&test->streaming);
     return r;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "cli/roofline.h"
+#include "cli/streaming.h"
 #include "trill.h"
 
 enum { TL_BENCH_REPEATS = 1000 };
@@ -20,6 +21,7 @@ struct tl_bench_test {
     size_t n_samples;
     uint64_t read_bytes;     /* from model files, during the samples */
     struct tl_roofline limit;
+    struct tl_streaming streaming;           /* during the samples */
 };
 
 struct tl_bench_report {

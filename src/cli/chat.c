@@ -162,7 +162,7 @@ static int do_stats(struct chat *chat, const char *argument)
     (void)argument;
     int r = tl_command_status(trill_model_figures(chat->model, &chat->figures, sizeof chat->figures));
     if (r >= 0)
-        tl_answer_note(&chat->sums, &chat->figures, false);
+        tl_answer_note(&chat->sums, &(struct tl_streaming){.after = chat->figures}, false);
     return r;
 }
 
@@ -288,12 +288,13 @@ static int run(const void *given)
         r = open_model(chat);
     if (r >= 0)
         r = converse(chat);
-    if (chat->model)
-        trill_model_figures(chat->model, &chat->figures, sizeof chat->figures);
+    struct tl_streaming streaming = {0};
+    if (r >= 0 && chat->model && trill_model_figures(chat->model, &streaming.after, sizeof streaming.after) >= 0 && chat->sums.tokens)
+        streaming.drive_bytes_per_s = settings->setup.quiet ? 0 : tl_streaming_measure(chat->model, &streaming.after);
     trill_session_close(chat->session);
     trill_model_close(chat->model);
     if ((r >= 0 || r == TL_E_CANCEL) && !settings->setup.quiet && chat->sums.tokens)
-        tl_answer_note(&chat->sums, &chat->figures, r >= 0);
+        tl_answer_note(&chat->sums, &streaming, r >= 0);
     tl_line_done(&chat->reader);
     tl_messages_done(&chat->messages);
     tl_free(chat->template_text);

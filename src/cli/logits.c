@@ -15,6 +15,7 @@
 #include "cli/npy.h"
 #include "cli/output.h"
 #include "cli/setup.h"
+#include "cli/streaming.h"
 
 struct settings {
     struct tl_setup setup;
@@ -56,6 +57,7 @@ struct work {
     struct trill_session **sessions;         /* the same ones, for Ctrl-C */
     size_t n_sequences;
     struct trill_model_figures figures;
+    struct tl_streaming streaming;
 };
 
 static int keep_failure(struct sequence *sequence, int status)
@@ -156,14 +158,30 @@ static int print_result(const struct work *work)
     struct tl_buffer out;
     tl_buffer_init(&out, 0);
     if (settings->json)
-        tl_buffer_printf(&out, "{\"tokens\":%zu,\"vocab\":%u,\"sha256\":\"%s\",\"kv\":\"%s\",\"activations\":\"%s\"}\n",
-                         work->n_ids, work->figures.vocabulary, hash, work->figures.kv, work->figures.activations);
+        tl_buffer_printf(&out, "{\"tokens\":%zu,\"vocab\":%u,\"sha256\":\"%s\",\"kv\":\"%s\",\"activations\":\"%s\"", work->n_ids,
+                         work->figures.vocabulary, hash, work->figures.kv, work->figures.activations);
     else
         tl_buffer_printf(&out, "%s: float32 [%zu, %u], sha256 %s (kv %s, activations %s)\n",
                          settings->out ? settings->out : "logits",
                          work->n_ids, work->figures.vocabulary, hash, work->figures.kv, work->figures.activations);
+    if (settings->json) {
+        tl_streaming_json(&work->streaming, &out);
+        tl_buffer_printf(&out, "}\n");
+    }
     int r = tl_output_buffer(&out);
     tl_buffer_done(&out);
+    if (!settings->setup.quiet && !settings->json)
+        tl_streaming_note(&work->streaming);
+    return r;
+}
+
+/* How the drive did, where weights are streamed. */
+static int look_at_streaming(struct work *work, struct trill_model *model)
+{
+    struct tl_streaming *streaming = &work->streaming;
+    int r = tl_command_status(trill_model_figures(model, &streaming->after, sizeof streaming->after));
+    if (r >= 0 && (work->settings->json || !work->settings->setup.quiet))
+        streaming->drive_bytes_per_s = tl_streaming_measure(model, &streaming->after);
     return r;
 }
 
@@ -180,6 +198,8 @@ static int run_sequences(struct work *work, struct trill_model *model)
         r = compute_all(work);
     if (r >= 0)
         r = finish(work);
+    if (r >= 0)
+        r = look_at_streaming(work, model);
     if (r >= 0)
         r = print_result(work);
     for (size_t i = 0; i < work->n_sequences && work->sequences; i++) {

@@ -50,3 +50,9 @@ struct tl_roofline tl_roofline_decode(const struct trill_model_figures *figures,
     return limit(figures, peaks, (double)tokens * (double)figures->bytes_per_token,
                  2.0 * (double)figures->active_parameters * tokens);
 }
+
+struct tl_roofline tl_roofline_streamed(struct tl_roofline limit, double missed_bytes, double drive_bytes_per_s)
+{
+    double seconds = drive_bytes_per_s > 0 ? missed_bytes / drive_bytes_per_s : 0;
+    return seconds > limit.seconds ? (struct tl_roofline){seconds, "drive"} : limit;
+}

@@ -10,7 +10,7 @@
 
 struct tl_roofline {
     double seconds;          /* that the limit allows; 0: unknown */
-    const char *bound;       /* "memory" or "arithmetic" */
+    const char *bound;       /* "memory", "arithmetic" or "drive" */
 };
 
 /* Of `tokens` computed together, with logits of the last one only. */
@@ -22,6 +22,9 @@ struct tl_roofline tl_roofline_score(const struct trill_model_figures *figures, 
 /* Of `tokens` computed one after another. */
 struct tl_roofline tl_roofline_decode(const struct trill_model_figures *figures, const struct trill_peaks *peaks,
                                       uint32_t tokens);
+
+/* Where `missed_bytes` of the work had to come from the drive: the larger limit of both. */
+struct tl_roofline tl_roofline_streamed(struct tl_roofline limit, double missed_bytes, double drive_bytes_per_s);
 
 /* Operations per second of the numbers that this model's products are made of. */
 double tl_roofline_arithmetic(const struct trill_model_figures *figures, const struct trill_peaks *peaks);

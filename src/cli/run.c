@@ -106,11 +106,11 @@ static int answer(const struct settings *settings, struct trill_session *session
     return tl_answer_generate(session, &generate, !settings->json, ret_generation);
 }
 
-static int print_json(const struct trill_generation *generation, const struct trill_model_figures *figures)
+static int print_json(const struct trill_generation *generation, const struct tl_streaming *streaming)
 {
     struct tl_buffer json;
     tl_buffer_init(&json, 0);
-    int r = tl_answer_json(generation, figures, &json);
+    int r = tl_answer_json(generation, streaming, &json);
     if (r >= 0)
         r = tl_output_buffer(&json);
     tl_buffer_done(&json);
@@ -119,7 +119,7 @@ static int print_json(const struct trill_generation *generation, const struct tr
 
 /* Everything with the model open; the figures are for after it is closed. */
 static int run_with(const struct settings *settings, struct trill_model *model, const char *text, size_t n_bytes,
-                    struct tl_answer_sums *sums, struct trill_model_figures *figures)
+                    struct tl_answer_sums *sums, struct tl_streaming *streaming)
 {
     int32_t *ids = NULL;
     size_t n_ids = 0;
@@ -130,11 +130,14 @@ static int run_with(const struct settings *settings, struct trill_model *model, 
         r = tl_command_status(trill_session_open(model, &session));
     if (r >= 0)
         r = answer(settings, session, ids, n_ids, &generation);
+    struct trill_model_figures *figures = &streaming->after;
     int known = trill_model_figures(model, figures, sizeof *figures);
     if (r >= 0 && known < 0)
         r = tl_command_status(known);
+    if (r >= 0 && (settings->json || !settings->setup.quiet))
+        streaming->drive_bytes_per_s = tl_streaming_measure(model, figures);
     if (r >= 0 && settings->json)
-        r = print_json(&generation, figures);
+        r = print_json(&generation, streaming);
     if (r >= 0 && !settings->setup.quiet && generation.finish == TRILL_FINISH_CONTEXT)
         tl_output_note("the context of %u tokens is full; -c allows more\n", figures->context);
     tl_answer_add(sums, &generation);
@@ -151,17 +154,17 @@ static int run(const void *given)
     TL_AUTO char *text = NULL;
     size_t n_bytes = 0;
     struct tl_answer_sums sums = {0};
-    struct trill_model_figures figures = {0};
+    struct tl_streaming streaming = {0};
     int r = tl_setup_check(&settings->setup);
     if (r >= 0)
         r = tl_prompt_text(settings->prompt, settings->file, settings->raw, &text, &n_bytes);
     if (r >= 0)
         r = tl_setup_open(&settings->setup, &(struct tl_setup_needs){0}, &model);
     if (r >= 0)
-        r = run_with(settings, model, text, n_bytes, &sums, &figures);
+        r = run_with(settings, model, text, n_bytes, &sums, &streaming);
     trill_model_close(model);
     if (!settings->setup.quiet && !settings->json && (r >= 0 || (r == TL_E_CANCEL && sums.prompt_tokens)))
-        tl_answer_note(&sums, &figures, r >= 0);
+        tl_answer_note(&sums, &streaming, r >= 0);
     return r;
 }
 

@@ -16,7 +16,7 @@ static uint64_t budget_of(const struct tl_engine_options *options)
 {
     if (options->ram_bytes)
         return options->ram_bytes;
-    uint64_t available = tl_cpu_memory_available() + tl_cpu_peak_rss(), reserve = available / 16;
+    uint64_t available = tl_cpu_memory_available() + tl_cpu_rss(), reserve = available / 16;
     return available - (reserve < (256u << 20) ? reserve : 256u << 20);
 }
 
@@ -29,7 +29,7 @@ static int total_of(struct tl_engine *engine, const struct tl_model_limits *limi
     uint32_t vocab = tl_model_geometry(engine->model)->vocab;
     uint64_t session = tl_sampler_bytes(vocab) + vocab * sizeof(float) + limits->context * sizeof(int32_t);
     *ret_bytes = memory.total + limits->sessions * session + limits->threads * (uint64_t)tl_model_staging_bytes(engine->model) +
-                 tl_cpu_peak_rss() + margin_bytes;
+                 tl_cpu_rss() + margin_bytes;
     return 0;
 }
 

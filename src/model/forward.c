@@ -7,6 +7,7 @@
  * a batch is cut, so neither do the logits depend on threads, batch, chunk or block. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "model/model_impl.h"
 
@@ -383,6 +384,18 @@ static int run_step(struct tl_step *s, struct tl_pool *pool)
     return status < 0 ? status : give_logits(s, pool);
 }
 
+/* A step in which every sequence gets one token only decodes. */
+static void count_step(struct tl_model *model, const struct tl_batch *batch, uint64_t begin_ns, uint64_t missed_before)
+{
+    bool decodes = model->step.n_tokens == batch->n_spans;
+    uint64_t missed = tl_meter_get(model->meters, TL_METER_MISSED_BYTES) - missed_before;
+    tl_meter_add(model->meters, TL_METER_STEPS, 1);
+    tl_meter_add(model->meters, TL_METER_MEMORY_BYTES, model->program.product_bytes);
+    tl_meter_add(model->meters, decodes ? TL_METER_DECODE_TOKENS : TL_METER_PREFILL_TOKENS, model->step.n_tokens);
+    tl_meter_add(model->meters, decodes ? TL_METER_DECODE_NS : TL_METER_PREFILL_NS, tl_clock_ns() - begin_ns);
+    tl_meter_add(model->meters, TL_METER_DECODE_MISSED_BYTES, decodes ? missed : 0);
+}
+
 int tl_model_forward(struct tl_model *model, struct tl_pool *pool, const struct tl_kernel *kernel, const struct tl_batch *batch)
 {
     struct tl_step *s = &model->step;
@@ -393,14 +406,14 @@ int tl_model_forward(struct tl_model *model, struct tl_pool *pool, const struct 
         status = tl_state_reserve(batch->spans[i].state, batch->spans[i].n_tokens);
     if (status < 0 || s->n_tokens == 0)
         return status;
+    uint64_t begin_ns = tl_clock_ns(), missed = tl_meter_get(model->meters, TL_METER_MISSED_BYTES);
     status = tl_store_begin(s->store, head_runs(s));
     if (status < 0)
         return status;
     uint32_t mode = tl_pool_float_mode();
     status = run_step(s, pool);
     tl_pool_float_restore(mode);
-    tl_meter_add(model->meters, TL_METER_STEPS, 1);
-    tl_meter_add(model->meters, TL_METER_MEMORY_BYTES, model->program.product_bytes);
+    count_step(model, batch, begin_ns, missed);
     for (uint32_t i = 0; i < batch->n_spans && status >= 0; i++)
         tl_state_append(batch->spans[i].state, batch->spans[i].n_tokens);
     return status;

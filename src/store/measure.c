@@ -56,6 +56,13 @@ static void empty_ring(struct tl_store *s)
         tl_trunk_rewind(s);
 }
 
+/* What is read only to measure does not count. */
+static void uncount(struct tl_store *s, uint64_t drive_bytes, uint64_t busy_ns)
+{
+    tl_meter_add(s->meters, TL_METER_DRIVE_BYTES, drive_bytes - tl_meter_get(s->meters, TL_METER_DRIVE_BYTES));
+    tl_meter_add(s->meters, TL_METER_DRIVE_BUSY_NS, busy_ns - tl_meter_get(s->meters, TL_METER_DRIVE_BUSY_NS));
+}
+
 int tl_store_measure_drive(struct tl_store *s, double seconds, double *ret_bytes_per_s)
 {
     uint64_t bytes = 0, begin = tl_clock_ns(), state = begin, warm = 0;
@@ -69,6 +76,7 @@ int tl_store_measure_drive(struct tl_store *s, double seconds, double *ret_bytes
         tl_frame_pack(s);
     }
     empty_ring(s);
+    uint64_t drive_bytes = tl_meter_get(s->meters, TL_METER_DRIVE_BYTES), busy_ns = tl_meter_get(s->meters, TL_METER_DRIVE_BUSY_NS);
     do {
         if (tl_clock_seconds(begin) < seconds)
             fill_ring(s, &state);
@@ -82,6 +90,7 @@ int tl_store_measure_drive(struct tl_store *s, double seconds, double *ret_bytes
         }
         *ret_bytes_per_s = (double)(bytes - warm) / tl_clock_seconds(begin);
     } while (s->drive.n_in_flight || s->drive.n_landed || (status >= 0 && tl_clock_seconds(begin) < seconds));
+    uncount(s, drive_bytes, busy_ns);
     if (tl_trunk_streams(s) && !tl_experts_stream(s)) {
         tl_trunk_rewind(s);
         tl_trunk_fill(s);

@@ -541,7 +541,8 @@ int tl_openai_read(struct tl_openai_request *request, enum tl_openai_kind kind, 
     if (r >= 0 && r != TL_JSON_OBJECT)
         r = tl_fail(TL_E_USAGE, "%s: expected an object", where);
     while (r >= 0 && (r = tl_json_next(&reader.json)) == TL_JSON_KEY)
-        r = read_field(&reader);
+        if ((r = read_field(&reader)) >= 0)
+            request->param[0] = 0;
     if (r >= 0)
         r = tl_json_next(&reader.json);
     tl_json_done(&reader.json);

@@ -47,6 +47,12 @@ def busy():
 TYPES = {'int': int, 'num': (int, float), 'str': str, 'bool': bool, 'obj': dict, 'list': list}
 
 
+def requests(url, body, count):
+    """A batch of equal requests with other seeds."""
+    lines = [{'custom_id': str(i), 'method': 'POST', 'url': url, 'body': {'max_tokens': 6, 'seed': i, **body}} for i in range(count)]
+    return ''.join(json.dumps(line) + '\n' for line in lines).encode()
+
+
 class Files:
     """What {name} stands for: golden models, real ones from the cache, and files made for the tests."""
 
@@ -77,6 +83,9 @@ class Files:
         self.write('bad-messages', b'[{"role": "user", "content": ')
         self.write('endless', b'{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}')
         self.write('broken-template', b'{% for %}')
+        self.write('requests', requests('/v1/chat/completions', {'messages': [{'role': 'user', 'content': 'Hi'}]}, 5))
+        self.write('mixed-requests', requests('/v1/completions', {'prompt': 'Once', 'n': 2}, 3) + b'no request\n')
+        self.write('long-requests', requests('/v1/completions', {'prompt': [504] * 40, 'max_tokens': 400, 'ignore_eos': True}, 8))
         home = self.folder / 'home'
         home.mkdir()
         (home / 'tiny.gguf').write_bytes(model)

@@ -37,6 +37,7 @@ static struct tl_geometry plain(const struct tl_geometry *geometry)
     g.n_heads_ahead = 0;
     g.n_stored = g.n_stored == g.n_experts ? 0 : g.n_stored;
     g.ff_expert = g.n_experts ? g.ff_expert : 0;
+    g.delta_width = g.delta_v_heads * g.delta_v_dim;
     return g;
 }
 

@@ -64,13 +64,16 @@ static int check_output(const struct job *job)
     return tl_file_exists(inner) && !job->how->force ? tl_fail(TL_E_USAGE, "%s is there already; --force replaces it", inner) : 0;
 }
 
-/* The file is that of the outline in the format to be written: in GGUF norm weights are whole. */
+/* The file is that of the outline in the format to be written: in GGUF norm weights are whole, rates of decay are no
+ * logarithms, and inputs of delta nets are matrices of their own. */
 static void shape_geometry(struct job *job)
 {
     job->geometry = job->outline->geometry;
     job->geometry.format = job->format;
-    if (job->format == TL_MODELFILE_GGUF)
+    if (job->format == TL_MODELFILE_GGUF) {
         job->geometry.norm_add = 0;
+        job->geometry.rate_log = job->geometry.delta_fused = false;
+    }
 }
 
 static int check_geometry(const struct job *job)

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-enum kind { UNKNOWN, PASS, BRANCH, EMBED, ROUTER, AROUND, POST, LAST, SPREAD };
+enum kind { UNKNOWN, PASS, BRANCH, EMBED, ROUTER, AROUND, POST, LAST, SPREAD, RATE };
 
 static const struct { enum kind kind; double size; } weights[TL_ROLES] = {
 #define WEIGHTS(role, kind, size) [TL_R_##role] = {kind, size},
@@ -35,6 +35,7 @@ int tl_weights_spread(const struct tl_geometry *g, const struct tl_want *want, s
     case POST:   spread.mean = size * branches; break;
     case LAST:   spread.mean = g->tied ? 2 * size / (embed * sqrt(g->width)) : size; break;
     case SPREAD: break;
+    case RATE:   spread = g->rate_log ? (struct tl_spread){-1.5, 0.8, false} : (struct tl_spread){-0.5, 0.25, false}; break;
     default:
         return tl_fail(TL_E_FAIL, "no random weights are known for tensors of the role %d", (int)want->role);
     }

@@ -154,3 +154,8 @@ const struct tl_name *tl_name_write(const struct tl_geometry *g, enum tl_role ro
         }
     return NULL;
 }
+
+unsigned tl_name_layout(const struct tl_geometry *g, const struct tl_name *name)
+{
+    return g->format == TL_MODELFILE_SAFETENSORS ? name->layout : name->layout & TL_LAYOUT_TAPS;
+}

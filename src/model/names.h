@@ -19,4 +19,7 @@ const struct tl_tensor *tl_name_find(const struct tl_modelfile *file, const stru
 const struct tl_name *tl_name_write(const struct tl_geometry *geometry, enum tl_role role, uint32_t layer, uint32_t expert,
                                     char ret_name[TL_NAME_BYTES]);
 
+/* How the tensor lies in a file of this geometry's format: of the fused layouts GGUF has none. */
+unsigned tl_name_layout(const struct tl_geometry *geometry, const struct tl_name *name);
+
 #endif

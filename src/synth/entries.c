@@ -117,7 +117,7 @@ static int add_listed(struct filer *filer)
     if (!row)
         return tl_fail(TL_E_FAIL, "tensors of the role %d have no name in such files", (int)want->role);
     bool safetensors = g->format == TL_MODELFILE_SAFETENSORS;
-    unsigned layout = safetensors ? row->layout : row->layout & TL_LAYOUT_TAPS;
+    unsigned layout = tl_name_layout(g, row);
     if (!safetensors || !want->count || !strstr(row->hf, "%e"))
         return add_tensor(filer, want, layout, want->count && !(layout & (TL_LAYOUT_LATENT_K | TL_LAYOUT_LATENT_V)), name);
     int r = 0;

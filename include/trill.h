@@ -67,7 +67,14 @@ struct trill_model_options {
     const char *policy;                  /* who leaves the cache: "lru", "lfru" */
     const char *lookahead;               /* "on", "off"; auto: where it has been of use */
     int fewer_sessions, shorter_context; /* what is said of them is a wish: as much of it as the budget allows */
+    /* For the job "score": sweeps of many windows of `context` tokens through one layer after the other, and no sessions. So many
+     * tokens, or those of a text file or a folder of them; 0 and NULL: for sessions. TRILL_SCORE_...: what it will gather. */
+    uint64_t score_tokens;
+    const char *score_text;
+    unsigned score_statistics;
 };
+
+enum { TRILL_SCORE_ROUTER = 1, TRILL_SCORE_EXPERTS = 2, TRILL_SCORE_MOMENTS = 4 };
 
 TRILL_API void trill_model_options_init(struct trill_model_options *options, size_t size);
 /* path: a GGUF file (the first part of a split one), a safetensors file, or a folder with config.json. */

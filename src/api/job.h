@@ -33,6 +33,10 @@ struct tl_job_kind {
 /* Fills the kind's struct of options. */
 int tl_job_options(struct tl_job_run *run, const struct tl_option *options, size_t n_options, void *fields);
 
+#define JOB(name, needs) int tl_job_##name(struct tl_job_run *run);
+#include "api/jobs.def"
+#undef JOB
+
 /* trill_job_new for a kind that need not be in the table. */
 int tl_job_new(const struct tl_job_kind *kind, struct trill_model *model, const char *options_json, struct trill_job **ret_job);
 

@@ -48,21 +48,19 @@ static int measure_memory(struct tl_pool *pool, uint64_t n_bytes, double *ret_by
 
 /* --- arithmetic: every thread at once, the sum of what each reached --- */
 
-typedef double (*loop)(const struct tl_kernel *level, double seconds);
-
-struct arithmetic { loop loop; const struct tl_kernel *level; double rate[MAX_THREADS]; };
+struct arithmetic { tl_measure_loop loop; const struct tl_kernel *level; double seconds, rate[MAX_THREADS]; };
 
 static void arithmetic_piece(void *context, uint32_t piece, uint32_t thread)
 {
     struct arithmetic *a = context;
     (void)thread;
-    a->rate[piece] = a->loop(a->level, seconds);
+    a->rate[piece] = a->loop(a->level, a->seconds);
 }
 
-static double measure_arithmetic(struct tl_pool *pool, const struct tl_kernel *level, loop run)
+double tl_measure_arithmetic(struct tl_pool *pool, const struct tl_kernel *level, tl_measure_loop run, double run_seconds)
 {
-    struct arithmetic a = { .loop = run, .level = level };
-    uint32_t threads = tl_pool_threads(pool);
+    struct arithmetic a = { .loop = run, .level = level, .seconds = run_seconds };
+    uint32_t threads = tl_pool_threads(pool) < MAX_THREADS ? tl_pool_threads(pool) : MAX_THREADS;
     double sum = 0;
     tl_pool_run(pool, threads, arithmetic_piece, &a);
     for (uint32_t i = 0; i < threads; i++)
@@ -84,9 +82,9 @@ int trill_measure_peaks(uint32_t threads, const char *cpu, struct trill_peaks *r
         return status;
     status = measure_memory(pool, memory_bytes, &peaks.memory_bytes_per_s);
     if (status >= 0) {
-        peaks.int8_ops_per_s = measure_arithmetic(pool, level, tl_peak_int8_ops);
-        peaks.bf16_flops = measure_arithmetic(pool, level, tl_peak_bf16_flops);
-        peaks.f32_flops = measure_arithmetic(pool, level, tl_peak_f32_flops);
+        peaks.int8_ops_per_s = tl_measure_arithmetic(pool, level, tl_peak_int8_ops, seconds);
+        peaks.bf16_flops = tl_measure_arithmetic(pool, level, tl_peak_bf16_flops, seconds);
+        peaks.f32_flops = tl_measure_arithmetic(pool, level, tl_peak_f32_flops, seconds);
         tl_api_out(ret_peaks, size, &peaks, sizeof(peaks));
     }
     tl_pool_free(pool);

@@ -29,6 +29,8 @@ static int translate(const struct trill_model_options *from, struct tl_engine_op
         .vocabulary_only = from->vocabulary_only, .log = from->log, .progress = from->progress,
         .context_pointer = from->context_pointer, .cancel = from->cancel, .io = from->io, .policy = from->policy,
         .lookahead = from->lookahead, .fewer_sessions = from->fewer_sessions, .shorter_context = from->shorter_context,
+        .score_tokens = from->score_tokens, .score_text = from->score_text,
+        .score_taps = from->score_statistics,
     };
     return 0;
 }

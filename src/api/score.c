@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* trill_score: log-likelihoods of a text and what follows from their sums. */
+#include "api/score.h"
+
 #include <math.h>
 
 #include "api/api.h"
 #include "base/clock.h"
-#include "engine/score.h"
-
-enum { DEFAULT_WINDOW = 2048 };
 
 void trill_score_options_init(struct trill_score_options *options, size_t size)
 {
@@ -14,8 +13,7 @@ void trill_score_options_init(struct trill_score_options *options, size_t size)
     tl_api_out(options, size, &preset, sizeof(preset));
 }
 
-/* The standard error of the mean, carried through the exponential to first order. */
-static void summarise(const struct tl_scored *scored, struct trill_scores *scores)
+void tl_score_summarise(const struct tl_scored *scored, struct trill_scores *scores)
 {
     double n = (double)scored->tokens, mean = scored->tokens ? scored->nll_sum / n : 0;
     double variance = scored->tokens > 1 ? (scored->nll_squares - n * mean * mean) / (n - 1) : 0;
@@ -26,6 +24,18 @@ static void summarise(const struct tl_scored *scored, struct trill_scores *score
     scores->perplexity_se = scored->tokens > 1 ? exp(mean) * sqrt((variance > 0 ? variance : 0) / n) : 0;
 }
 
+uint32_t tl_score_window(const struct tl_engine *engine, uint64_t wanted)
+{
+    uint32_t context = engine->model ? tl_model_limits(engine->model)->context : 0;
+    return wanted ? (uint32_t)wanted : context < TL_SCORE_WINDOW ? context : TL_SCORE_WINDOW;
+}
+
+static void watch(void *context, const struct tl_progress *progress)
+{
+    const struct trill_score_options *options = context;
+    options->progress(options->context_pointer, progress->done, progress->total);
+}
+
 int trill_score(struct trill_model *model, const int32_t *ids, size_t count, const struct trill_score_options *options, float *ret_nll,
                 struct trill_scores *ret_scores, size_t size)
 {
@@ -34,14 +44,13 @@ int trill_score(struct trill_model *model, const int32_t *ids, size_t count, con
     struct tl_scored scored;
     uint64_t begin = tl_clock_ns();
     tl_api_in(&known, sizeof(known), options);
-    uint32_t context = model->engine->model ? tl_model_limits(model->engine->model)->context : 0;
-    uint32_t window = known.window ? known.window : context < DEFAULT_WINDOW ? context : DEFAULT_WINDOW;
-    struct tl_score how = { .window = window, .stride = known.stride ? known.stride : window, .progress = known.progress,
-                            .context = known.context_pointer, .cancel = known.cancel };
+    uint32_t window = tl_score_window(model->engine, known.window);
+    struct tl_progress progress = { .watch = known.progress ? watch : NULL, .context = &known, .cancel = known.cancel };
+    struct tl_score how = { .window = window, .stride = known.stride ? known.stride : window, .progress = &progress };
     int status = tl_score(model->engine, ids, count, &how, ret_nll, &scored);
     if (status < 0)
         return status;
-    summarise(&scored, &scores);
+    tl_score_summarise(&scored, &scores);
     scores.seconds = tl_clock_seconds(begin);
     tl_api_out(ret_scores, size, &scores, sizeof(scores));
     return 0;

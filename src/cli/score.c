@@ -1,34 +1,48 @@
 /* SPDX-License-Identifier: MIT */
-/* trill score: how likely a text is to a model. One document or a few figures; per-token values to a file on request. */
+/* trill score: how likely texts are to a model, and what else a pass over all its layers can tell. The work is the
+ * library's job "score"; the rows in front of `json` are the job's options. */
 #include <inttypes.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "base/file.h"
+#include "base/error.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "cli/command.h"
 #include "cli/input.h"
-#include "cli/interrupt.h"
+#include "cli/job.h"
 #include "cli/output.h"
-#include "cli/roofline.h"
 #include "cli/setup.h"
 
 struct settings {
     struct tl_setup setup;
-    const char *text, *out;
-    uint64_t stride, windows;
+    const char *text, *content, *out, *teacher, *router, *experts, *moments, *checkpoint;
+    uint64_t window, stride, draws, seed;
+    double interval;
     bool json;
 };
 
 static const struct tl_option options[] = {
-    TL_COMMAND_OPTION(struct settings, text, FILE, 0, "text", "FILE", .help = "the text; - reads standard input"),
+    TL_COMMAND_OPTION(struct settings, text, FILE, 0, "text", "FILE|DIR", .help = "the text, or a folder of texts; - reads standard input"),
+    TL_COMMAND_OPTION(struct settings, content, TEXT, 0, "content", "TEXT", .help = "the text itself, instead"),
+    TL_COMMAND_OPTION(struct settings, window, U64, 0, "window", "N", .max = 1 << 30,
+                      .help = "tokens of a window; as --context, 2048 unless given"),
     TL_COMMAND_OPTION(struct settings, stride, U64, 0, "stride", "N", .min = 1, .max = 1 << 30,
                       .help = "tokens from a window to the next; a window unless given"),
-    TL_COMMAND_OPTION(struct settings, windows, U64, 0, "windows", "N", .fallback = "1", .min = 1, .max = 1024,
-                      .help = "windows that share a pass over the weights"),
     TL_COMMAND_OPTION(struct settings, out, FILE, 'o', "output", "FILE", .help = "a JSON line for each scored token: {\"i\", \"id\", \"nll\"}"),
+    TL_COMMAND_OPTION(struct settings, teacher, FILE, 0, "teacher", "FILE", .help = "ids drawn from the model's distribution, for distilling"),
+    TL_COMMAND_OPTION(struct settings, draws, U64, 0, "draws", "N", .fallback = "12", .min = 1, .max = 255,
+                      .help = "ids that the teacher draws a token"),
+    TL_COMMAND_OPTION(struct settings, seed, U64, 0, "seed", "N", .fallback = "0", .help = "of the teacher's random numbers"),
+    TL_COMMAND_OPTION(struct settings, router, FILE, 0, "router", "FILE", .help = "how often, and with what weight, experts are chosen"),
+    TL_COMMAND_OPTION(struct settings, experts, FILE, 0, "experts", "FILE", .help = "norms of the experts' outputs, for pruning"),
+    TL_COMMAND_OPTION(struct settings, moments, FILE, 0, "moments", "FILE", .help = "second moments of what enters each matrix, for quantising"),
+    TL_COMMAND_OPTION(struct settings, checkpoint, FILE, 0, "checkpoint", "FILE",
+                      .help = "kept while working; the same command goes on from it"),
+    TL_COMMAND_OPTION(struct settings, interval, F64, 0, "interval", "SECONDS", .fallback = "120", .max = 1e6,
+                      .help = "between checkpoints, at least"),
     TL_COMMAND_OPTION(struct settings, json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),
 #define SETUP_MODEL
 #define SETUP_THREADS
@@ -38,117 +52,120 @@ static const struct tl_option options[] = {
 
 static const struct tl_command_word words[] = {{"MODEL", offsetof(struct settings, setup.model)}};
 
-enum { DEFAULT_WINDOW = 2048 };
+/* --- for a person ------------------------------------------------------------------------------------------------- */
 
-struct score {
-    const struct settings *settings;
-    struct trill_model *model;
-    struct trill_model_figures figures;
-    int32_t *ids;
-    float *nll;
-    size_t n_ids;
-    struct trill_scores scores;
-};
+struct figure { const char *name; double value; };
 
-static int write_tokens(const struct score *score)
+/* Fills the figures by name; bound and warnings apart. */
+static int read_report(struct tl_json *json, struct figure *figures, char *bound, size_t bound_bytes)
 {
-    struct tl_outfile *file;
-    char line[96];
-    int r = tl_outfile_open(score->settings->out, &file);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < score->n_ids && r >= 0; i++) {
-        if (isnan(score->nll[i]))
-            continue;
-        int n = snprintf(line, sizeof line, "{\"i\":%zu,\"id\":%" PRId32 ",\"nll\":%.7g}\n", i, score->ids[i], (double)score->nll[i]);
-        r = tl_outfile_write(file, line, (size_t)n);
+    int r = tl_json_next(json);
+    while (r >= 0 && (r = tl_json_next(json)) == TL_JSON_KEY) {
+        struct figure *figure = figures;
+        while (figure->name && !tl_json_is(json, figure->name))
+            figure++;
+        if (figure->name) {
+            r = tl_json_f64(json, &figure->value);
+        } else if (tl_json_is(json, "bound")) {
+            r = tl_json_next(json);
+            if (r >= 0)
+                tl_buffer_append(&json->string, "", 1);
+            snprintf(bound, bound_bytes, "%s", r >= 0 ? json->string.data : "");
+        } else if (tl_json_is(json, "warnings")) {
+            for (r = tl_json_next(json); r >= 0 && (r = tl_json_next(json)) == TL_JSON_STRING;)
+                tl_output_note("warning: %s\n", json->string.data);
+        } else {
+            r = tl_json_skip(json);
+        }
     }
+    return r < 0 ? r : 0;
+}
+
+static int tell(const char *report, const void *context)
+{
+    enum { TOKENS, PERPLEXITY, ERROR, SWEEPS, SECONDS, SHARE, PEAK };
+    struct figure figures[] = {{"tokens", 0}, {"perplexity", 0}, {"perplexity_se", 0}, {"sweeps", 0}, {"seconds", 0},
+                               {"limit_share", 0}, {"peak_bytes", 0}, {NULL, 0}};
+    const struct settings *settings = context;
+    char bound[32] = "";
+    struct tl_json json;
+    struct tl_buffer line;
+    tl_json_init(&json, "the report", report, strlen(report));
+    tl_buffer_init(&line, 0);
+    int r = read_report(&json, figures, bound, sizeof bound);
+    tl_buffer_printf(&line, "perplexity %.4f, standard error %.4f, over %.0f tokens\n", figures[PERPLEXITY].value, figures[ERROR].value,
+                     figures[TOKENS].value);
     if (r >= 0)
-        r = tl_outfile_commit(file);
-    tl_outfile_close(file);
+        r = tl_output_buffer(&line);
+    double seconds = figures[SECONDS].value;
+    if (r >= 0 && !settings->setup.quiet)
+        tl_output_note("%.1f tokens/s in %.0f %s; %.0f %% of what %s allows; peak memory %.1f MiB\n",
+                       seconds > 0 ? figures[TOKENS].value / seconds : 0, figures[SWEEPS].value,
+                       figures[SWEEPS].value > 1 ? "sweeps" : "sweep", 100 * figures[SHARE].value, bound, figures[PEAK].value / (1 << 20));
+    tl_buffer_done(&line);
+    tl_json_done(&json);
     return r;
 }
 
-static struct tl_roofline limit_of(const struct score *score)
-{
-    struct trill_peaks peaks = {0};
-    uint64_t chunk = score->settings->setup.chunk ? score->settings->setup.chunk : 512;
-    if (score->settings->setup.quiet || trill_measure_peaks(score->figures.threads, score->settings->setup.cpu, &peaks, sizeof peaks) < 0)
-        peaks = (struct trill_peaks){0};
-    return tl_roofline_score(&score->figures, &peaks, score->scores.tokens, (uint32_t)chunk);
-}
+/* --- the command -------------------------------------------------------------------------------------------------- */
 
-static int report(const struct score *score)
+static int read_input(struct settings *settings, char **ret_text)
 {
-    const struct trill_scores *s = &score->scores;
-    struct tl_roofline limit = limit_of(score);
-    double share = s->seconds > 0 ? limit.seconds / s->seconds : 0;
-    struct tl_buffer text;
-    tl_buffer_init(&text, 0);
-    if (score->settings->json)
-        tl_buffer_printf(&text, "{\"tokens\":%" PRIu64 ",\"nll_sum\":%.9g,\"perplexity\":%.9g,\"perplexity_se\":%.6g,\"read_bytes\":%" PRIu64
-                         ",\"sweeps\":%" PRIu64 ",\"seconds\":%.6g,\"limit_share\":%.4g,\"bound\":\"%s\"}\n",
-                         s->tokens, s->nll_sum, s->perplexity, s->perplexity_se, score->figures.read_bytes, s->steps, s->seconds, share, limit.bound);
-    else
-        tl_buffer_printf(&text, "perplexity %.4f, standard error %.4f, over %" PRIu64 " tokens\n", s->perplexity, s->perplexity_se, s->tokens);
-    int r = tl_output_buffer(&text);
-    tl_buffer_done(&text);
-    if (!score->settings->json && !score->settings->setup.quiet)
-        tl_output_note("%.1f tokens/s in %" PRIu64 " steps; %.0f %% of what %s allows; peak memory %.1f MiB", (double)s->tokens / s->seconds, s->steps,
-                       100 * share, limit.bound, (double)score->figures.peak_bytes / (1 << 20));
+    size_t n_bytes;
+    if (!settings->text || strcmp(settings->text, "-") != 0)
+        return 0;
+    int r = tl_input_text("-", ret_text, &n_bytes);
+    if (r >= 0 && strlen(*ret_text) != n_bytes)
+        r = tl_fail(TL_E_USAGE, "standard input: byte %zu is NUL, which no text has", strlen(*ret_text));
+    settings->content = *ret_text;
+    settings->text = NULL;
     return r;
 }
 
-static int score_text(struct score *score)
+static int open_model(const struct settings *settings, struct trill_model **ret_model)
 {
-    const struct settings *settings = score->settings;
-    struct trill_score_options how;
-    TL_AUTO char *text = NULL;
-    size_t n_bytes = 0;
-    int r = tl_input_text(settings->text, &text, &n_bytes);
-    if (r >= 0)
-        r = tl_command_status(trill_tokenize(score->model, text, n_bytes, TRILL_BOS, &score->ids, &score->n_ids));
-    if (r >= 0 && score->n_ids < 2)
-        r = tl_fail(TL_E_USAGE, "%s: %zu tokens, at least 2 are needed to score one", settings->text, score->n_ids);
-    if (r >= 0 && !(score->nll = tl_alloc(score->n_ids, sizeof *score->nll)))
-        r = TL_E_NOMEM;
-    if (r < 0)
-        return r;
-    trill_score_options_init(&how, sizeof how);
-    how.window = (uint32_t)settings->setup.context;
-    how.stride = (uint32_t)settings->stride;
-    how.cancel = tl_interrupt_flag();
-    r = tl_command_status(trill_score(score->model, score->ids, score->n_ids, &how, score->nll, &score->scores, sizeof score->scores));
-    if (r >= 0)
-        r = tl_command_status(trill_model_figures(score->model, &score->figures, sizeof score->figures));
-    if (r >= 0 && settings->out)
-        r = write_tokens(score);
-    return r < 0 ? r : report(score);
+    struct tl_setup_needs needs = {
+        .score_text = settings->text,
+        .score_tokens = settings->content ? strlen(settings->content) + 2 : 0,
+        .score_statistics = (settings->router ? TRILL_SCORE_ROUTER : 0u) | (settings->experts ? TRILL_SCORE_EXPERTS : 0u) |
+                            (settings->moments ? TRILL_SCORE_MOMENTS : 0u),
+    };
+    struct tl_setup setup = settings->setup;
+    setup.context = settings->window ? settings->window : setup.context;
+    return tl_setup_open(&setup, &needs, ret_model);
 }
 
 static int run(const void *context)
 {
-    struct score score = {.settings = context};
-    const struct settings *settings = context;
-    int r = tl_setup_check(&settings->setup);
-    if (r >= 0 && !settings->text)
+    struct settings settings = *(const struct settings *)context;
+    struct trill_model *model = NULL;
+    TL_AUTO char *text = NULL;
+    int r = tl_setup_check(&settings.setup);
+    if (r >= 0 && !settings.text && !settings.content)
         r = tl_fail(TL_E_USAGE, "no text: --text FILE");
+    if (settings.window == 0)
+        settings.window = settings.setup.context;
     if (r >= 0)
-        r = tl_setup_open(&settings->setup, &(struct tl_setup_needs){.sessions = (uint32_t)settings->windows, .context = DEFAULT_WINDOW}, &score.model);
+        r = read_input(&settings, &text);
     if (r >= 0)
-        r = score_text(&score);
-    trill_free(score.ids);
-    tl_free(score.nll);
-    trill_model_close(score.model);
+        r = open_model(&settings, &model);
+    if (r >= 0)
+        r = tl_job_carry_out(&(struct tl_job_order){
+            .kind = "score", .model = model, .options = options, .n_options = TL_COUNT(options), .settings = &settings,
+            .json = settings.json, .quiet = settings.setup.quiet, .tell = tell });
+    trill_model_close(model);
     return r;
 }
 
 const struct tl_command_body tl_score_command = {
     .about = "Prints the perplexity of a text: exp of the mean of -log p(token given those before it), natural\n"
              "logarithms. The text is cut into windows of --context tokens; with --stride they overlap, and each\n"
-             "token is scored once, with more before it. The first token of a text is never scored.",
+             "token is scored once, with more before it. The first token of a text is never scored. Very many\n"
+             "windows pass together through one layer after the other, so that a model which does not fit in\n"
+             "memory is read once a sweep. What else such a sweep can tell goes to files on request.",
     .examples = "trill score MODEL --text book.txt\n"
-                "trill score MODEL --text book.txt -c 1024 --stride 512 --json\n",
+                "trill score MODEL --text book.txt -c 1024 --stride 512 --json\n"
+                "trill score GIANT --text corpus/ --teacher draws.trill --checkpoint score.ck\n",
     .options = options,
     .n_options = TL_COUNT(options),
     .words = words,

@@ -50,6 +50,9 @@ static void fill(struct trill_model_options *options, const struct tl_setup *set
     options->vocabulary_only = needs->vocabulary_only;
     options->fewer_sessions = needs->fewer_sessions;
     options->shorter_context = needs->shorter_context && !setup->context;
+    options->score_text = needs->score_text;
+    options->score_tokens = needs->score_tokens;
+    options->score_statistics = needs->score_statistics;
     options->cancel = tl_interrupt_flag();
     options->log = log_line;
 }

@@ -23,6 +23,9 @@ struct tl_setup_needs {
     uint32_t context;                /* tokens, where --context does not say; 0: the model's own */
     bool vocabulary_only;
     bool fewer_sessions, shorter_context;    /* those above are wishes: as much of them as fits */
+    const char *score_text;          /* as in trill_model_options */
+    uint64_t score_tokens;
+    unsigned score_statistics;
 };
 
 int tl_setup_check(const struct tl_setup *setup);                     /* before anything is read: is a model named? */

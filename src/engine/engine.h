@@ -27,6 +27,11 @@ struct tl_engine_options {
     uint32_t frames;                     /* streams routed experts through so many frames; 0: as the budget wants */
     uint32_t block;                      /* tokens that pass between two expert stages together; 0: the default */
     uint64_t trunk_bytes;                /* streams the other weights too, with so much memory for them; 0: as the budget wants */
+    /* Laid out for scoring so many tokens (at least), or those of a file or folder of texts, in sweeps and not for sessions;
+     * 0 and NULL: for sessions. context: of a window. */
+    uint64_t score_tokens;
+    const char *score_text;
+    unsigned score_taps;                 /* TL_TAP_...: what is gathered on the way (score.h) */
     bool exact, vocabulary_only;
     bool fewer_sessions, shorter_context;        /* what is said of them is a wish: as much of it as fits */
     void (*log)(void *context, int level, const char *text);
@@ -57,7 +62,8 @@ struct tl_engine {
     struct tl_pool *pool;
     const struct tl_kernel *kernel;
     struct tl_meters meters;
-    uint64_t budget_bytes, planned_bytes;
+    uint64_t budget_bytes, planned_bytes, score_tokens;
+    unsigned score_taps;
     double load_seconds;
     bool exact;
 

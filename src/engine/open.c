@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "engine/engine.h"
+#include "engine/texts.h"
 
 static int open_text(struct tl_engine *engine, const struct tl_engine_options *options)
 {
@@ -54,6 +55,20 @@ static int check_vocabulary(const struct tl_engine *engine)
     return 0;
 }
 
+static int count_texts(struct tl_engine *engine, const struct tl_engine_options *options)
+{
+    struct tl_texts texts = { 0 };
+    engine->score_tokens = options->score_tokens;
+    engine->score_taps = options->score_taps;
+    if (!options->score_text)
+        return 0;
+    int status = tl_texts_read(&texts, engine->tokenizer, options->score_text);
+    if (status >= 0 && texts.n_ids > engine->score_tokens)
+        engine->score_tokens = texts.n_ids;
+    tl_texts_done(&texts);
+    return status;
+}
+
 static int open_model(struct tl_engine *engine, const struct tl_engine_options *options)
 {
     struct tl_model_choices choices;
@@ -67,6 +82,8 @@ static int open_model(struct tl_engine *engine, const struct tl_engine_options *
     if (status >= 0)
         status = check_vocabulary(engine);
     if (status >= 0)
+        status = count_texts(engine, options);
+    if (status >= 0)
         status = tl_engine_plan(engine, options, &limits);
     if (status >= 0)
         status = tl_model_place(engine->model, &limits);
@@ -76,7 +93,7 @@ static int open_model(struct tl_engine *engine, const struct tl_engine_options *
         status = tl_model_load(engine->model, engine->pool, options->cancel, options->progress, options->context_pointer);
     if (status < 0)
         return status;
-    engine->max_sessions = limits.sessions;
+    engine->max_sessions = limits.sweep ? 0 : limits.sessions;
     engine->load_seconds = tl_clock_seconds(begin);
     return 0;
 }

@@ -25,6 +25,8 @@ int tl_session_open(struct tl_engine *engine, struct tl_session **ret_session)
 {
     if (!engine->model)
         return tl_fail(TL_E_USAGE, "the model was opened for its vocabulary only");
+    if (tl_model_limits(engine->model)->sweep)
+        return tl_fail(TL_E_USAGE, "the model was opened for scoring, which leaves no room for sessions");
     int status = count_session(engine);
     if (status < 0)
         return status;

@@ -241,6 +241,20 @@ static void fill_rows(struct tl_step *s, struct place *at, bool few)
     e->row_first[e->n_taken] = e->n_rows;
 }
 
+/* Shows rows from .. n_rows - 1, their outputs complete. */
+static void show(struct tl_step *s, uint32_t from)
+{
+    const struct tl_step_experts *e = &s->experts;
+    const struct tl_geometry *g = s->geometry;
+    struct tl_seen seen = {
+        .op = s->ops, .n_rows = e->n_rows - from, .in = e->gate + (uint64_t)from * g->ff_expert, .in_width = g->ff_expert,
+        .out = e->out + (uint64_t)from * g->width, .out_width = g->width, .chosen = e->chosen, .weights = e->weights,
+        .pair = e->row_pair + from,
+    };
+    if (tl_step_seen(s, s->ops) && seen.n_rows)
+        s->batch->tap->seen(s->batch->tap->context, &seen);
+}
+
 /* All pairs of the experts just taken. `few`: every row keeps its place until all experts have come. */
 static void work_off(struct tl_step *s, struct tl_pool *pool, bool few)
 {
@@ -248,10 +262,12 @@ static void work_off(struct tl_step *s, struct tl_pool *pool, bool few)
     for (struct place at = { 0, 0 }; at.index < e->n_taken;) {
         fill_rows(s, &at, few);
         run_rows(s, pool);
-        if (few)
+        if (few) {
             e->base_row = e->n_rows;
-        else
+        } else {
             tl_pool_run(pool, ADD_PIECES, add_piece, s);
+            show(s, e->base_row);
+        }
     }
 }
 
@@ -270,7 +286,9 @@ int tl_experts_run(struct tl_step *s, struct tl_pool *pool)
         work_off(s, pool, few);
         tl_store_give(s->store, bank, e->taken, e->n_taken);
     }
-    if (few && status >= 0)
+    if (few && status >= 0) {
         tl_pool_run(pool, s->n_rows, sum_piece, s);
+        show(s, 0);
+    }
     return status;
 }

@@ -260,6 +260,26 @@ static void set_rows(struct tl_step *s, uint32_t first, uint32_t n_rows)
         s->stream[stream] = s->base[stream] + (s->program->wide[stream] ? first * tl_stream_width(s->geometry, (enum tl_stream)stream) : 0);
 }
 
+/* What the stage's operations took in and put out is still there. */
+static void show_stage(struct tl_step *s)
+{
+    const struct tl_tap *tap = s->batch->tap;
+    for (const struct tl_op *op = s->ops; op < s->ops + s->n_ops; op++) {
+        uint64_t pair = (uint64_t)s->first * s->geometry->n_used;
+        struct tl_seen seen = {
+            .op = op, .first = s->first, .n_rows = s->n_rows, .in = s->stream[op->in], .in_width = tl_stream_width(s->geometry, op->in),
+            .out = s->stream[op->out], .out_width = tl_stream_width(s->geometry, op->out),
+        };
+        if (op->kind == TL_OP_EXPERTS || !tl_step_seen(s, op))
+            continue;
+        if (op->kind == TL_OP_ROUTE) {
+            seen.chosen = s->experts.chosen + pair;
+            seen.weights = s->experts.weights + pair;
+        }
+        tap->seen(tap->context, &seen);
+    }
+}
+
 /* One block through a segment. */
 static int run_block(struct tl_step *s, struct tl_pool *pool, const struct tl_segment *segment, bool is_first, bool is_last)
 {
@@ -277,6 +297,8 @@ static int run_block(struct tl_step *s, struct tl_pool *pool, const struct tl_se
             status = run_stage(s, pool, stage->kind);
         if (status < 0)
             return status;
+        if (s->batch->tap)
+            show_stage(s);
         if (is_last)
             unpin_to(s, segment, at + stage->n_ops);
     }
@@ -330,13 +352,16 @@ static int check_batch(struct tl_step *s, const struct tl_batch *batch)
 {
     uint32_t n = 0;
     for (uint32_t span = 0; span < batch->n_spans; span++) {
+        const struct tl_state *state = batch->spans[span].state;
+        if (state->cache->one_layer && state->length)
+            return tl_fail(TL_E_USAGE, "a sweep holds the keys and values of one layer alone: its sequences cannot go on");
         if (batch->spans[span].n_tokens > s->max_tokens - n)
             return tl_fail(TL_E_USAGE, "a step of more than %u tokens", s->max_tokens);
         for (uint32_t i = 0; i < batch->spans[span].n_tokens; i++, n++) {
             if (batch->ids[n] < 0 || (uint32_t)batch->ids[n] >= s->geometry->vocab)
                 return tl_fail(TL_E_USAGE, "token id %d is outside the vocabulary of %u", batch->ids[n], s->geometry->vocab);
             s->token_span[n] = span;
-            s->token_position[n] = batch->spans[span].state->length + i;
+            s->token_position[n] = state->length + i;
         }
         s->span_first[span] = n - batch->spans[span].n_tokens;
     }
@@ -357,7 +382,9 @@ static int give_logits(struct tl_step *s, struct tl_pool *pool)
         if (n == 0 || (n < s->max_out && t + 1 < s->n_tokens))
             continue;
         int status = run_part(s, pool, s->program->n_parts - 1, n);
-        if (status >= 0 && batch->logits && batch->logits(batch->context, tokens, n, tl_step_row(s, TL_S_LOGITS, 0)))
+        if (status >= 0 && batch->logits)
+            status = batch->logits(batch->context, tokens, n, tl_step_row(s, TL_S_LOGITS, 0));
+        if (status > 0)
             status = tl_fail(TL_E_CANCEL, "interrupted");
         if (status < 0)
             return status;
@@ -375,12 +402,41 @@ static uint32_t head_runs(const struct tl_step *s)
     return (n + s->max_out - 1) / s->max_out;
 }
 
+static int at_border(struct tl_step *s, uint32_t layer)
+{
+    const struct tl_tap *tap = s->batch->tap;
+    return tap && tap->border ? tap->border(tap->context, layer, s->n_tokens, s->base[TL_S_X]) : 0;
+}
+
+/* A part that has run before: a trunk that passes through its ring does so in its order, from the first weight on. */
+static int pass_part(struct tl_step *s, uint32_t part)
+{
+    const struct tl_segment *from = &s->program->segments[s->program->part_segment[part]];
+    const struct tl_segment *to = &s->program->segments[s->program->part_segment[part + 1]];
+    struct tl_weight weight, bias;
+    int status = tl_store_passing_bytes(s->store) ? 0 : 1;
+    for (uint32_t op = from->first_op; status == 0 && op < to->first_op; op++) {
+        status = pin(s, &s->program->ops[op], &weight, &bias);
+        if (status >= 0)
+            unpin(s, &s->program->ops[op], UINT32_MAX);
+    }
+    return status < 0 ? status : 0;
+}
+
 static int run_step(struct tl_step *s, struct tl_pool *pool)
 {
-    int status = 0;
+    uint32_t from = s->batch->first_layer, n_layers = s->geometry->n_layers;
     tl_pool_run(pool, s->n_tokens, rope_piece, s);
-    for (uint32_t part = 0; part + 1 < s->program->n_parts && status >= 0; part++)
-        status = run_part(s, pool, part, s->n_tokens);
+    int status = from ? 0 : run_part(s, pool, 0, s->n_tokens);
+    for (uint32_t part = 0; part < 1 + from && from && status >= 0; part++)
+        status = pass_part(s, part);
+    for (uint32_t layer = from; layer < n_layers && status >= 0; layer++) {
+        status = at_border(s, layer);
+        if (status >= 0)
+            status = run_part(s, pool, 1 + layer, s->n_tokens);
+    }
+    if (status >= 0)
+        status = at_border(s, n_layers);
     return status < 0 ? status : give_logits(s, pool);
 }
 

@@ -130,6 +130,8 @@ static int lay_out(struct tl_model *model, const struct tl_model_limits *limits,
                                       .trunk_bytes = limits->trunk_bytes };
     int status = tl_store_layout(model->store, &store, weights);
     if (status >= 0)
+        status = tl_cache_share(&model->cache, limits->sweep);
+    if (status >= 0)
         status = tl_cache_layout(&model->cache, limits->context, limits->sessions, limits->chunk, states);
     if (status >= 0)
         status = tl_step_layout(&model->step, &model->geometry, &model->program, limits, batch);

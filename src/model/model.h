@@ -24,8 +24,10 @@ struct tl_model_choices {
 };
 
 /* What the memory is laid out for. frames: for routed experts; 0: all are resident. trunk_bytes: for all other weights; 0:
- * all are resident (store.h). block: tokens that pass between two expert stages together, 0: 512; no bit depends on it. */
-struct tl_model_limits { uint32_t context, sessions, chunk, threads, frames, block; uint64_t trunk_bytes; };
+ * all are resident (store.h). block: tokens that pass between two expert stages together, 0: 512; no bit depends on it.
+ * sweep: for steps of whole sequences alone, `sessions` of them at most, of `chunk` tokens together; the state of one layer
+ * has room. */
+struct tl_model_limits { uint32_t context, sessions, chunk, threads, frames, block; uint64_t trunk_bytes; bool sweep; };
 
 struct tl_model_memory { uint64_t weights, states, batch, total; };
 
@@ -47,6 +49,30 @@ uint64_t tl_model_staging_bytes(const struct tl_model *model);       /* a thread
 /* A run of tokens that follow each other in one sequence. */
 struct tl_span { struct tl_state *state; uint32_t n_tokens; };
 
+/* What an observer sees: rows of the batch's tokens first .. first + n_rows - 1 around an operation that has run.
+ * ROUTE: the experts and weights of these tokens. EXPERTS: rows of pairs instead, pair[row] = token * n_used + slot, those
+ * of one expert ascending; chosen and weights are of the whole batch, [tokens][n_used]; in: what enters down, out: the
+ * expert's output with its bias, not yet weighed. Other operations: in is what entered, unrounded. */
+struct tl_seen {
+    const struct tl_op *op;
+    uint32_t first, n_rows;
+    const float *in, *out;
+    uint64_t in_width, out_width;
+    const uint32_t *chosen, *pair;
+    const float *weights;
+};
+
+/* Observers of a step. They change nothing and no bit depends on them; they are called by the thread that leads, between
+ * parallel regions, so they may use the pool. */
+struct tl_tap {
+    void *context;
+    uint32_t kinds;                      /* bits 1 << tl_op_kind: LINEAR, HEADS, ROUTE, EXPERTS */
+    void (*seen)(void *context, const struct tl_seen *seen);
+    /* X of all tokens, [n_tokens][width], before a layer; layer n_layers: behind the last. May be NULL. In the layer where a
+     * step begins in the middle (tl_batch.first_layer) it fills X. < 0 ends the step with that status. */
+    int (*border)(void *context, uint32_t layer, uint32_t n_tokens, float *x);
+};
+
 /* One step: any number of tokens (up to the chunk) of any number of sequences (each at most once). */
 struct tl_batch {
     const int32_t *ids;                  /* [sum of the spans' tokens], checked against the vocabulary */
@@ -54,13 +80,15 @@ struct tl_batch {
     uint32_t n_spans;
     const uint8_t *wanted;               /* [tokens]: non-zero where logits are wanted; NULL: nowhere */
     /* Called for the wanted tokens in their order, some rows [n_rows][vocab] at a time, which it may overwrite but not
-     * keep. Non-zero ends the step's output. */
+     * keep. < 0 ends the step with that status, > 0 with TL_E_CANCEL. */
     int (*logits)(void *context, const uint32_t *tokens, uint32_t n_rows, float *rows);
     bool (*stop)(void *context);         /* asked between stages; NULL: never */
     void *context;
+    const struct tl_tap *tap;            /* NULL: nobody observes */
+    uint32_t first_layer;                /* of sweeps: earlier layers have run; needs tap->border */
 };
 
-/* Advances every state by its span; on failure (TL_E_CANCEL, TL_E_USAGE, TL_E_BUDGET) no state has advanced. */
+/* Advances every state by its span (of sweeps: for tl_state_truncate to 0 alone); on failure (TL_E_CANCEL, TL_E_USAGE, TL_E_BUDGET) no state has advanced. */
 int tl_model_forward(struct tl_model *model, struct tl_pool *pool, const struct tl_kernel *kernel, const struct tl_batch *batch);
 
 #endif

@@ -13,17 +13,17 @@ static uint64_t aligned(uint64_t n_floats) { return (n_floats + ALIGN_FLOATS - 1
 
 /* --- the pool --- */
 
-void tl_record_pool_init(struct tl_record_pool *pool, const struct tl_geometry *g)
+void tl_record_pool_init(struct tl_record_pool *pool, const struct tl_geometry *g, bool one_layer)
 {
     memset(pool, 0, sizeof(*pool));
     for (uint32_t layer = 0; layer < g->n_layers; layer++)
-        pool->n_layers += g->layer_recurrent[layer];
+        pool->n_layers = g->layer_recurrent[layer] ? one_layer ? 1 : pool->n_layers + 1 : pool->n_layers;
     uint64_t channels = 2 * (uint64_t)g->delta_k_heads * g->delta_k_dim + (uint64_t)g->delta_v_heads * g->delta_v_dim;
     pool->tail_floats = pool->n_layers ? aligned((g->conv_taps - 1) * channels) : 0;
     pool->head_floats = aligned(g->delta_v_dim) * g->delta_k_dim;
     pool->layer_floats = pool->tail_floats + g->delta_v_heads * pool->head_floats;
     pool->record_bytes = pool->n_layers * pool->layer_floats * sizeof(float);
-    pool->a_sequence = pool->record_bytes > LARGE_RECORD ? 4 : TL_MOST_RECORDS;
+    pool->a_sequence = one_layer ? 2 : pool->record_bytes > LARGE_RECORD ? 4 : TL_MOST_RECORDS;
 }
 
 int tl_record_pool_layout(struct tl_record_pool *pool, uint32_t sequences, struct tl_arena *arena)
@@ -122,7 +122,7 @@ static int need(struct tl_record_pool *pool, struct tl_record_at *at)
 int tl_records_reserve(struct tl_record_pool *pool, struct tl_records *r, uint32_t length, uint32_t n_tokens)
 {
     uint32_t border = (length + n_tokens - 1) / TL_PAGE_TOKENS * TL_PAGE_TOKENS;
-    bool middle = n_tokens > 1 && border > length, fresh = !r->now.record;
+    bool middle = pool->a_sequence > 2 && n_tokens > 1 && border > length, fresh = !r->now.record;
     if (!pool->n_layers || n_tokens == 0)
         return 0;
     if (!middle)

@@ -15,7 +15,7 @@ enum { TL_MOST_RECORDS = 6 };
 
 struct tl_record_pool {
     uint32_t n_layers;                   /* 0: the model has no recurrent layer, and everything here does nothing */
-    uint32_t a_sequence;                 /* records for each sequence, 4 to TL_MOST_RECORDS: now, next, middle, kept ones */
+    uint32_t a_sequence;                 /* records for each sequence, 4 to TL_MOST_RECORDS: now, next, middle, kept ones; or now, next */
     uint64_t tail_floats, head_floats, layer_floats, record_bytes;
     uint32_t n_records, n_free;
     uint8_t *records;
@@ -33,7 +33,8 @@ struct tl_records {
     uint32_t n_kept;
 };
 
-void tl_record_pool_init(struct tl_record_pool *pool, const struct tl_geometry *geometry);
+/* one_layer: all layers share one place (tl_cache_share); a record lives for one step. */
+void tl_record_pool_init(struct tl_record_pool *pool, const struct tl_geometry *geometry, bool one_layer);
 int tl_record_pool_layout(struct tl_record_pool *pool, uint32_t sequences, struct tl_arena *arena);
 
 /* What the rules of state.h mean for records. reserve: room for a step of n_tokens behind `length` positions. */

@@ -24,6 +24,32 @@ static int group_of(struct tl_cache *cache, uint32_t window)
     return (int)cache->n_groups++;
 }
 
+static int cut_groups(struct tl_cache *cache)
+{
+    const struct tl_geometry *g = cache->geometry;
+    memset(cache->group, 0, sizeof(cache->group));
+    cache->n_groups = 0;
+    tl_record_pool_init(&cache->records, g, cache->one_layer);
+    for (uint32_t layer = 0, recurrent = 0; layer < g->n_layers; layer++) {
+        if (g->layer_recurrent[layer]) {
+            cache->layer_slot[layer] = cache->one_layer ? 0 : (uint16_t)recurrent++;
+            continue;
+        }
+        int group = group_of(cache, cache->one_layer ? 0 : g->layer_window[layer]);
+        if (group < 0)
+            return group;
+        cache->layer_group[layer] = (uint8_t)group;
+        cache->layer_slot[layer] = cache->one_layer ? 0 : (uint16_t)cache->group[group].n_layers++;
+    }
+    for (uint32_t i = 0; i < cache->n_groups; i++) {
+        struct tl_page_group *group = &cache->group[i];
+        group->n_layers = cache->one_layer ? 1 : group->n_layers;
+        group->head_bytes = tl_page_bytes(cache->format, g->head_dim, g->v_dim);
+        group->page_bytes = group->head_bytes * g->n_kv_heads * group->n_layers;
+    }
+    return 0;
+}
+
 int tl_cache_init(struct tl_cache *cache, const struct tl_geometry *g, const struct tl_number *format)
 {
     memset(cache, 0, sizeof(*cache));
@@ -31,26 +57,13 @@ int tl_cache_init(struct tl_cache *cache, const struct tl_geometry *g, const str
     cache->format = format;
     cache->layer_group = tl_alloc(g->n_layers, sizeof(*cache->layer_group));
     cache->layer_slot = tl_alloc(g->n_layers, sizeof(*cache->layer_slot));
-    if (!cache->layer_group || !cache->layer_slot)
-        return TL_E_NOMEM;
-    tl_record_pool_init(&cache->records, g);
-    for (uint32_t layer = 0, recurrent = 0; layer < g->n_layers; layer++) {
-        if (g->layer_recurrent[layer]) {
-            cache->layer_slot[layer] = (uint16_t)recurrent++;
-            continue;
-        }
-        int group = group_of(cache, g->layer_window[layer]);
-        if (group < 0)
-            return group;
-        cache->layer_group[layer] = (uint8_t)group;
-        cache->layer_slot[layer] = (uint16_t)cache->group[group].n_layers++;
-    }
-    for (uint32_t i = 0; i < cache->n_groups; i++) {
-        struct tl_page_group *group = &cache->group[i];
-        group->head_bytes = tl_page_bytes(format, g->head_dim, g->v_dim);
-        group->page_bytes = group->head_bytes * g->n_kv_heads * group->n_layers;
-    }
-    return 0;
+    return cache->layer_group && cache->layer_slot ? cut_groups(cache) : TL_E_NOMEM;
+}
+
+int tl_cache_share(struct tl_cache *cache, bool one_layer)
+{
+    cache->one_layer = one_layer;
+    return cut_groups(cache);
 }
 
 void tl_cache_done(struct tl_cache *cache)
@@ -72,6 +85,8 @@ int tl_cache_layout(struct tl_cache *cache, uint32_t context, uint32_t sequences
         if (group->window && (uint64_t)group->window + 2 * (uint64_t)chunk < context)
             held = group->window + 2 * (uint64_t)chunk;
         uint64_t n_pages = (uint64_t)sequences * (pages_of(held) + 1);
+        if (cache->one_layer)
+            n_pages = (uint64_t)pages_of(chunk) + sequences;
         if (n_pages > UINT32_MAX)
             return tl_fail(TL_E_BUDGET, "a context of %u tokens for %u sessions has too many pages", context, sequences);
         group->n_pages = group->n_free = (uint32_t)n_pages;

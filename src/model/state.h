@@ -32,6 +32,7 @@ struct tl_cache {
     const struct tl_number *format;
     uint32_t context, slack;             /* most tokens of a state; positions that a windowed group keeps behind its window */
     uint32_t n_groups, table_pages;
+    bool one_layer;                      /* all layers share one place: a state lives for one step (a sweep) */
     struct tl_page_group group[TL_MAX_GROUPS];
     uint8_t *layer_group;                /* [n_layers]; of layers with attention */
     uint16_t *layer_slot;                /* [n_layers] place in its group, or among the recurrent layers */
@@ -49,6 +50,9 @@ struct tl_state {
 
 /* Facts first (heap, small), then the pools from an arena (or only their sizes, counting). */
 int tl_cache_init(struct tl_cache *cache, const struct tl_geometry *geometry, const struct tl_number *format);
+/* Before the layout. one_layer: a layer overwrites what the one before it kept, so that a step must hold whole sequences; the
+ * sequences of a step together have at most `chunk` tokens. */
+int tl_cache_share(struct tl_cache *cache, bool one_layer);
 int tl_cache_layout(struct tl_cache *cache, uint32_t context, uint32_t sequences, uint32_t chunk, struct tl_arena *arena);
 void tl_cache_done(struct tl_cache *cache);
 uint64_t tl_cache_token_bytes(const struct tl_cache *cache);          /* that one more position takes, windows left out */

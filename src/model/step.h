@@ -89,6 +89,11 @@ void tl_lookahead_layout(struct tl_step *step, struct tl_arena *arena);
 /* Tells the store what the next layer will probably ask for; called when this layer has asked. */
 void tl_lookahead_run(struct tl_step *step, const struct tl_program *program);
 
+static inline bool tl_step_seen(const struct tl_step *step, const struct tl_op *op)
+{
+    return step->batch->tap && step->batch->tap->kinds >> op->kind & 1;
+}
+
 static inline float *tl_step_row(const struct tl_step *step, enum tl_stream stream, uint32_t row)
 {
     return step->stream[stream] + row * tl_stream_width(step->geometry, stream);

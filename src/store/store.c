@@ -161,6 +161,17 @@ int tl_store_add_bank(struct tl_store *store, const uint32_t ids[TL_BANK_MATRICE
 
 uint32_t tl_store_banks(const struct tl_store *store) { return store->n_banks; }
 uint32_t tl_store_bank_experts(const struct tl_store *store, uint32_t bank) { return store->banks[bank].n_experts; }
+const struct tl_tensor *tl_store_tensor(const struct tl_store *store, uint32_t id)
+{
+    const struct tl_matrix *matrix = &store->slots[id].matrix;
+    return matrix->each ? matrix->each[0] : matrix->tensor;
+}
+
+const struct tl_tensor *tl_store_bank_tensor(const struct tl_store *store, uint32_t bank, int matrix)
+{
+    return tl_store_tensor(store, store->banks[bank].ids[matrix]);
+}
+
 void tl_store_record(struct tl_store *store, struct tl_trace *trace) { store->trace = trace; }
 
 /* --- choices --- */

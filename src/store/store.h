@@ -159,4 +159,8 @@ void tl_store_record(struct tl_store *store, struct tl_trace *trace);
 uint32_t tl_store_banks(const struct tl_store *store);
 uint32_t tl_store_bank_experts(const struct tl_store *store, uint32_t bank);
 
+/* The tensor of the file that holds a weight, or the first one of several; of a bank's matrix. */
+const struct tl_tensor *tl_store_tensor(const struct tl_store *store, uint32_t id);
+const struct tl_tensor *tl_store_bank_tensor(const struct tl_store *store, uint32_t bank, int matrix);
+
 #endif

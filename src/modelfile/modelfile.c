@@ -152,22 +152,28 @@ const struct tl_meta *tl_modelfile_meta_at(const struct tl_modelfile *file, uint
     return &file->metas[index];
 }
 
-int tl_modelfile_tokenizer_json(struct tl_modelfile *file, const char **ret_text, size_t *ret_bytes)
+int tl_modelfile_beside(const struct tl_modelfile *file, const char *name, char **ret_text, size_t *ret_bytes)
 {
     *ret_text = NULL;
     *ret_bytes = 0;
     if (!file->folder)
         return 0;
-    if (!file->tokenizer_json) {
-        TL_AUTO char *path = tl_file_join(file->folder, "tokenizer.json");
-        if (!path)
-            return TL_E_NOMEM;
-        if (!tl_file_exists(path))
-            return 0;
-        int r = tl_file_slurp(path, TL_MODELFILE_MAX_TOKENIZER_BYTES, &file->tokenizer_json, &file->tokenizer_json_bytes);
-        if (r < 0)
-            return r;
-    }
+    TL_AUTO char *path = tl_file_join(file->folder, name);
+    if (!path)
+        return TL_E_NOMEM;
+    if (!tl_file_exists(path))
+        return 0;
+    int r = tl_file_slurp(path, TL_MODELFILE_MAX_TOKENIZER_BYTES, ret_text, ret_bytes);
+    return r < 0 ? r : 1;
+}
+
+int tl_modelfile_tokenizer_json(struct tl_modelfile *file, const char **ret_text, size_t *ret_bytes)
+{
+    *ret_text = NULL;
+    *ret_bytes = 0;
+    int r = file->tokenizer_json ? 1 : tl_modelfile_beside(file, "tokenizer.json", &file->tokenizer_json, &file->tokenizer_json_bytes);
+    if (r <= 0)
+        return r;
     *ret_text = file->tokenizer_json;
     *ret_bytes = file->tokenizer_json_bytes;
     return 1;

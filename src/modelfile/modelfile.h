@@ -87,5 +87,7 @@ int tl_meta_at_string(const struct tl_meta *meta, uint64_t index, const char **r
  * A GGUF brings its own tokenizer: what lies beside it is not looked at. */
 int tl_modelfile_tokenizer_json(struct tl_modelfile *file, const char **ret_text, size_t *ret_bytes);
 void tl_modelfile_drop_tokenizer_json(struct tl_modelfile *file);     /* frees that text once a tokenizer is built */
+/* The text of another file beside safetensors (1; tl_free); 0 and NULL where there is none. */
+int tl_modelfile_beside(const struct tl_modelfile *file, const char *name, char **ret_text, size_t *ret_bytes);
 
 #endif

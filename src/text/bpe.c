@@ -18,6 +18,22 @@ static inline bool by_rank(const void *context, const struct tl_symbol *left, co
     return true;
 }
 
+struct spelled { const struct tl_vocab *vocab; const char *text; };
+
+/* Without a list of merges: two symbols merge where their bytes are a token, whose id is the rank. */
+static inline bool by_name(const void *context, const struct tl_symbol *left, const struct tl_symbol *right, uint32_t *ret_priority,
+                           int32_t *ret_id)
+{
+    const struct spelled *spelled = context;
+    uint32_t n_bytes = left->n_bytes + right->n_bytes;
+    int32_t id = n_bytes <= spelled->vocab->longest ? tl_vocab_find(spelled->vocab, spelled->text + left->start, n_bytes) : -1;
+    if (!tl_vocab_plain(spelled->vocab, id))
+        return false;
+    *ret_priority = (uint32_t)id;
+    *ret_id = id;
+    return true;
+}
+
 /* May a piece of text be this token? Tokens that are found by name are too, where names are the text itself. */
 static bool usable(const struct tl_tokenizer *tokenizer, int32_t id)
 {
@@ -90,6 +106,24 @@ static int put_symbols(struct tl_encoder *encoder)
     return 0;
 }
 
+/* Symbols are places in the spelled word: a byte's name has one or two bytes. */
+static int merge_by_name(struct tl_encoder *encoder, const char *word, size_t n_bytes)
+{
+    const struct tl_tokenizer *tokenizer = encoder->tokenizer;
+    struct tl_buffer *spelled = &encoder->spelled;
+    char name[2];
+    tl_buffer_clear(spelled);
+    for (size_t i = 0; i < n_bytes; i++) {
+        size_t n = tl_bytelevel_spell(word + i, 1, name);
+        tl_symbols_add(&encoder->symbols, (uint32_t)spelled->len, (uint32_t)n, tokenizer->byte_id[(uint8_t)word[i]]);
+        tl_buffer_append(spelled, name, n);
+    }
+    if (spelled->status < 0)
+        return spelled->status;
+    tl_symbols_merge(&encoder->symbols, by_name, &(struct spelled){&tokenizer->vocab, spelled->data});
+    return put_symbols(encoder);
+}
+
 int tl_bpe_encode(struct tl_encoder *encoder, const char *word, size_t n_bytes)
 {
     if (n_bytes == 0)
@@ -102,6 +136,8 @@ int tl_bpe_encode(struct tl_encoder *encoder, const char *word, size_t n_bytes)
     int r = tl_symbols_reserve(&encoder->symbols, n_bytes);
     if (r < 0)
         return r;
+    if (encoder->tokenizer->ranks)
+        return merge_by_name(encoder, word, n_bytes);
     if (encoder->tokenizer->spelling == TL_SPELLING_BYTES)
         add_bytes(encoder, word, n_bytes);
     else

@@ -221,6 +221,7 @@ void tl_encoder_done(struct tl_encoder *encoder)
     tl_free(encoder->ids);
     tl_free(encoder->cache);
     tl_symbols_done(&encoder->symbols);
+    tl_buffer_done(&encoder->spelled);
     tl_buffer_done(&encoder->normal[0]);
     tl_buffer_done(&encoder->normal[1]);
     tl_regex_scratch_done(&encoder->regex);

@@ -19,6 +19,7 @@ struct tl_encoder {
     int32_t *ids;
     size_t count, capacity;
     struct tl_symbols symbols;
+    struct tl_buffer spelled;            /* the word that is encoded, where names are looked up in it */
     struct tl_buffer normal[2];
     struct tl_regex_scratch regex;
     struct tl_pretoken_run run;

@@ -53,6 +53,7 @@ enum {
     TL_PRE_WHOLE_WORDS = 1,      /* a word that is a token is that token, whatever the merges say */
     TL_PRE_BOS = 2,              /* BOS is wished for where the file says nothing */
     TL_PRE_BLANKS = 4,           /* not byte-level: text with U+2581 for blanks, <0x0A> for bytes */
+    TL_PRE_RANKS = 8,            /* ids are ranks, and merges are implied; those that a file lists leave out some */
 };
 extern const struct tl_pretokenizer_row tl_pretokenizer_rows[];       /* ends with a NULL name */
 const struct tl_pretokenizer_row *tl_pretokenizer_find(const char *name);

@@ -50,7 +50,7 @@
 
 const char tl_pretokenizer_gpt2[] = GPT2;
 
-enum { WHOLE_WORDS = TL_PRE_WHOLE_WORDS, BOS = TL_PRE_BOS, BLANKS = TL_PRE_BLANKS };
+enum { WHOLE_WORDS = TL_PRE_WHOLE_WORDS, BOS = TL_PRE_BOS, BLANKS = TL_PRE_BLANKS, RANKS = TL_PRE_RANKS };
 
 const struct tl_pretokenizer_row tl_pretokenizer_rows[] = {
 #define PRE(name, flags, ...) {name, flags, (const char *const[]){__VA_ARGS__, NULL}},

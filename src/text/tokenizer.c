@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The tokenizer that others see: built by tokenizer_gguf.c or tokenizer_json.c, finished and asked here. */
+/* The tokenizer that others see: built by tokenizer_gguf.c, tokenizer_json.c or tokenizer_tiktoken.c, finished and asked here. */
 #include "text/tokenizer.h"
 
 #include <string.h>
@@ -74,12 +74,14 @@ int tl_tokenizer_new(struct tl_modelfile *file, struct tl_tokenizer **ret_tokeni
     return r < 0 ? r : 0;
 }
 
-int tl_tokenizer_new_text(const char *where, const char *json, size_t n_bytes, struct tl_tokenizer **ret_tokenizer)
+typedef int build_text(struct tl_tokenizer *tokenizer, const char *where, const char *text, size_t n_bytes);
+
+static int new_from(build_text *build, const char *where, const char *text, size_t n_bytes, struct tl_tokenizer **ret_tokenizer)
 {
     struct tl_tokenizer *tokenizer = make();
     if (!tokenizer)
         return TL_E_NOMEM;
-    int r = tl_tokenizer_build_text(tokenizer, where, json, n_bytes);
+    int r = build(tokenizer, where, text, n_bytes);
     if (r >= 0)
         r = finish(tokenizer);
     if (r < 0)
@@ -87,6 +89,16 @@ int tl_tokenizer_new_text(const char *where, const char *json, size_t n_bytes, s
     else
         *ret_tokenizer = tokenizer;
     return r < 0 ? r : 0;
+}
+
+int tl_tokenizer_new_text(const char *where, const char *json, size_t n_bytes, struct tl_tokenizer **ret_tokenizer)
+{
+    return new_from(tl_tokenizer_build_text, where, json, n_bytes, ret_tokenizer);
+}
+
+int tl_tokenizer_new_ranks(const char *where, const char *text, size_t n_bytes, struct tl_tokenizer **ret_tokenizer)
+{
+    return new_from(tl_tokenizer_build_ranks, where, text, n_bytes, ret_tokenizer);
 }
 
 void tl_tokenizer_free(struct tl_tokenizer *tokenizer)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tokenizers: text <-> ids, built from GGUF metadata or from tokenizer.json.
+/* Tokenizers: text <-> ids, built from GGUF metadata, from tokenizer.json, or from tiktoken.model.
  *
  * Kinds: byte-level BPE with the pre-tokeniser of its family (pretokenizers.def; PCRE2 with match limits), SentencePiece
  * unigram-score merging with byte fallback (llama-2, gemma), BPE on text whose blanks are U+2581 with byte fallback.
@@ -26,6 +26,8 @@ enum {
 int tl_tokenizer_new(struct tl_modelfile *file, struct tl_tokenizer **ret_tokenizer);
 /* From the text of a tokenizer.json alone; `where` names it in messages. */
 int tl_tokenizer_new_text(const char *where, const char *json, size_t n_bytes, struct tl_tokenizer **ret_tokenizer);
+/* From the text of a tiktoken.model alone, without added tokens. */
+int tl_tokenizer_new_ranks(const char *where, const char *text, size_t n_bytes, struct tl_tokenizer **ret_tokenizer);
 void tl_tokenizer_free(struct tl_tokenizer *tokenizer);
 
 /* ret_ids: tl_free. Invalid UTF-8 is encoded by its bytes, or as U+FFFD where the vocabulary lacks them. A character for

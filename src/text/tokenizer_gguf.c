@@ -285,7 +285,8 @@ static int build_bpe(struct source *s, const char *pre)
     t->spelling = s->row->flags & TL_PRE_BLANKS ? TL_SPELLING_BLANKS : TL_SPELLING_BYTES;
     t->whole_words = s->row->flags & TL_PRE_WHOLE_WORDS;
     t->fuse_unknown = s->row->flags & TL_PRE_BLANKS;
-    if ((r = read_tokens(s)) < 0 || (r = read_merges(s)) < 0 || (r = tl_pretokenizer_add_row(&t->pretokenizer, s->row)) < 0)
+    t->ranks = s->row->flags & TL_PRE_RANKS;
+    if ((r = read_tokens(s)) < 0 || (!t->ranks && (r = read_merges(s)) < 0) || (r = tl_pretokenizer_add_row(&t->pretokenizer, s->row)) < 0)
         return r;
     return s->row->flags & TL_PRE_BLANKS ? tl_normalizer_add_replace(&t->normalizer, " ", TL_BLANK) : 0;
 }

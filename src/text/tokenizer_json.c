@@ -33,19 +33,6 @@ const char *tl_tokenizer_json_pattern(const struct tl_json_tree *tree, const str
 
 /* --- added tokens --------------------------------------------------------------------------------------------------- */
 
-static int grow_added(struct tl_tokenizer_json *j)
-{
-    if (j->n_added < j->added_capacity)
-        return 0;
-    uint32_t capacity = 2 * j->added_capacity + 64;
-    struct tl_tokenizer_added *added = tl_realloc(j->added, capacity, sizeof *added);
-    if (!added)
-        return TL_E_NOMEM;
-    j->added = added;
-    j->added_capacity = capacity;
-    return 0;
-}
-
 /* Behind the "{" of one. */
 static int read_added_token(struct tl_tokenizer_json *j)
 {
@@ -69,9 +56,9 @@ static int read_added_token(struct tl_tokenizer_json *j)
         } else if (tl_json_is(&j->json, "content")) {
             if ((r = tl_json_next(&j->json)) == TL_JSON_STRING) {
                 has_content = true;
-                token.at = (uint32_t)j->added_text.len;
+                token.at = (uint32_t)j->added.text.len;
                 token.n_bytes = (uint32_t)j->json.string.len;
-                r = tl_buffer_append(&j->added_text, j->json.string.data, j->json.string.len);
+                r = tl_buffer_append(&j->added.text, j->json.string.data, j->json.string.len);
             } else if (r >= 0) {
                 r = tl_json_fail(&j->json, "the token's text");
             }
@@ -84,10 +71,8 @@ static int read_added_token(struct tl_tokenizer_json *j)
     if (r < 0)
         return r;
     if (!has_content || token.id == UINT32_MAX)
-        return tl_fail(TL_E_FILE, "%s: added token %" PRIu32 " lacks its id or content", j->where, j->n_added);
-    if ((r = grow_added(j)) >= 0)
-        j->added[j->n_added++] = token;
-    return r;
+        return tl_fail(TL_E_FILE, "%s: added token %" PRIu32 " lacks its id or content", j->where, j->added.count);
+    return tl_tokenizer_added_put(&j->added, &token);
 }
 
 static int read_added_tokens(struct tl_tokenizer_json *j)
@@ -101,56 +86,6 @@ static int read_added_tokens(struct tl_tokenizer_json *j)
         if ((r = read_added_token(j)) < 0)
             return r;
     return r < 0 ? r : r == TL_JSON_ARRAY_END ? 0 : tl_json_fail(&j->json, "an added token");
-}
-
-/* An id for a name that the vocabulary may have too; both must say the same. */
-static int name_added(struct tl_tokenizer_json *j, const struct tl_tokenizer_added *token)
-{
-    struct tl_vocab *vocab = &j->tokenizer->vocab;
-    const char *text = j->added_text.data + token->at;
-    int32_t known = tl_vocab_find(vocab, text, token->n_bytes);
-    if (known >= 0 && (uint32_t)known != token->id)
-        return tl_fail(TL_E_FILE, "%s: added token '%.*s' has id %" PRIu32 ", in the vocabulary it has %" PRId32, j->where,
-                       (int)(token->n_bytes < 40 ? token->n_bytes : 40), text, token->id, known);
-    enum tl_token_kind kind = token->special ? TL_TOKEN_CONTROL : TL_TOKEN_USER;
-    if (known >= 0 && token->special)
-        vocab->kind[known] = TL_TOKEN_CONTROL;
-    else if (known >= 0)
-        return 0;                        /* the model goes on making it from text, too */
-    else if (token->id > j->json.end - j->json.text)
-        return tl_fail(TL_E_FILE, "%s: added token id %" PRIu32 " is too far from the others", j->where, token->id);
-    else
-        return tl_vocab_add(vocab, j->where, token->id, text, token->n_bytes, kind);
-    return 0;
-}
-
-static int match_added(struct tl_tokenizer_json *j, const struct tl_tokenizer_added *token, struct tl_regex_scratch *scratch,
-                       struct tl_buffer buffer[2])
-{
-    struct tl_tokenizer *t = j->tokenizer;
-    const char *text = j->added_text.data + token->at;
-    size_t n = token->n_bytes;
-    bool special = t->vocab.kind[token->id] == TL_TOKEN_CONTROL || tl_tokenizer_guarded(text, n);
-    unsigned flags = (special ? TL_ADDED_SPECIAL : 0u) | (token->lstrip ? TL_ADDED_LSTRIP : 0u) |
-                     (token->rstrip ? TL_ADDED_RSTRIP : 0u) | (token->single_word ? TL_ADDED_WORD : 0u);
-    if (!token->normalized || special)   /* control tokens are found where the text is still as it was marked */
-        return tl_added_add(&t->raw, text, n, (int32_t)token->id, flags);
-    int r = tl_normalizer_run(&t->normalizer, scratch, false, text, n, buffer, &text, &n);
-    return r < 0 ? r : tl_added_add(&t->normal, text, n, (int32_t)token->id, flags);
-}
-
-static int match_all_added(struct tl_tokenizer_json *j)
-{
-    struct tl_regex_scratch scratch;
-    struct tl_buffer buffer[2] = {0};
-    int r = 0;
-    tl_regex_scratch_init(&scratch, j->added_text.len);
-    for (uint32_t i = 0; i < j->n_added && r >= 0; i++)
-        r = match_added(j, &j->added[i], &scratch, buffer);
-    tl_regex_scratch_done(&scratch);
-    tl_buffer_done(&buffer[0]);
-    tl_buffer_done(&buffer[1]);
-    return r;
 }
 
 /* --- the file ------------------------------------------------------------------------------------------------------- */
@@ -191,21 +126,19 @@ static int build(struct tl_tokenizer_json *j)
         return r;
     if (!j->has_vocab)
         return tl_fail(TL_E_FILE, "%s: model.vocab is missing", j->where);
-    for (uint32_t i = 0; i < j->n_added; i++)
-        if ((r = name_added(j, &j->added[i])) < 0)
-            return r;
-    if ((r = find_unknown(j)) < 0 || (r = tl_tokenizer_json_normalizer(j)) < 0 || (r = tl_tokenizer_json_pre_tokenizer(j)) < 0 ||
+    if ((r = tl_tokenizer_added_name(&j->added, j->tokenizer, j->where, (uint64_t)(j->json.end - j->json.text))) < 0 ||
+        (r = find_unknown(j)) < 0 || (r = tl_tokenizer_json_normalizer(j)) < 0 || (r = tl_tokenizer_json_pre_tokenizer(j)) < 0 ||
         (r = tl_tokenizer_json_decoder(j)) < 0 || (r = tl_tokenizer_json_post_processor(j)) < 0)
         return r;
     tl_tokenizer_find_ends(j->tokenizer);
-    return match_all_added(j);
+    return tl_tokenizer_added_match(&j->added, j->tokenizer);
 }
 
 int tl_tokenizer_build_text(struct tl_tokenizer *tokenizer, const char *where, const char *json, size_t n_bytes)
 {
     struct tl_tokenizer_json j = {.tokenizer = tokenizer, .where = where};
     tl_json_init(&j.json, where, json, n_bytes);
-    tl_buffer_init(&j.added_text, UINT32_MAX / 2);
+    tl_tokenizer_added_init(&j.added);
     tl_buffer_init(&j.unknown, TL_TOKEN_MAX_BYTES);
     int r = build(&j);
     tl_json_done(&j.json);
@@ -213,9 +146,8 @@ int tl_tokenizer_build_text(struct tl_tokenizer *tokenizer, const char *where, c
     tl_json_tree_done(&j.pre_tokenizer);
     tl_json_tree_done(&j.post_processor);
     tl_json_tree_done(&j.decoder);
-    tl_buffer_done(&j.added_text);
+    tl_tokenizer_added_done(&j.added);
     tl_buffer_done(&j.unknown);
-    tl_free(j.added);
     return r;
 }
 
@@ -228,7 +160,7 @@ int tl_tokenizer_build_json(struct tl_tokenizer *tokenizer, struct tl_modelfile 
     if (r < 0)
         return r;
     if (!text)
-        return tl_fail(TL_E_FILE, "%s: tokenizer.json is missing", tl_modelfile_path(file));
+        return tl_tokenizer_build_tiktoken(tokenizer, file);
     snprintf(where, sizeof where, "%.220s/tokenizer.json", tl_modelfile_path(file));
     r = tl_tokenizer_build_text(tokenizer, where, text, n);
     tl_modelfile_drop_tokenizer_json(file);

@@ -5,18 +5,15 @@
 #define TL_TEXT_TOKENIZER_JSON_H
 
 #include "text/json_tree.h"
-#include "text/tokenizer_private.h"
-
-struct tl_tokenizer_added { uint32_t at, n_bytes, id; bool lstrip, rstrip, single_word, normalized, special; };
+#include "text/tokenizer_added.h"
 
 struct tl_tokenizer_json {
     struct tl_tokenizer *tokenizer;
     const char *where;                   /* names the file in messages */
     struct tl_json json;
     struct tl_json_tree normalizer, pre_tokenizer, post_processor, decoder;
-    struct tl_tokenizer_added *added;
-    uint32_t n_added, added_capacity;
-    struct tl_buffer added_text, unknown;
+    struct tl_tokenizer_added_list added;
+    struct tl_buffer unknown;
     bool has_vocab, has_merges, byte_fallback, byte_level, blanks;
     const char *late_merges;             /* they came before the vocabulary */
     size_t n_late_merges;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a tokenizer is made of, for the files that build it (tokenizer_gguf.c, tokenizer_json*.c) and those that run it
+/* What a tokenizer is made of, for the files that build it (tokenizer_gguf.c, tokenizer_json*.c,
+ * tokenizer_tiktoken.c) and those that run it
  * (encoder.c, bpe.c, spm.c, detokenizer.c). Nothing outside this room includes it. */
 #ifndef TL_TEXT_TOKENIZER_PRIVATE_H
 #define TL_TEXT_TOKENIZER_PRIVATE_H
@@ -18,6 +19,7 @@ struct tl_tokenizer {
     enum tl_spelling spelling;
     struct tl_vocab vocab;
     struct tl_merges merges;             /* BPE */
+    bool ranks;                          /* BPE: no merges; what is a token merges, in the order of ids */
     uint32_t *order;                     /* SPM: [count], lower merges first */
     int32_t byte_id[256], unknown;
     bool whole_words;                    /* BPE: a word that is a token is that token */
@@ -34,9 +36,11 @@ struct tl_tokenizer {
     bool takes_blank;                    /* decoding takes one leading blank off */
 };
 
-/* Builders: fill in everything above but byte_id, cuts, glue and the pieces. */
+/* Builders (that of json goes on to tiktoken.model where there is no tokenizer.json): fill in everything above but byte_id, cuts, glue and the pieces. */
 int tl_tokenizer_build_gguf(struct tl_tokenizer *tokenizer, const struct tl_modelfile *file);
 int tl_tokenizer_build_json(struct tl_tokenizer *tokenizer, struct tl_modelfile *file);
+int tl_tokenizer_build_tiktoken(struct tl_tokenizer *tokenizer, const struct tl_modelfile *file);
+int tl_tokenizer_build_ranks(struct tl_tokenizer *tokenizer, const char *where, const char *text, size_t n_bytes);
 int tl_tokenizer_build_text(struct tl_tokenizer *tokenizer, const char *where, const char *json, size_t n_bytes);
 /* What lies beside tokenizer.json (tokenizer_config.c). */
 int tl_tokenizer_read_config(struct tl_tokenizer *tokenizer, const struct tl_modelfile *file);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Small random models and the logits that Hugging Face transformers computes for them in float32.
 
-  make.py [CASE ...]            needs torch 2.13, transformers 5.23, safetensors, tokenizers, numpy, gguf
+  make.py [CASE ...]            needs torch 2.13, transformers 5.23, safetensors, tokenizers, tiktoken, numpy, gguf
 
 Each case is a folder laid out like a published repository (config.json, model.safetensors, tokenizer.json, ...) with
   tokens.json    70 ids
@@ -16,7 +16,7 @@ import numpy as np, torch, transformers as T
 from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-import native
+import kimi, native
 
 HERE = pathlib.Path(__file__).resolve().parent
 VOCAB = 320
@@ -77,6 +77,12 @@ def write_tokenizer(tokenizer, folder):
     encoded = [{'text': text, 'ids': tokenizer.encode(text, add_special_tokens=False).ids} for text in TEXTS]
     lines = ',\n'.join(json.dumps(one, ensure_ascii=False) for one in encoded)
     (folder / 'texts.json').write_text(f'[{lines}]\n')
+
+
+def write_kimi(folder):
+    ranks = kimi.trained(CORPUS * 4, VOCAB - len(kimi.NAMES))
+    kimi.write(folder, ranks)
+    kimi.write_texts(folder, ranks, TEXTS + kimi.strings(1, 12)[:20] + ['<|im_user|>user<|im_middle|>the date<|im_end|>'])
 
 
 def randomise(model, seed):
@@ -151,6 +157,7 @@ LATENT = SIZES | ROUTED | dict(num_attention_heads=2, q_lora_rank=24, kv_lora_ra
 DELTA = dict(linear_conv_kernel_dim=4, linear_key_head_dim=16, linear_value_head_dim=16, linear_num_key_heads=2,
              linear_num_value_heads=4, shared_expert_intermediate_size=16, head_dim=16, num_hidden_layers=4,
              tie_word_embeddings=False)
+KIMI = dict(bos_token_id=310, eos_token_id=311, pad_token_id=319)
 QUARTER = dict(rope_type='default', rope_theta=1e7, partial_rotary_factor=0.25)
 TURNED = dict(rope_parameters=QUARTER | dict(mrope_section=[1, 1, 0], mrope_interleaved=True))
 VISION = dict(depth=1, hidden_size=8, intermediate_size=8, num_heads=2, out_hidden_size=32, num_position_embeddings=4, patch_size=2)
@@ -162,8 +169,8 @@ def latent(**more):
     return T.DeepseekV3ForCausalLM, T.DeepseekV3Config(**LATENT | more)
 
 
-def kimi(**more):
-    return latent(num_hidden_layers=2, routed_scaling_factor=2.827, **more)
+def kimi_k2(**more):
+    return latent(num_hidden_layers=2, routed_scaling_factor=2.827, **KIMI | more)
 
 
 def gpt_oss(**more):
@@ -193,8 +200,8 @@ CASES = {
     'deepseek_v3': (latent(num_hidden_layers=3, n_group=4, topk_group=2), True, torch.float32, '1MB'),
     'deepseek_v3-fp8': (latent(num_hidden_layers=3, n_group=4, topk_group=2, num_attention_heads=4, intermediate_size=160),
                         True, torch.float32, '1MB'),
-    'kimi_k2': (kimi(), True, torch.float32, '1MB'),
-    'kimi_k2-int4': (kimi(moe_intermediate_size=32), True, torch.float32, '1MB'),
+    'kimi_k2': (kimi_k2(), True, torch.float32, '1MB'),
+    'kimi_k2-int4': (kimi_k2(moe_intermediate_size=32), True, torch.float32, '1MB'),
     'glm4_moe': ((T.Glm4MoeForCausalLM, T.Glm4MoeConfig(
         **SIZES | ROUTED, head_dim=16, attention_bias=True, use_qk_norm=True,
         rope_parameters=dict(rope_type='default', rope_theta=1e6, partial_rotary_factor=0.5))), True, torch.float32, '1MB'),
@@ -221,7 +228,10 @@ def make(name, seed):
     if name.partition('-')[2] in native.FORMATS:
         model, said = write_coded(folder, kind, config)
         more |= said
-    write_tokenizer(VOCABULARIES.get(name, byte_level)(), folder)
+    if name.startswith('kimi'):
+        write_kimi(folder)
+    else:
+        write_tokenizer(VOCABULARIES.get(name, byte_level)(), folder)
     path = folder / 'config.json'
     written = json.loads(path.read_text()) | more
     path.write_text(json.dumps(with_old_keys(written) if old_keys else written, indent=2) + '\n')

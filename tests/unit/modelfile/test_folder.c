@@ -220,6 +220,14 @@ static void test_tokenizer_json(void **state)
     assert_ptr_equal(text, again);
     tl_modelfile_drop_tokenizer_json(file);
     assert_int_equal(tl_modelfile_tokenizer_json(file, &text, &n), 1);
+    char *beside;
+    put_beside("tok", "tiktoken.model", "YQ== 0");
+    assert_int_equal(tl_modelfile_beside(file, "tiktoken.model", &beside, &n), 1);
+    assert_string_equal(beside, "YQ== 0");
+    assert_int_equal(n, 6);
+    tl_free(beside);
+    assert_int_equal(tl_modelfile_beside(file, "absent", &beside, &n), 0);
+    assert_null(beside);
     tl_modelfile_close(file);
 }
 

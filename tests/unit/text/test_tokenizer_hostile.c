@@ -331,6 +331,23 @@ static int use_gguf(const void *context)
     return r;
 }
 
+static int use_folder(const void *context)
+{
+    struct tl_modelfile *file = NULL;
+    struct tl_tokenizer *t = NULL;
+    int32_t *ids = NULL;
+    size_t count = 0;
+    int r = tl_modelfile_open(context, &file);
+    if (r >= 0)
+        r = tl_tokenizer_new(file, &t);
+    if (r >= 0)
+        r = tl_tokenizer_encode(t, "It's [BOS] 水", 13, TL_ENCODE_SPECIAL, &ids, &count);
+    tl_free(ids);
+    tl_tokenizer_free(t);
+    tl_modelfile_close(file);
+    return r;
+}
+
 /* Fails the first, the second ... allocation until all go well. */
 static void fail_each(int (*use)(const void *context), const void *context)
 {
@@ -360,6 +377,9 @@ static void failing_allocations(void **state)
     vocab_file_byte_level(&file, "deepseek-v3");
     fail_each(use_gguf, &file);
     vocab_file_done(&file);
+    char path[600];
+    snprintf(path, sizeof path, "%s/golden/tokenizers/kimi", getenv("TRILL_TESTS") ? getenv("TRILL_TESTS") : "tests");
+    fail_each(use_folder, path);
     vocab_file_spm(&file);
     fail_each(use_gguf, &file);
     vocab_file_done(&file);

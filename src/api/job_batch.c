@@ -101,14 +101,16 @@ static int read_survey(const char *text, struct tl_batch_survey *ret_survey)
 static void write_report(struct tl_engine *engine, const struct tl_batch_report *report, struct tl_buffer *out)
 {
     double seconds = report->seconds, possible = report->drive_bytes_per_s * seconds;
+    uint64_t read = tl_meter_get(&engine->meters, TL_METER_FILE_BYTES) + tl_meter_get(&engine->meters, TL_METER_DRIVE_BYTES);
     tl_buffer_printf(out, "{\"requests\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"resumed\":%" PRIu64 ",\"sequences\":%" PRIu32,
                      report->survey.requests, report->failed, report->resumed, report->sequences);
     tl_buffer_printf(out, ",\"prompt_tokens\":%" PRIu64 ",\"reused_tokens\":%" PRIu64 ",\"tokens\":%" PRIu64 ",\"steps\":%" PRIu64,
                      report->prompt_tokens, report->reused_tokens, report->tokens, report->steps);
     tl_buffer_printf(out, ",\"seconds\":%.6g,\"tokens_per_s\":%.6g,\"read_bytes\":%" PRIu64 ",\"drive_bytes\":%" PRIu64, seconds,
-                     seconds > 0 ? (double)report->tokens / seconds : 0, tl_meter_get(&engine->meters, TL_METER_FILE_BYTES), report->drive_bytes);
+                     seconds > 0 ? (double)report->tokens / seconds : 0, read, report->drive_bytes);
+    tl_buffer_printf(out, ",\"missed_bytes\":%" PRIu64, report->missed_bytes);
     tl_buffer_printf(out, ",\"drive_bytes_per_s\":%.4g,\"drive_busy_share\":%.4g,\"drive_share\":%.4g,\"forecast\":", report->drive_bytes_per_s,
-                     seconds > 0 ? report->drive_busy_seconds / seconds : 0, possible > 0 ? (double)report->drive_bytes / possible : 0);
+                     seconds > 0 ? report->drive_busy_seconds / seconds : 0, possible > 0 ? (double)report->missed_bytes / possible : 0);
     write_forecast(report, out);
     tl_buffer_printf(out, "}");
 }

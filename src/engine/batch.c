@@ -134,6 +134,7 @@ static int answer_all(struct tl_batch_loop *loop)
     struct tl_batch_report *report = loop->report;
     struct tl_meters *meters = &loop->engine->meters;
     uint64_t begin_ns = tl_clock_ns(), bytes = tl_meter_get(meters, TL_METER_DRIVE_BYTES), busy = tl_meter_get(meters, TL_METER_DRIVE_BUSY_NS);
+    uint64_t missed = tl_meter_get(meters, TL_METER_MISSED_BYTES);
     int status = open_loop(loop);
     if (status >= 0)
         status = tl_progress_begin(loop->progress, "answering", 0, 0, "tokens");
@@ -143,6 +144,7 @@ static int answer_all(struct tl_batch_loop *loop)
         ;
     report->seconds = tl_clock_seconds(begin_ns);
     report->drive_bytes = tl_meter_get(meters, TL_METER_DRIVE_BYTES) - bytes;
+    report->missed_bytes = tl_meter_get(meters, TL_METER_MISSED_BYTES) - missed;
     report->drive_busy_seconds = (double)(tl_meter_get(meters, TL_METER_DRIVE_BUSY_NS) - busy) * 1e-9;
     close_loop(loop);
     return status;

@@ -39,7 +39,7 @@ struct tl_batch_report {
     uint64_t prompt_tokens, reused_tokens, tokens, steps;    /* of this run */
     double seconds;                      /* of answering */
     double drive_bytes_per_s;            /* measured before; 0: nothing is streamed */
-    uint64_t drive_bytes;
+    uint64_t drive_bytes, missed_bytes;  /* read; of these what a step had to have */
     double drive_busy_seconds;
     uint32_t sequences;
 };

@@ -87,10 +87,9 @@ static double touched(const struct tl_geometry *geometry, uint32_t n)
     return 1 - missed;
 }
 
-struct work { double tokens, steps, seconds_token, seconds_sweep, bytes_step; };
+struct work { double seconds_token, seconds_sweep, bytes_step; };
 
-/* A step reads what its tokens touch: the trunk from memory, the experts from there or, as far as they have no frame, from
- * the drive. */
+/* A step reads what its tokens touch: from memory or, as far as that has no place for it, from the drive. */
 static struct work measure(struct tl_engine *engine, struct tl_batch_report *report, uint32_t n)
 {
     struct tl_store *store = tl_model_store(engine->model);
@@ -101,10 +100,10 @@ static struct work measure(struct tl_engine *engine, struct tl_batch_report *rep
     double trunk = weights > experts * frame_bytes ? weights - experts * frame_bytes : 0;
     struct work work = {.seconds_token = 2 * (double)program->active_parameters / operations_rate(engine)};
     work.seconds_sweep = (trunk + expert_bytes) / memory_rate(engine);
-    if (!frames || tl_store_measure_drive(store, drive_seconds, &report->drive_bytes_per_s) < 0 || report->drive_bytes_per_s <= 0)
+    double passing = (double)tl_store_passing_bytes(store), missed = frames < experts ? 1 - (double)frames / experts : 0;
+    work.bytes_step = passing + (frames ? expert_bytes * missed : 0);
+    if (work.bytes_step == 0 || tl_store_measure_drive(store, drive_seconds, &report->drive_bytes_per_s) < 0 || report->drive_bytes_per_s <= 0)
         return work;
-    double missed = frames < experts ? 1 - (double)frames / experts : 0;
-    work.bytes_step = expert_bytes * missed;
     if (work.bytes_step / report->drive_bytes_per_s > work.seconds_sweep)
         work.seconds_sweep = work.bytes_step / report->drive_bytes_per_s;
     return work;

@@ -23,15 +23,20 @@
 static char folder[] = "/tmp/trill-batch-XXXXXX", input[64], output[64], partial[80];
 enum { CONTEXT = 192 };
 
-static struct tl_engine *open_engine(const char *name, uint32_t sessions, uint32_t chunk, uint32_t threads)
+static struct tl_engine *open_streamed(const char *name, uint32_t sessions, uint32_t chunk, uint32_t threads, uint32_t frames)
 {
     char path[600];
     struct tl_engine *engine;
-    struct tl_engine_options options = {.threads = threads, .context = CONTEXT, .sessions = sessions, .chunk = chunk};
+    struct tl_engine_options options = {.threads = threads, .context = CONTEXT, .sessions = sessions, .chunk = chunk, .frames = frames};
     snprintf(path, sizeof(path), "%s/golden/%s/model.gguf", getenv("TRILL_TESTS") ? getenv("TRILL_TESTS") : "tests", name);
     if (tl_engine_open(path, &options, &engine) < 0)
         fail_msg("%s: %s", path, tl_error_text());
     return engine;
+}
+
+static struct tl_engine *open_engine(const char *name, uint32_t sessions, uint32_t chunk, uint32_t threads)
+{
+    return open_streamed(name, sessions, chunk, threads, 0);
 }
 
 static void write_file(const char *path, const char *text)
@@ -121,6 +126,30 @@ static void test_any_width(void **state)
         }
         assert_non_null(strstr(expected, "\"top_logprobs\":[{\"token\""));
         assert_non_null(strstr(expected, "\"finish_reason\":\"length\""));
+        tl_free(expected);
+    }
+}
+
+/* Experts from the drive, recurrent layers, compressed keys and values. */
+static void test_any_model(void **state)
+{
+    static const char *const models[] = {"qwen3_moe", "qwen3_next", "gpt_oss", "deepseek_v3"};
+    static const struct { uint32_t sequences, chunk, frames; } ways[] = {{1, 64, 0}, {8, 64, 0}, {5, 24, 6}};
+    (void)state;
+    write_requests(12);
+    for (size_t m = 0; m < sizeof(models) / sizeof(models[0]); m++) {
+        char *expected = NULL;
+        for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+            struct tl_engine *engine = open_streamed(models[m], ways[i].sequences, ways[i].chunk, 2, ways[i].frames);
+            struct tl_batch_report report = run_with(engine, 0);
+            if (ways[i].frames)
+                assert_true(report.missed_bytes > 0 && report.drive_bytes >= report.missed_bytes && report.drive_bytes_per_s > 0);
+            char *got = read_back(output);
+            expected = expected ? expected : tl_strdup(got);
+            assert_string_equal(got, expected);
+            tl_free(got);
+            tl_engine_close(engine);
+        }
         tl_free(expected);
     }
 }
@@ -366,7 +395,8 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_any_width, remove_output), cmocka_unit_test_teardown(test_as_alone, remove_output),
+        cmocka_unit_test_teardown(test_any_width, remove_output), cmocka_unit_test_teardown(test_any_model, remove_output),
+        cmocka_unit_test_teardown(test_as_alone, remove_output),
         cmocka_unit_test_teardown(test_faults, remove_output), cmocka_unit_test_teardown(test_work_of_another, remove_output),
         cmocka_unit_test_teardown(test_damage, remove_output), cmocka_unit_test_teardown(test_forecast, remove_output),
     };

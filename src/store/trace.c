@@ -75,6 +75,14 @@ int tl_trace_close(struct tl_trace *trace)
     return status;
 }
 
+void tl_trace_drop(struct tl_trace *trace)
+{
+    if (!trace)
+        return;
+    tl_outfile_close(trace->file);
+    tl_free(trace);
+}
+
 /* --- reading --- */
 
 struct reader { const char *path; const uint8_t *at, *end; };
@@ -142,7 +150,7 @@ static int read_all(struct reader *r, struct banks *banks, struct tl_accesses *a
     for (uint32_t i = 0, n; i < banks->n && status >= 0; i++) {
         status = get_u32(r, MAX_EXPERTS, &n);
         banks->first_key[i + 1] = banks->first_key[i] + (status < 0 ? 0 : n);
-        if (status >= 0 && banks->first_key[i + 1] > 1u << 28)
+        if (status >= 0 && banks->first_key[i + 1] > 1u << 24)
             status = fail(r, "the trace names too many experts");
     }
     size_t left = (size_t)(r->end - r->at);

@@ -15,6 +15,7 @@ struct tl_trace;
 int tl_trace_new(const struct tl_store *store, const char *path, struct tl_trace **ret_trace);
 int tl_trace_add(struct tl_trace *trace, uint32_t bank, const uint32_t *experts, uint32_t n_experts);        /* NULL: nothing */
 int tl_trace_close(struct tl_trace *trace);                           /* NULL is fine */
+void tl_trace_drop(struct tl_trace *trace);                           /* ends it without a file; NULL is fine */
 
 /* Reading. */
 struct tl_accesses {

@@ -5,6 +5,7 @@
  * a stage of experts takes all tokens at once, so that each expert is read once. A stage is one parallel region: rows,
  * products (panel ranges of all its matrices) or attention (query rows by KV head). No result depends on how a region or
  * a batch is cut, so neither do the logits depend on threads, batch, chunk or block. */
+#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -369,8 +370,21 @@ static int check_batch(struct tl_step *s, const struct tl_batch *batch)
     return 0;
 }
 
-static int give_logits(struct tl_step *s, struct tl_pool *pool)
+/* One scale that is NaN somewhere in the file makes all that follows NaN: no answer is better than a made-up one. */
+static int check_logits(const struct tl_model *model, uint32_t n_rows)
 {
+    for (uint32_t i = 0; i < n_rows; i++) {
+        const float *row = tl_step_row(&model->step, TL_S_LOGITS, i);
+        if (isnan(row[0]) && isnan(row[model->geometry.vocab - 1]))
+            return tl_fail(TL_E_FILE, "%s: computes logits that are NaN, expected numbers; there must be NaN or infinities among its weights",
+                           tl_modelfile_path(model->file));
+    }
+    return 0;
+}
+
+static int give_logits(struct tl_model *model, struct tl_pool *pool)
+{
+    struct tl_step *s = &model->step;
     const struct tl_batch *batch = s->batch;
     uint32_t tokens[64];
     for (uint32_t t = 0, n = 0; t < s->n_tokens; t++) {
@@ -382,6 +396,8 @@ static int give_logits(struct tl_step *s, struct tl_pool *pool)
         if (n == 0 || (n < s->max_out && t + 1 < s->n_tokens))
             continue;
         int status = run_part(s, pool, s->program->n_parts - 1, n);
+        if (status >= 0)
+            status = check_logits(model, n);
         if (status >= 0 && batch->logits)
             status = batch->logits(batch->context, tokens, n, tl_step_row(s, TL_S_LOGITS, 0));
         if (status > 0)
@@ -423,8 +439,9 @@ static int pass_part(struct tl_step *s, uint32_t part)
     return status < 0 ? status : 0;
 }
 
-static int run_step(struct tl_step *s, struct tl_pool *pool)
+static int run_step(struct tl_model *model, struct tl_pool *pool)
 {
+    struct tl_step *s = &model->step;
     uint32_t from = s->batch->first_layer, n_layers = s->geometry->n_layers;
     tl_pool_run(pool, s->n_tokens, rope_piece, s);
     int status = from ? 0 : run_part(s, pool, 0, s->n_tokens);
@@ -437,7 +454,7 @@ static int run_step(struct tl_step *s, struct tl_pool *pool)
     }
     if (status >= 0)
         status = at_border(s, n_layers);
-    return status < 0 ? status : give_logits(s, pool);
+    return status < 0 ? status : give_logits(model, pool);
 }
 
 /* A step in which every sequence gets one token only decodes. */
@@ -467,7 +484,7 @@ int tl_model_forward(struct tl_model *model, struct tl_pool *pool, const struct 
     if (status < 0)
         return status;
     uint32_t mode = tl_pool_float_mode();
-    status = run_step(s, pool);
+    status = run_step(model, pool);
     tl_pool_float_restore(mode);
     count_step(model, batch, begin_ns, missed);
     for (uint32_t i = 0; i < batch->n_spans && status >= 0; i++)

@@ -131,7 +131,9 @@ static int read_vocab(const struct tl_modelfile *file, struct tl_geometry *g)
             return status;
     } else {
         const struct tl_tensor *embed = tl_modelfile_find(file, "token_embd.weight");
-        vocab = embed && embed->n_dims == 2 ? embed->shape[0] : 0;
+        if (!embed)
+            return tl_fail(TL_E_FILE, "%s: tensor token_embd.weight is missing", tl_modelfile_path(file));
+        vocab = embed->n_dims == 2 ? embed->shape[0] : 0;
     }
     if (vocab < 1 || vocab > 1u << 24)
         return tl_fail(TL_E_FILE, "%s: a vocabulary of %llu tokens, expected 1 to %u", tl_modelfile_path(file),

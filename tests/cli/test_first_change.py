@@ -64,7 +64,7 @@ def build(copy):
     environment = dict(os.environ, TARGETS=' '.join(['trill'] + [f'tests/{name}' for name in TESTS]))
     if shutil.which('clang'):
         environment['CC'] = 'clang'              # in half the time
-    run(['tool/build', 'build', '--buildtype=plain', '-Doptimization=1', '-Ddebug=false'], copy, env=environment)
+    run(['tool/build', 'build', '--buildtype=plain', '-Doptimization=0', '-Ddebug=false'], copy, env=environment)
 
 
 def sha256(copy, model, *options):

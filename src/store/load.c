@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading weights from a file into their place: panels packed in parallel, a bounded piece a thread at a time. */
+#include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -174,6 +179,29 @@ static int load_rounds(struct loading *load, struct tl_pool *pool, const volatil
     return 0;
 }
 
+/* What stays of a streamed model must not go: it is used in every step. */
+static void lock_trunk(const struct tl_store *store)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = UINTPTR_MAX, to = 0;
+    struct sysinfo system = {0};
+    char text[200];
+    for (uint32_t i = 0; i < store->n_slots; i++) {
+        const struct tl_slot *slot = &store->slots[i];
+        uintptr_t at = (uintptr_t)slot->data;
+        if (!slot->data || slot->routed)
+            continue;
+        from = at < from ? at : from;
+        to = at + slot->bytes > to ? at + slot->bytes : to;
+    }
+    from -= from % page;
+    if (from >= to || mlock((void *)from, to - from) == 0 || !store->options.log)
+        return;
+    snprintf(text, sizeof(text), "%llu MiB of weights that are used in every step cannot be locked in memory: %s",
+             (unsigned long long)(to - from) >> 20, strerror(errno));
+    sysinfo(&system);
+    store->options.log(store->options.context, system.totalswap > 0, text);           /* without swap nothing can push them out */
+}
+
 uint64_t tl_store_staging_bytes(const struct tl_store *store) { return store->staging_bytes; }
 
 int tl_store_load(struct tl_store *store, struct tl_pool *pool, const volatile int *cancel, tl_store_progress progress, void *context)
@@ -188,6 +216,8 @@ int tl_store_load(struct tl_store *store, struct tl_pool *pool, const volatile i
     store->pool = pool;
     if (status >= 0 && tl_store_streams(store))
         status = tl_frames_open(store);
+    if (status >= 0 && tl_store_streams(store))
+        lock_trunk(store);
     tl_meter_add(store->meters, TL_METER_FILE_BYTES, status >= 0 ? store->read_bytes : 0);
     tl_meter_add(store->meters, TL_METER_LOAD_NS, tl_clock_ns() - begin);
     return status;

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* A drive that fails while weights are streamed, experts alone or the trunk too: the N-th read fails, for every N; a file
  * that shrinks, changes or vanishes under the run. Each time the step fails with a sentence or the bits are right; nothing hangs, and the session goes on. */
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -161,10 +167,80 @@ static void test_file_vanishes(void **state)
     }
 }
 
+/* --- a system that refuses --- */
+
+struct notes { int n_uring, n_direct; };
+
+static void note(void *context, int level, const char *text)
+{
+    struct notes *notes = context;
+    notes->n_uring += level > 0 && strstr(text, "reading with a pool of threads instead") != NULL;
+    notes->n_direct += level > 0 && strstr(text, "direct reads are not possible here") != NULL;
+}
+
+/* From now on this process can neither set up io_uring nor open a file for direct reads. */
+static bool refuse_both(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_openat, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_DIRECT, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* The logits in such a process; the exit code says what was wrong. */
+static int compute_refused(const float *expected, size_t n_bytes)
+{
+    static float logits[4096];
+    struct notes notes = { 0, 0 };
+    struct tl_engine *engine;
+    struct tl_session *session;
+    struct tl_engine_options options = { .threads = 2, .chunk = 4, .context = 64, .frames = FRAMES, .trunk_bytes = 1, .log = note, .context_pointer = &notes };
+    if (!refuse_both())
+        return 77;
+    if (tl_engine_open(model_path, &options, &engine) < 0 || tl_session_open(engine, &session) < 0 || compute(session, logits) < 0)
+        return 1;
+    tl_session_close(session);
+    tl_engine_close(engine);
+    return memcmp(expected, logits, n_bytes) != 0 ? 2 : notes.n_uring != 1 ? 3 : notes.n_direct != 1 ? 4 : 0;
+}
+
+static void test_refused(void **state)
+{
+    static float expected[4096];
+    struct tl_session *session;
+    int code;
+    (void)state;
+    if (!find_model())
+        skip();
+    struct tl_engine *engine = open_streamed(model_path, "uring", 2, true);
+    size_t n_bytes = tl_model_geometry(engine->model)->vocab * sizeof(float);
+    assert_int_equal(tl_session_open(engine, &session), 0);
+    assert_int_equal(compute(session, expected), 0);
+    tl_session_close(session);
+    tl_engine_close(engine);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(compute_refused(expected, n_bytes));
+    assert_int_equal(waitpid(child, &code, 0), child);
+    assert_true(WIFEXITED(code));
+    if (WEXITSTATUS(code) == 77)
+        skip();
+    assert_int_equal(WEXITSTATUS(code), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_read_fails), cmocka_unit_test(test_file_changes), cmocka_unit_test(test_file_vanishes),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

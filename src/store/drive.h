@@ -16,7 +16,7 @@
 #include "modelfile/modelfile.h"
 #include "store/io.h"
 
-enum { TL_DRIVE_ALIGN = 4096, TL_DRIVE_DEPTH = 4, TL_DRIVE_RAWS = 12 };
+enum { TL_DRIVE_ALIGN = 4096, TL_DRIVE_DEPTH = 4, TL_DRIVE_LEAST_RAWS = 12, TL_DRIVE_RAWS = 48 };
 enum tl_priority { TL_DEMAND, TL_NEXT, TL_AHEAD, TL_PRIORITIES };      /* needed now; needed for certain; likely */
 enum tl_frame_state { TL_FRAME_EMPTY, TL_FRAME_LOADING, TL_FRAME_READY };
 

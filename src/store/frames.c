@@ -34,6 +34,15 @@ uint32_t tl_store_least_frames(const struct tl_store *s) { return s->n_keys ? LE
 
 uint32_t tl_store_easy_frames(const struct tl_store *s, uint32_t n_used) { return s->n_keys ? ring_of(s, n_used) : 0; }
 
+/* Raw buffers take what lands while the step computes: two experts, or what some milliseconds bring of the trunk. */
+static uint32_t raws_of(const struct tl_store *s)
+{
+    uint32_t n = s->trunk.ring_bytes > RING_BYTES ? 2 * TL_DRIVE_LEAST_RAWS : TL_DRIVE_LEAST_RAWS;
+    for (uint32_t i = 0; i < s->n_banks && tl_experts_stream(s); i++)
+        n = 2 * s->banks[i].n_pieces + TL_DRIVE_DEPTH > n ? 2 * s->banks[i].n_pieces + TL_DRIVE_DEPTH : n;
+    return n < TL_DRIVE_RAWS ? n : TL_DRIVE_RAWS;
+}
+
 static void place_raws(struct tl_store *s, struct tl_arena *arena)
 {
     struct tl_drive *d = &s->drive;
@@ -42,7 +51,7 @@ static void place_raws(struct tl_store *s, struct tl_arena *arena)
         uint64_t bytes = tl_bank_raw_bytes(s, &s->banks[i]);
         most = bytes > most ? bytes : most;
     }
-    d->n_raws = TL_DRIVE_RAWS;
+    d->n_raws = raws_of(s);
     d->depth = TL_DRIVE_DEPTH;
     d->raw_bytes = most;
     d->raws = tl_arena_take(arena, d->n_raws, sizeof(*d->raws));

@@ -8,10 +8,10 @@
 
 #include "base/error.h"
 
-enum { PASSES = 4, DRAWS = 8 };
+enum { PASSES = 18, DRAWS = 8 };
 
-static const struct { enum tl_number_id id; uint32_t at[2], n[2]; int sign; } formats[] = {
-#define BLOCK(id, at, n, at2, n2, sign) {TL_NUMBER_##id, {at, at2}, {n, n2}, sign},
+static const struct { enum tl_number_id id; uint32_t at[2], n[2]; int sign[2]; } formats[] = {
+#define BLOCK(id, at, n, at2, n2, sign, sign2) {TL_NUMBER_##id, {at, at2}, {n, n2}, {sign, sign2}},
 #include "synth/blocks.def"
 #undef BLOCK
 };
@@ -50,7 +50,16 @@ static void make_codes(struct tl_blocks *blocks)
         blocks->codes[i] = stored[i / elems * number->block_bytes + scale_bytes + i % elems];
 }
 
-static void make_patterns(struct tl_blocks *blocks, double width, int sign)
+/* Every other pattern has its sign turned: where codes do not lie evenly about zero, values still do. */
+static void turn(uint8_t *pattern, const int sign[2], bool negative)
+{
+    bool is_negative = sign[0] >= 0 && pattern[sign[0]] & 0x80;
+    for (int i = 0; i < 2 && is_negative != negative; i++)
+        if (sign[i] >= 0)
+            pattern[sign[i]] ^= 0x80;
+}
+
+static void make_patterns(struct tl_blocks *blocks, double width, const int sign[2])
 {
     const struct tl_stream_key key = {0, 1};
     for (uint32_t p = 0; p < TL_PATTERNS; p++) {
@@ -59,10 +68,7 @@ static void make_patterns(struct tl_blocks *blocks, double width, int sign)
         for (uint32_t i = 0; i < blocks->number->block_elems; i++)
             values[i] = (float)(own * (2 * tl_random_number(key, (uint64_t)p * TL_NUMBER_MAX_BLOCK + i) - 1));
         blocks->number->encode(values, blocks->number->block_elems, blocks->patterns[p]);
-        if (sign >= 0) {
-            blocks->patterns[p][sign] &= 0x7f;
-            blocks->patterns[p][sign] |= p % 2 ? 0x80 : 0;
-        }
+        turn(blocks->patterns[p], sign, p % 2);
     }
 }
 
@@ -93,13 +99,14 @@ int tl_blocks_init(struct tl_blocks *blocks, const struct tl_number *number, dou
     memcpy(blocks->at, formats[format].at, sizeof blocks->at);
     memcpy(blocks->n, formats[format].n, sizeof blocks->n);
     make_codes(blocks);
-    double width = sigma * sqrt(3.0);
-    for (int pass = 0; pass < PASSES; pass++) {
-        make_patterns(blocks, width, formats[format].sign);
+    double low = sigma * sqrt(3.0) / 2, high = low * 4;
+    for (int pass = 0; pass < PASSES; pass++) {          /* scales that are powers of two change in steps */
+        double middle = sqrt(low * high);
+        make_patterns(blocks, middle, formats[format].sign);
         double found = deviation(blocks);
         if (!(found > 0))
             return tl_fail(TL_E_FAIL, "%s cannot hold values as small as %g", number->name, sigma);
-        width *= sigma / found;
+        *(found < sigma ? &low : &high) = middle;
     }
     return 0;
 }

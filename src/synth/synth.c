@@ -82,11 +82,26 @@ static int check_geometry(const struct job *job)
     const char *source = job->how->source;
     if (g->vocab < TL_TOKENIZER_LEAST)
         return tl_fail(TL_E_USAGE, "%s: a vocabulary of %u tokens, at least %d are needed for one a byte", source, g->vocab, TL_TOKENIZER_LEAST);
-    if (job->how->sizes.stored_experts && !g->n_experts)
-        return tl_fail(TL_E_USAGE, "--share: %s has no experts", source);
     if (job->how->skew < 0.25 || job->how->skew > 1)
         return tl_fail(TL_E_USAGE, "--skew: found %g, expected the share of choices of the busiest quarter, 0.25 to 1", job->how->skew);
     return 0;
+}
+
+/* As asked for; what cannot be shared is the user's error and not the configuration's. */
+static int open_outline(struct job *job)
+{
+    struct tl_outline_sizes sizes = job->how->sizes;
+    uint32_t share = sizes.stored_experts;
+    sizes.stored_experts = 0;
+    int r = tl_outline_open(job->how->source, &sizes, &job->outline);
+    if (r < 0 || !share)
+        return r;
+    uint32_t n_experts = job->outline->geometry.n_experts;
+    if (share > n_experts)
+        return tl_fail(TL_E_USAGE, "--share: %u experts cannot stand for the %u of %s", share, n_experts, job->how->source);
+    tl_outline_close(job->outline);
+    job->outline = NULL;
+    return tl_outline_open(job->how->source, &job->how->sizes, &job->outline);
 }
 
 static int add_factors(struct job *job)
@@ -102,7 +117,7 @@ static int prepare(struct job *job)
     if (r >= 0)
         r = check_output(job);
     if (r >= 0)
-        r = tl_outline_open(job->how->source, &job->how->sizes, &job->outline);
+        r = open_outline(job);
     if (r < 0)
         return r;
     shape_geometry(job);

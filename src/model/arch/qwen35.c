@@ -3,6 +3,11 @@
 #include "model/arch.h"
 #include "model/delta.h"
 
+static const struct tl_name names[] = {
+    { TL_R_FFN_NORM, "blk.%u.post_attention_norm.weight", "model.layers.%u.post_attention_layernorm.weight", 0 },
+    { 0, NULL, NULL, 0 },
+};
+
 static int read_qwen35(const struct tl_modelfile *file, struct tl_geometry *g)
 {
     g->delta_tiled = g->format == TL_MODELFILE_GGUF;
@@ -16,5 +21,5 @@ static int layer(struct tl_builder *b)
     return tl_build_dense_ffn(b, 0);
 }
 
-const struct tl_arch tl_arch_qwen35 = { .name = "qwen35", .model_types = { "qwen3_5", "qwen3_5_text" }, .halves = true, .rope_share = 0.25f,
+const struct tl_arch tl_arch_qwen35 = { .name = "qwen35", .model_types = { "qwen3_5", "qwen3_5_text" }, .names = names, .halves = true, .rope_share = 0.25f,
                                         .read = read_qwen35, .layer = layer };

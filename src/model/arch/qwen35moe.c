@@ -6,6 +6,7 @@
 #include "model/router.h"
 
 static const struct tl_name names[] = {
+    { TL_R_FFN_NORM, "blk.%u.post_attention_norm.weight", "model.layers.%u.post_attention_layernorm.weight", 0 },
     { TL_R_EXPERT_GATE, "", "model.layers.%u.mlp.experts.gate_up_proj", TL_LAYOUT_TOP },
     { TL_R_EXPERT_UP, "", "model.layers.%u.mlp.experts.gate_up_proj", TL_LAYOUT_BOTTOM },
     { TL_R_EXPERT_DOWN, "", "model.layers.%u.mlp.experts.down_proj", 0 },

@@ -6,6 +6,11 @@
 #include "model/delta.h"
 #include "model/router.h"
 
+static const struct tl_name names[] = {
+    { TL_R_FFN_NORM, "blk.%u.post_attention_norm.weight", "model.layers.%u.post_attention_layernorm.weight", 0 },
+    { 0, NULL, NULL, 0 },
+};
+
 static int read_qwen3next(const struct tl_modelfile *file, struct tl_geometry *g)
 {
     bool gguf = g->format == TL_MODELFILE_GGUF;
@@ -24,5 +29,5 @@ static int layer(struct tl_builder *b)
     return tl_build_expert_ffn(b, 0);
 }
 
-const struct tl_arch tl_arch_qwen3next = { .name = "qwen3next", .model_types = { "qwen3_next" }, .halves = true, .rope_share = 0.25f,
+const struct tl_arch tl_arch_qwen3next = { .name = "qwen3next", .model_types = { "qwen3_next" }, .names = names, .halves = true, .rope_share = 0.25f,
                                            .read = read_qwen3next, .layer = layer };

@@ -31,7 +31,7 @@ int tl_progress_begin(struct tl_progress *progress, const char *stage, uint64_t 
     progress->unit = unit;
     progress->done = progress->first_done = done;
     progress->total = total;
-    progress->expected_seconds = 0;
+    progress->left_seconds = 0;
     progress->began_ns = tl_clock_ns();
     tell(progress, progress->began_ns);
     return tl_progress_check(progress);
@@ -51,14 +51,13 @@ int tl_progress_move(struct tl_progress *progress, uint64_t done)
 double tl_progress_seconds_left(const struct tl_progress *progress)
 {
     uint64_t passed_ns = progress->told_ns - progress->began_ns, moved = progress->done - progress->first_done;
-    double passed = (double)passed_ns * 1e-9;
     if (progress->total && progress->done == progress->total)
         return 0;
-    if (progress->expected_seconds > passed && (passed_ns < FORECAST_AFTER_NS || moved == 0))
-        return progress->expected_seconds - passed;
+    if (progress->left_seconds > 0)
+        return progress->left_seconds;
     if (progress->total == 0 || progress->done > progress->total || progress->done < progress->first_done)
         return -1;
     if (passed_ns < FORECAST_AFTER_NS || moved == 0)
         return -1;
-    return passed * (double)(progress->total - progress->done) / (double)moved;
+    return (double)passed_ns * 1e-9 * (double)(progress->total - progress->done) / (double)moved;
 }

@@ -15,7 +15,7 @@ struct tl_progress {
     const char *stage, *unit;            /* "writing weights", "bytes"; borrowed */
     uint64_t done, total;                /* total 0: unknown */
     uint64_t first_done, began_ns, told_ns;
-    double expected_seconds;             /* of the stage, set behind begin by who knows; believed until its speed is known */
+    double left_seconds;                 /* set behind begin by work that knows better than its mean speed; 0: it does not */
 };
 
 /* A stage of which `done` was there before (0, or what a resumed job finds). Fails with TL_E_CANCEL as the next one does. */

@@ -139,7 +139,7 @@ static int answer_all(struct tl_batch_loop *loop)
     if (status >= 0)
         status = tl_progress_begin(loop->progress, "answering", 0, 0, "tokens");
     if (status >= 0 && loop->progress)
-        loop->progress->expected_seconds = report->forecast.seconds;
+        loop->progress->left_seconds = report->forecast.seconds;
     while (status >= 0 && (status = tl_batch_loop_step(loop)) > 0)
         ;
     report->seconds = tl_clock_seconds(begin_ns);

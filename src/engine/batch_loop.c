@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 /* --- refilling -------------------------------------------------------------------------------------------------------------- */
@@ -142,10 +143,18 @@ static int accept(struct tl_batch_loop *loop)
     return status < 0 ? status : 0;
 }
 
-/* Lines that are not read yet count as those that were; answers end before their bound as often as those that ended. */
+/* --- the forecast ----------------------------------------------------------------------------------------------------------- */
+
+/* Answers end before their bound as often as those that ended. */
+static double shortening(const struct tl_batch_loop *loop)
+{
+    return loop->bound_done ? (double)loop->tokens_done / (double)loop->bound_done : 1;
+}
+
+/* Lines that are not read yet count as those that were. */
 static uint64_t tokens_expected(const struct tl_batch_loop *loop)
 {
-    double ended = loop->bound_done ? (double)loop->tokens_done / (double)loop->bound_done : 1;
+    double ended = shortening(loop);
     double read = (double)(loop->bound_left + loop->bound_done), lines = (double)(loop->input->n_lines - loop->report->resumed);
     double unread = (double)(loop->input->n_lines - loop->next_line), known = lines > unread ? lines - unread : 1;
     double expected = (double)loop->tokens_done + ended * ((double)loop->bound_left + read * unread / known);
@@ -153,17 +162,40 @@ static uint64_t tokens_expected(const struct tl_batch_loop *loop)
     return expected > (double)tokens ? (uint64_t)expected : tokens;
 }
 
+/* So many steps that give each sequence a token, but no fewer than the longest answer in work needs. */
+static double steps_expected(const struct tl_batch_loop *loop)
+{
+    double steps = (double)(tokens_expected(loop) - loop->report->tokens) / loop->n_sequences, prompts = 0;
+    for (uint32_t i = 0; i < loop->n_sequences; i++) {
+        const struct tl_batch_sequence *s = &loop->sequence[i];
+        if (!s->answer)
+            continue;
+        double left = (double)tl_batch_answer_bound(loop, s->answer, s->choice) * shortening(loop) - s->n_tokens;
+        steps = left > steps ? left : steps;
+        prompts += s->n_prompt > s->state->length ? s->n_prompt - s->state->length : 0;
+    }
+    return steps + prompts / tl_model_limits(loop->engine->model)->chunk;
+}
+
+static int move(struct tl_batch_loop *loop, uint64_t began_ns)
+{
+    double seconds = tl_clock_seconds(began_ns);
+    loop->step_seconds = loop->report->steps++ ? 0.8 * loop->step_seconds + 0.2 * seconds : seconds;
+    if (loop->progress) {
+        loop->progress->total = tokens_expected(loop);
+        loop->progress->left_seconds = loop->step_seconds * steps_expected(loop);
+    }
+    return tl_progress_move(loop->progress, loop->report->tokens);
+}
+
 int tl_batch_loop_step(struct tl_batch_loop *loop)
 {
+    uint64_t began_ns = tl_clock_ns();
     int status = compute(loop);
     if (status < 0 || loop->n_active == 0)
         return status < 0 ? status : 0;
-    loop->report->steps++;
     status = accept(loop);
-    if (status < 0)
-        return status;
-    if (loop->progress)
-        loop->progress->total = tokens_expected(loop);
-    status = tl_progress_move(loop->progress, loop->report->tokens);
+    if (status >= 0)
+        status = move(loop, began_ns);
     return status < 0 ? status : 1;
 }

@@ -60,6 +60,7 @@ struct tl_batch_loop {
     uint32_t n_active, lost_forks, good_forks;
     uint64_t bound_left, bound_done, tokens_done;    /* of answer tokens: for the forecast */
     uint64_t n_left;                     /* lines without an answer */
+    double step_seconds;                 /* of late */
     /* the step that runs */
     int32_t *step_ids;
     uint8_t *wanted;

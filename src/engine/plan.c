@@ -65,7 +65,8 @@ static int refuse(struct tl_engine *engine, struct tl_model_limits limits, const
 static int shrink(struct tl_engine *engine, const struct tl_engine_options *options, uint32_t least_context, struct tl_model_limits *limits)
 {
     for (;;) {
-        limits->chunk = least(limits->chunk, limits->context);
+        uint64_t most = (uint64_t)limits->context * limits->sessions;        /* that can wait to be computed */
+        limits->chunk = limits->chunk < most ? limits->chunk : (uint32_t)most;
         int status = tl_plan_total(engine, limits, &engine->planned_bytes);
         if (status < 0 && status != TL_E_NOMEM && status != TL_E_BUDGET)
             return status;

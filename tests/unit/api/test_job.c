@@ -120,6 +120,8 @@ static void forecast(void **state)
         struct tl_progress p = {.done = cases[i].done, .total = cases[i].total, .first_done = cases[i].first, .began_ns = 1000,
                                 .told_ns = 1000 + (uint64_t)(cases[i].seconds * 1e9)};
         assert_float_equal(tl_progress_seconds_left(&p), cases[i].left, 1e-9);
+        p.left_seconds = 7;                          /* said by the work itself */
+        assert_float_equal(tl_progress_seconds_left(&p), cases[i].total && cases[i].done == cases[i].total ? 0 : 7, 1e-9);
     }
     assert_int_equal(tl_progress_begin(NULL, "x", 0, 0, "y"), 0);
     assert_int_equal(tl_progress_move(NULL, 1), 0);

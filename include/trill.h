@@ -277,8 +277,8 @@ struct trill_peaks {
 };
 
 /* What this machine can do with `threads` threads (0: one per CPU) at the level that `cpu` names (NULL: the best), measured in
- * about a second, which cannot be cancelled. Takes half a gigabyte meanwhile. */
-TRILL_API int trill_measure_peaks(uint32_t threads, const char *cpu, struct trill_peaks *ret_peaks, size_t size);
+ * about a second, which cannot be cancelled. n_bytes: of the buffer whose reading is timed; 0: half a gigabyte. */
+TRILL_API int trill_measure_peaks(uint32_t threads, const char *cpu, uint64_t n_bytes, struct trill_peaks *ret_peaks, size_t size);
 
 /* The first of them alone, with a buffer of n_bytes, in a fifth of a second: a true figure takes many times the last-level cache. */
 TRILL_API int trill_measure_memory(uint32_t threads, uint64_t n_bytes, double *ret_bytes_per_s);

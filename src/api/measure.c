@@ -31,9 +31,18 @@ static void fill_piece(void *context, uint32_t piece, uint32_t thread)
     }
 }
 
+static int check_means(uint32_t threads, uint64_t n_bytes)
+{
+    if (threads > MAX_THREADS || n_bytes < least_bytes)
+        return tl_fail(TL_E_USAGE, "%u threads reading %llu bytes: at most %d threads, at least %llu bytes", threads,
+                       (unsigned long long)n_bytes, MAX_THREADS, (unsigned long long)least_bytes);
+    return 0;
+}
+
 static int measure_memory(struct tl_pool *pool, uint64_t n_bytes, double *ret_bytes_per_s)
 {
     struct tl_arena arena;
+    n_bytes -= n_bytes % least_bytes;
     int status = tl_arena_init(&arena, n_bytes);
     if (status < 0)
         return status;
@@ -68,19 +77,19 @@ double tl_measure_arithmetic(struct tl_pool *pool, const struct tl_kernel *level
     return sum;
 }
 
-int trill_measure_peaks(uint32_t threads, const char *cpu, struct trill_peaks *ret_peaks, size_t size)
+int trill_measure_peaks(uint32_t threads, const char *cpu, uint64_t n_bytes, struct trill_peaks *ret_peaks, size_t size)
 {
     const struct tl_kernel *level = !cpu || !strcmp(cpu, "auto") ? tl_kernel_best() : tl_kernel_level(cpu);
     struct trill_peaks peaks = { .size = sizeof(peaks) };
     struct tl_pool *pool;
     if (!level)
         return tl_fail(TL_E_USAGE, "CPU level \"%.40s\" is not available here (there are: %s)", cpu, tl_kernel_names());
-    if (threads > MAX_THREADS)
-        return tl_fail(TL_E_USAGE, "%u threads, at most %d", threads, MAX_THREADS);
-    int status = tl_pool_new(threads, &pool);
+    int status = check_means(threads, n_bytes ? n_bytes : memory_bytes);
+    if (status >= 0)
+        status = tl_pool_new(threads, &pool);
     if (status < 0)
         return status;
-    status = measure_memory(pool, memory_bytes, &peaks.memory_bytes_per_s);
+    status = measure_memory(pool, n_bytes ? n_bytes : memory_bytes, &peaks.memory_bytes_per_s);
     if (status >= 0) {
         peaks.int8_ops_per_s = tl_measure_arithmetic(pool, level, tl_peak_int8_ops, seconds);
         peaks.bf16_flops = tl_measure_arithmetic(pool, level, tl_peak_bf16_flops, seconds);
@@ -105,13 +114,12 @@ int trill_measure_drive(struct trill_model *model, double seconds_of_it, double 
 int trill_measure_memory(uint32_t threads, uint64_t n_bytes, double *ret_bytes_per_s)
 {
     struct tl_pool *pool;
-    if (threads > MAX_THREADS || n_bytes < least_bytes)
-        return tl_fail(TL_E_USAGE, "%u threads reading %llu bytes: at most %d threads, at least %llu bytes", threads,
-                       (unsigned long long)n_bytes, MAX_THREADS, (unsigned long long)least_bytes);
-    int status = tl_pool_new(threads, &pool);
+    int status = check_means(threads, n_bytes);
+    if (status >= 0)
+        status = tl_pool_new(threads, &pool);
     if (status < 0)
         return status;
-    status = measure_memory(pool, n_bytes - n_bytes % least_bytes, ret_bytes_per_s);
+    status = measure_memory(pool, n_bytes, ret_bytes_per_s);
     tl_pool_free(pool);
     return status;
 }

@@ -185,6 +185,13 @@ static int run_tests(struct bench *bench, const struct list *prompts, const stru
     return r;
 }
 
+/* Of the buffer that is read for the peak of memory: --ram bounds that too. */
+static uint64_t room(const struct tl_setup *setup)
+{
+    const uint64_t least = 1 << 20, most = 512 << 20, room = setup->ram_bytes / 4 * 3;
+    return !setup->ram_bytes || room > most ? most : room < least ? least : room;
+}
+
 /* The peaks first, while the model is not there: their buffer then comes on top of nothing. */
 static int run_threads(const struct settings *settings, uint32_t threads, const struct list *prompts, const struct list *tokens,
                        struct tl_bench_report *report)
@@ -194,7 +201,7 @@ static int run_threads(const struct settings *settings, uint32_t threads, const 
     uint32_t longest = largest(prompts) > largest(tokens) ? largest(prompts) : largest(tokens);
     struct tl_setup_needs needs = {.context = longest + 1};
     setup.threads = threads;
-    int r = tl_command_status(trill_measure_peaks(threads, setup.cpu, &bench.peaks, sizeof bench.peaks));
+    int r = tl_command_status(trill_measure_peaks(threads, setup.cpu, room(&setup), &bench.peaks, sizeof bench.peaks));
     if (r >= 0)
         r = tl_setup_open(&setup, &needs, &bench.model);
     if (r >= 0)
@@ -207,7 +214,7 @@ static int run_peaks(const struct settings *settings, const struct list *threads
 {
     struct trill_peaks peaks[LIST];
     for (size_t i = 0; i < threads->count; i++) {
-        int r = tl_command_status(trill_measure_peaks(threads->value[i], settings->setup.cpu, &peaks[i], sizeof peaks[i]));
+        int r = tl_command_status(trill_measure_peaks(threads->value[i], settings->setup.cpu, room(&settings->setup), &peaks[i], sizeof peaks[i]));
         if (r < 0)
             return r;
         if (tl_interrupt_seen())

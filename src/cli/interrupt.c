@@ -43,6 +43,7 @@ void tl_interrupt_install(void)
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&ignore.sa_mask);
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);              /* a write fails instead, with its sentence */
 }
 
 bool tl_interrupt_seen(void)

@@ -11,7 +11,7 @@
 struct trill_job;
 struct trill_session;
 
-void tl_interrupt_install(void);                                      /* SIGINT and SIGTERM; SIGPIPE is ignored */
+void tl_interrupt_install(void);                                      /* SIGINT and SIGTERM; SIGPIPE and SIGXFSZ are ignored */
 bool tl_interrupt_seen(void);
 const volatile int *tl_interrupt_flag(void);                          /* for trill_model_options.cancel */
 void tl_interrupt_reset(void);                                        /* taken notice of: the next one is a first one */

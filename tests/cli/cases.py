@@ -15,7 +15,7 @@ A file holds blocks: "## NAME", then lines "KEY: VALUE".
   room         MiB above the size of the model file that the peak memory may take
   file         a file that must be there afterwards, or with "!" in front not be there
 
-For every case: the last line of a failure begins with "trill: " and is one line; a success has no such line; a signal
+For every case: the peak memory of a success is at most what --ram says; the last line of a failure begins with "trill: " and is one line; a success has no such line; a signal
 never ends the program; with `--json` nothing but JSON is on standard output.
 Exit 77 when a file that all cases need is absent; a case whose own model is absent is counted as left out."""
 import json
@@ -35,6 +35,8 @@ TRILL = os.environ.get('TRILL', str(ROOT / 'build/trill'))
 CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache') / 'trill'
 SLOWER = 10 if os.environ.get('TRILL_FAST') else 1           # set for builds with sanitizers
 LATER = 3 if os.environ.get('TRILL_FAST') else 1             # loading a model takes that much longer in them
+
+INHERITED = 64 << 20         # a new process counts what it had of Python before it became the program
 
 LIMIT_SECONDS = 60           # what runs longer hangs
 
@@ -157,6 +159,7 @@ class Run:
         process.returncode = os.waitstatus_to_exitcode(status)
         self.seconds = time.monotonic() - start
         self.code, self.peak_bytes = process.returncode, usage.ru_maxrss * 1024
+        self.own_peak_bytes = self.peak_bytes if self.peak_bytes > INHERITED else 0
         errors.seek(0)
         self.errors = errors.read().decode('utf-8', 'replace')
 
@@ -241,6 +244,9 @@ def after_faults(case, args, run, files):
         limit = os.path.getsize(model) + int(case['room']) * 2**20
         if run.peak_bytes > limit:
             faults.append(f'peak memory {run.peak_bytes / 2**20:.1f} MiB, at most {limit / 2**20:.1f} allowed')
+    budget = re.search(r'--ram (\d+)([MG])', ' '.join(args))
+    if budget and run.code == 0 and SLOWER == 1 and run.own_peak_bytes > int(budget[1]) << (20 if budget[2] == 'M' else 30):
+        faults.append(f'peak memory {run.own_peak_bytes / 2**20:.1f} MiB, with --ram {budget[1]}{budget[2]}')
     parts = [str(path) for path in files.folder.rglob('*.part-*')]
     return faults + [f'left behind: {part}' for part in parts]
 

@@ -55,7 +55,7 @@ struct trill_model_options {
     uint32_t sessions;                   /* sessions that are open at a time; 0: 1 */
     uint32_t chunk;                      /* tokens computed together in one step; 0: 512 */
     const char *cpu;                     /* one of trill_cpu_levels(); NULL or "auto": the best */
-    const char *kv;                      /* "f32", "f16", "bf16", "q8_0"; NULL: f32 for f32 models, else f16 */
+    const char *kv;                      /* "f32", "f16", "bf16", "q8_0"; NULL: f32 for f32 models, else f16 (latent: bf16) */
     const char *activations;             /* "auto" or "f32"; NULL: auto */
     int vocabulary_only;                 /* no weights: tokenising and templates only */
     void (*log)(void *context, int level, const char *text);          /* may be NULL; called from the opening thread */

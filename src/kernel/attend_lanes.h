@@ -10,6 +10,7 @@
 #define TL_KERNEL_ATTEND_LANES_H
 
 #include "kernel/attend_loops.h"
+#include "kernel/latent_lanes.h"
 
 /* Some rows of a call, against one page. */
 struct block {
@@ -17,6 +18,9 @@ struct block {
     uint32_t page;                       /* position / TL_PAGE_TOKENS */
     const uint8_t *bytes;                /* of the page's keys, or of its values */
     const uint8_t *ahead;                /* the same of the page that comes next */
+    enum tl_number_id value_id;          /* how values are stored, and how far apart those of two positions are */
+    size_t value_bytes;
+    uint32_t d_from, n_dims;             /* values are dimensions d_from .. d_from + n_dims - 1 of the outputs */
     uint32_t any_first, any_last;        /* positions that some row may see */
     uint32_t all_first, all_last;        /* that all rows see; may be none: all_first > all_last */
 };
@@ -207,20 +211,20 @@ static void add_value_tail(enum tl_number_id id, const struct stretch *stretch, 
 static void add_stretch(const struct tl_attend *attend, size_t stride, const struct block *block, uint32_t from,
                         uint32_t to)
 {
-    enum tl_number_id id = attend->format->id;
-    struct stretch stretch = { .value_bytes = page_value_bytes(id, attend->v_dim), .count = to - from };
+    enum tl_number_id id = block->value_id;
+    struct stretch stretch = { .value_bytes = block->value_bytes, .count = to - from };
     stretch.values = block->bytes + from % TL_PAGE_TOKENS * stretch.value_bytes;
     stretch.ahead = block->ahead + from % TL_PAGE_TOKENS * stretch.value_bytes;
     for (uint32_t i = 0; i < block->n_rows; i++) {
         stretch.weights[i] = row_scores(attend, stride, block->row + i, from);
-        stretch.out[i] = attend->out[block->row + i];
+        stretch.out[i] = attend->out[block->row + i] + block->d_from;
     }
-    size_t whole = attend->v_dim / LANES * LANES;
+    size_t whole = block->n_dims / LANES * LANES;
     uint32_t n;
     for (size_t d = 0; d < whole; d += n * LANES)
         loops_for(id, block->n_rows, (whole - d) / LANES, &n)->add(&stretch, d);
-    if (whole < attend->v_dim)
-        add_value_tail(id, &stretch, block->n_rows, whole, attend->v_dim - whole);
+    if (whole < block->n_dims)
+        add_value_tail(id, &stretch, block->n_rows, whole, block->n_dims - whole);
 }
 
 /* Adds what one row sees of positions from..to-1. */
@@ -294,10 +298,41 @@ static const uint8_t *page_bytes_at(const struct tl_attend *attend, uint32_t pag
     return (const uint8_t *)attend->pages[page] + attend->page_offset + offset;
 }
 
-/* One pass over the pages; every block of rows takes a page while it is near. */
+/* Every block of rows takes the page while it is near. */
+static void pass_page(const struct tl_attend *attend, size_t stride, struct block *block, bool values)
+{
+    for (block->row = 0; block->row < attend->n_rows; block->row += block->n_rows) {
+        block->n_rows = block_rows(attend->n_rows, attend->n_rows - block->row);
+        see(attend, block);
+        if (!page_is_seen(attend, block->page, block->row, block->n_rows))
+            continue;
+        if (values)
+            value_block(attend, stride, block);
+        else
+            score_block(attend, stride, block);
+    }
+}
+
+/* The values of latent attention, strip by strip of the page's keys. */
+static void pass_latent(const struct tl_attend *attend, size_t stride, const struct block *keys)
+{
+    struct strip strip;
+    struct block block = *keys;
+    block.bytes = block.ahead = (const uint8_t *)strip.at;
+    block.value_id = TL_NUMBER_F32;
+    block.value_bytes = sizeof(strip.at[0]);
+    for (; block.d_from < attend->v_dim; block.d_from += STRIP_DIMS) {
+        block.n_dims = least(attend->v_dim - block.d_from, STRIP_DIMS);
+        open_strip(attend->format->id, attend->head_dim, keys->bytes, block.d_from, block.d_from + block.n_dims, &strip);
+        pass_page(attend, stride, &block, true);
+    }
+}
+
+/* One pass over the pages. */
 static void pass(const struct tl_attend *attend, size_t stride, bool values)
 {
-    size_t values_offset = page_values_offset(attend->format->id, attend->head_dim), offset = values ? values_offset : 0;
+    enum tl_number_id id = attend->format->id;
+    size_t values_offset = attend->latent ? 0 : page_values_offset(id, attend->head_dim), offset = values ? values_offset : 0;
     uint32_t from = UINT32_MAX, end = 0;
     for (uint32_t i = 0; i < attend->n_rows; i++) {
         from = least(attend->first[i] / TL_PAGE_TOKENS, from);
@@ -305,18 +340,13 @@ static void pass(const struct tl_attend *attend, size_t stride, bool values)
     }
     for (uint32_t next, page = from; page < end; page = next) {
         next = next_page(attend, page + 1, end);
-        struct block block = { .page = page, .bytes = page_bytes_at(attend, page, offset) };
+        struct block block = { .page = page, .bytes = page_bytes_at(attend, page, offset), .value_id = id,
+                               .value_bytes = page_value_bytes(id, attend->v_dim), .n_dims = attend->v_dim };
         block.ahead = next < end ? page_bytes_at(attend, next, offset) : page_bytes_at(attend, from, values_offset);
-        for (; block.row < attend->n_rows; block.row += block.n_rows) {
-            block.n_rows = block_rows(attend->n_rows, attend->n_rows - block.row);
-            see(attend, &block);
-            if (!page_is_seen(attend, page, block.row, block.n_rows))
-                continue;
-            if (values)
-                value_block(attend, stride, &block);
-            else
-                score_block(attend, stride, &block);
-        }
+        if (values && attend->latent)
+            pass_latent(attend, stride, &block);
+        else
+            pass_page(attend, stride, &block, values);
     }
 }
 

@@ -64,12 +64,13 @@ uint64_t tl_product_scratch_bytes(void);
 
 /* A page holds TL_PAGE_TOKENS positions of one KV head in one layer: first the keys in tiles of 16 positions, each
  * [head_dim][16] (q8_0: [head_dim / 32][16] f16 scales, then [head_dim][16] codes, all tiles alike), then the values
- * [position][v_dim] (q8_0: stored blocks). Formats: f32, f16, bf16, q8_0; stored with tl_number's encode. */
+ * [position][v_dim] (q8_0: stored blocks). Formats: f32, f16, bf16, q8_0; stored with tl_number's encode. v_dim 0: keys
+ * alone, for latent attention, where the leading dimensions of a key are the value. */
 enum { TL_PAGE_TOKENS = 64, TL_TILE_TOKENS = 16 };
 
 uint64_t tl_page_bytes(const struct tl_number *format, uint32_t head_dim, uint32_t v_dim);     /* multiple of 64 */
 void tl_page_put(const struct tl_number *format, uint32_t head_dim, uint32_t v_dim, void *page, uint32_t slot,
-                 const float *key, const float *value);                /* slot: position mod TL_PAGE_TOKENS */
+                 const float *key, const float *value);        /* slot: position mod TL_PAGE_TOKENS; v_dim 0: no value is read */
 
 /* Attention of n_rows query vectors that share one KV head (tokens x heads of the group). Row i sees positions
  * first[i] .. last[i] inclusive. For each row:
@@ -81,6 +82,7 @@ void tl_page_put(const struct tl_number *format, uint32_t head_dim, uint32_t v_d
 struct tl_attend {
     const struct tl_number *format;
     uint32_t head_dim, v_dim, n_rows;
+    bool latent;                         /* pages hold keys alone; v[p] is the leading v_dim <= head_dim dimensions of k[p] */
     const void *const *pages;            /* pages[position / TL_PAGE_TOKENS], of this layer and KV head; only those seen are read */
     uint64_t page_offset;                /* added to every page pointer */
     const float *const *q;               /* [n_rows] -> [head_dim] */

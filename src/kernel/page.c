@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* KV pages: their size, how a key and a value enter them, and the scratch that attention over them needs.
+/* KV pages: their size, how a key and its value enter them, and the scratch that attention over them needs.
  * Every stored byte comes from the format's own encode; a page is written position by position and never converted. */
 #include "kernel/page.h"
 
@@ -66,7 +66,8 @@ void tl_page_put(const struct tl_number *format, uint32_t head_dim, uint32_t v_d
         put_value_q8(format, value, v_dim, row);
     } else {
         put_key_plain(format, key, head_dim, tile, slot % TL_TILE_TOKENS);
-        format->encode(value, v_dim, row);
+        if (v_dim > 0)
+            format->encode(value, v_dim, row);
     }
 }
 

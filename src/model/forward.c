@@ -143,6 +143,7 @@ static void attend_piece(void *context, uint32_t piece, uint32_t thread)
     }
     struct tl_attend attend = {
         .format = state->cache->format, .head_dim = g->head_dim, .v_dim = g->v_dim, .n_rows = n_rows,
+        .latent = g->kv_rank > 0,
         .pages = (const void *const *)state->table[state->cache->layer_group[op->layer]],
         .page_offset = tl_cache_offset(state->cache, op->layer, kv_head), .q = q, .out = out, .first = first, .last = last,
         .sinks = op->weight == TL_NO_WEIGHT ? NULL : sinks, .scale = g->attention_scale, .softcap = g->attention_softcap,

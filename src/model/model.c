@@ -32,11 +32,11 @@ static int apply_rope_factors(struct tl_model *model)
     return status;
 }
 
-static const struct tl_number *default_kv(const struct tl_modelfile *file)
+static const struct tl_number *default_kv(const struct tl_modelfile *file, const struct tl_geometry *geometry)
 {
     for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++)
         if (tl_modelfile_tensor(file, i)->number != tl_number(TL_NUMBER_F32))
-            return tl_number(TL_NUMBER_F16);
+            return tl_number(geometry->kv_rank ? TL_NUMBER_BF16 : TL_NUMBER_F16);
     return tl_number(TL_NUMBER_F32);
 }
 
@@ -66,8 +66,8 @@ static uint64_t fingerprint(const struct tl_model *model, bool exact)
 static int build(struct tl_model *model, const struct tl_model_choices *choices)
 {
     struct tl_file_binding binding = { .file = model->file, .geometry = &model->geometry };
-    const struct tl_number *kv = choices->kv ? choices->kv : default_kv(model->file);
     int status = tl_geometry_read(model->file, &model->geometry);
+    const struct tl_number *kv = choices->kv ? choices->kv : default_kv(model->file, &model->geometry);
     if (status >= 0)
         status = apply_rope_factors(model);
     if (status >= 0 && kv->id == TL_NUMBER_Q8_0 && (model->geometry.head_dim % 32 || model->geometry.v_dim % 32))

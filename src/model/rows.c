@@ -65,10 +65,11 @@ static void keep(struct tl_step *s, const struct tl_op *op, uint32_t row)
     const struct tl_cache *cache = state->cache;
     uint32_t position = s->token_position[s->first + row];
     uint8_t *page = state->table[cache->layer_group[op->layer]][position / TL_PAGE_TOKENS];
-    const float *k = tl_step_row(s, TL_S_K, row), *v = g->kv_rank ? k : tl_step_row(s, TL_S_V, row);
+    uint32_t v_dim = tl_cache_v_dim(g);
+    const float *k = tl_step_row(s, TL_S_K, row), *v = tl_step_row(s, TL_S_V, row);
     for (uint32_t head = 0; head < g->n_kv_heads; head++)
-        tl_page_put(cache->format, g->head_dim, g->v_dim, page + tl_cache_offset(cache, op->layer, head),
-                    position % TL_PAGE_TOKENS, k + (uint64_t)head * g->head_dim, v + (uint64_t)head * g->v_dim);
+        tl_page_put(cache->format, g->head_dim, v_dim, page + tl_cache_offset(cache, op->layer, head),
+                    position % TL_PAGE_TOKENS, k + (uint64_t)head * g->head_dim, v + (uint64_t)head * v_dim);
 }
 
 static void acts(struct tl_step *s, const struct tl_op *op, uint32_t row)

@@ -44,7 +44,7 @@ static int cut_groups(struct tl_cache *cache)
     for (uint32_t i = 0; i < cache->n_groups; i++) {
         struct tl_page_group *group = &cache->group[i];
         group->n_layers = cache->one_layer ? 1 : group->n_layers;
-        group->head_bytes = tl_page_bytes(cache->format, g->head_dim, g->v_dim);
+        group->head_bytes = tl_page_bytes(cache->format, g->head_dim, tl_cache_v_dim(g));
         group->page_bytes = group->head_bytes * g->n_kv_heads * group->n_layers;
     }
     return 0;

@@ -75,6 +75,12 @@ uint64_t tl_state_bytes(const struct tl_state *state);                /* pages a
 int tl_state_save(const struct tl_state *state, const int32_t *ids, uint32_t n_ids, const char *path);
 int tl_state_load(struct tl_state *state, const char *path, int32_t **ret_ids, uint32_t *ret_count);
 
+/* Values that a page keeps beside a key: none of latent attention, whose values are the keys' leading dimensions. */
+static inline uint32_t tl_cache_v_dim(const struct tl_geometry *geometry)
+{
+    return geometry->kv_rank ? 0 : geometry->v_dim;
+}
+
 static inline uint64_t tl_cache_offset(const struct tl_cache *cache, uint32_t layer, uint32_t kv_head)
 {
     const struct tl_page_group *group = &cache->group[cache->layer_group[layer]];

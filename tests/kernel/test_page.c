@@ -12,7 +12,7 @@
 
 static const enum tl_number_id formats[] = { TL_NUMBER_F32, TL_NUMBER_F16, TL_NUMBER_BF16, TL_NUMBER_Q8_0 };
 static const struct { uint32_t head_dim, v_dim; } shapes[] = {
-    { 16, 16 }, { 32, 64 }, { 64, 64 }, { 80, 80 }, { 128, 96 }, { 256, 256 }, { 576, 512 }, { 48, 17 },
+    { 16, 16 }, { 32, 64 }, { 64, 64 }, { 80, 80 }, { 128, 96 }, { 256, 256 }, { 576, 512 }, { 48, 17 }, { 576, 0 }, { 40, 0 },
 };
 
 enum { MAX_DIM = 576 + 32 };
@@ -47,7 +47,8 @@ static void put_expected(const struct tl_number *format, uint32_t head_dim, uint
     }
     for (uint32_t d = 0; d < head_dim; d++)
         memcpy(page + ((tile * head_dim + d) * 16 + lane) * width, stored + d * width, width);
-    encode(format, value, v_dim, stored);
+    if (v_dim > 0)
+        encode(format, value, v_dim, stored);
     memcpy(page + (64 * head_dim + slot * v_dim) * width, stored, v_dim * width);
 }
 
@@ -71,7 +72,7 @@ static void test_layout(void **state)
                     value[d] = next_float(&seed);
                 }
                 put_expected(format, head_dim, v_dim, expected, slot, key, value);
-                tl_page_put(format, head_dim, v_dim, page.at, slot, key, value);
+                tl_page_put(format, head_dim, v_dim, page.at, slot, key, v_dim > 0 ? value : NULL);
                 assert_memory_equal(page.at, expected, bytes);
             }
             free(expected);
@@ -85,6 +86,8 @@ static void test_sizes(void **state)
     assert_int_equal(tl_page_bytes(tl_number(TL_NUMBER_F32), 64, 64), 64 * 128 * 4);
     assert_int_equal(tl_page_bytes(tl_number(TL_NUMBER_F16), 64, 64), 64 * 128 * 2);
     assert_int_equal(tl_page_bytes(tl_number(TL_NUMBER_BF16), 576, 512), 64 * 1088 * 2);
+    assert_int_equal(tl_page_bytes(tl_number(TL_NUMBER_BF16), 576, 0), 64 * 576 * 2);
+    assert_int_equal(tl_page_bytes(tl_number(TL_NUMBER_Q8_0), 576, 0), 64 * 18 * 34);
     assert_int_equal(tl_page_bytes(tl_number(TL_NUMBER_Q8_0), 64, 64), 64 * 4 * 34);
     assert_int_equal(tl_page_bytes(tl_number(TL_NUMBER_Q8_0), 80, 80), 64 * (6 + 80) + 64 * 3 * 34);
     assert_int_equal(tl_page_bytes(tl_number(TL_NUMBER_F16), 16, 17) % 64, 0);

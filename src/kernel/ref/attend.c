@@ -36,6 +36,8 @@ static float key_at(const struct tl_attend *attend, const uint8_t *page, uint32_
 static float value_at(const struct tl_attend *attend, const uint8_t *page, uint32_t slot, uint32_t d)
 {
     enum tl_number_id id = attend->format->id;
+    if (attend->latent)
+        return key_at(attend, page, slot, d);
     const uint8_t *row = page + page_values_offset(id, attend->head_dim) + slot * page_value_bytes(id, attend->v_dim);
     if (id != TL_NUMBER_Q8_0)
         return plain_at(id, row, d);

@@ -325,6 +325,10 @@ int tl_score(struct tl_engine *engine, const int32_t *ids, uint64_t n_ids, const
     struct tl_scoring s = { .engine = engine, .how = how, .ids = ids, .n_ids = n_ids, .nll = ret_nll,
                             .starts = how->starts ? how->starts : one, .n_texts = how->starts ? how->n_texts : 1 };
     int status = check(engine, how);
+    uint32_t vocab = status < 0 ? 0 : tl_model_geometry(engine->model)->vocab;
+    for (uint64_t i = 0; i < n_ids && status >= 0; i++)
+        if (ids[i] < 0 || (uint32_t)ids[i] >= vocab)
+            status = tl_fail(TL_E_USAGE, "token id %d is outside the vocabulary of %u", ids[i], vocab);
     if (status < 0)
         return status;
     TL_AUTO float *own = ret_nll ? NULL : tl_alloc(n_ids + 1, sizeof(*own));

@@ -65,6 +65,7 @@ class Files:
         for name in ('llama', 'qwen2', 'qwen3', 'gemma3'):
             self.known[name] = golden / name / 'model.gguf'
             self.known[name + '-folder'] = golden / name
+        self.known['moe'] = golden / 'glm4_moe/model.gguf'
         self.known['ids'] = golden / 'llama/tokens.json'
         if self.known['llama'].exists():
             self.make(self.known['llama'].read_bytes())
@@ -88,6 +89,11 @@ class Files:
         self.write('requests', requests('/v1/chat/completions', {'messages': [{'role': 'user', 'content': 'Hi'}]}, 5))
         self.write('mixed-requests', requests('/v1/completions', {'prompt': 'Once', 'n': 2}, 3) + b'no request\n')
         self.write('long-requests', requests('/v1/completions', {'prompt': [504] * 40, 'max_tokens': 400, 'ignore_eos': True}, 8))
+        texts = self.folder / 'texts'
+        texts.mkdir()
+        for name in ('b.txt', 'a.txt', '.hidden'):
+            (texts / name).write_text(f'The text of {name}. ' * 40)
+        self.known['texts'] = texts
         home = self.folder / 'home'
         home.mkdir()
         (home / 'tiny.gguf').write_bytes(model)

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* Scoring that is killed at random moments, cancelled, or whose drive fails at the N-th read or write: what goes on from the
+ * checkpoint has the same bits in every file; a damaged or foreign checkpoint is refused with a sentence. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "engine/score.h"
+
+enum { IDS = 300, WINDOW = 25, DRAWS = 5, FILES = 4, MOST_TRIES = 400, FINISHED = 0, RESUMED = 3 };
+static const char model_path[] = "tests/golden/glm4_moe";
+static const uint64_t starts[3] = { 0, 130, IDS };
+
+struct place { char file[FILES][64], checkpoint[64]; };
+
+static void name_place(struct place *place, const char *word)
+{
+    for (int i = 0; i < FILES; i++)
+        snprintf(place->file[i], sizeof(place->file[i]), "/tmp/trill-%s-%ld-%d", word, (long)getpid(), i);
+    snprintf(place->checkpoint, sizeof(place->checkpoint), "/tmp/trill-%s-%ld.ck", word, (long)getpid());
+}
+
+static void clear_place(const struct place *place)
+{
+    char part[80];
+    for (int i = 0; i < FILES; i++)
+        unlink(place->file[i]);
+    unlink(place->checkpoint);
+    snprintf(part, sizeof(part), "%s.part", place->file[0]);
+    unlink(part);
+}
+
+static void make_ids(int32_t *ids, int32_t first)
+{
+    for (int i = 0; i < IDS; i++)
+        ids[i] = 5 + (first + i * 37 + i * i) % 200;
+}
+
+static struct tl_engine *open_engine(uint32_t frames)
+{
+    struct tl_engine *engine;
+    struct tl_engine_options options = { .threads = 2, .chunk = 75, .context = WINDOW, .frames = frames, .score_tokens = IDS,
+                                         .score_taps = TL_TAP_ROUTER | TL_TAP_EXPERTS | TL_TAP_MOMENTS };
+    if (tl_engine_open(model_path, &options, &engine) < 0)
+        fail_msg("%s", tl_error_text());
+    return engine;
+}
+
+static int n_warnings;
+
+static void warn(void *context, const char *text)
+{
+    (void)context;
+    assert_true(strlen(text) > 0);
+    n_warnings++;
+}
+
+static int score(struct tl_engine *engine, const struct place *place, int32_t first, struct tl_progress *progress, struct tl_scored *scored)
+{
+    int32_t ids[IDS];
+    make_ids(ids, first);
+    struct tl_score how = {
+        .window = WINDOW, .stride = 20, .starts = starts, .n_texts = 2, .teacher = place->file[0], .router = place->file[1],
+        .experts = place->file[2], .moments = place->file[3], .checkpoint = place->checkpoint, .draws = DRAWS, .seed = 1,
+        .progress = progress, .warn = warn };
+    return tl_score(engine, ids, IDS, &how, NULL, scored);
+}
+
+static void compare(const struct place *a, const struct place *b, const char *when, long number)
+{
+    for (int i = 0; i < FILES; i++) {
+        char *x, *y;
+        size_t n_x, n_y;
+        if (tl_file_slurp(a->file[i], 1 << 24, &x, &n_x) < 0 || tl_file_slurp(b->file[i], 1 << 24, &y, &n_y) < 0)
+            fail_msg("%s %ld: %s", when, number, tl_error_text());
+        if (n_x != n_y || memcmp(x, y, n_x) != 0)
+            fail_msg("%s %ld: file %d has other bytes", when, number, i);
+        tl_free(x);
+        tl_free(y);
+    }
+    if (tl_file_exists(b->checkpoint))
+        fail_msg("%s %ld: the checkpoint is still there", when, number);
+}
+
+/* --- kill -9 ------------------------------------------------------------------------------------------------------ */
+
+static void child(const struct place *place)
+{
+    struct tl_scored scored;
+    struct tl_engine *engine = open_engine(0);
+    int status = score(engine, place, 0, NULL, &scored);
+    _exit(status < 0 ? 1 : scored.resumed ? RESUMED : FINISHED);
+}
+
+/* Exit status, or -1 when killed. delay_us 0: lets it finish. */
+static int run_child(const struct place *place, unsigned delay_us)
+{
+    int state;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        child(place);
+    if (delay_us) {
+        usleep(delay_us);
+        kill(pid, SIGKILL);
+    }
+    waitpid(pid, &state, 0);
+    return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+}
+
+static void test_kill(void **state)
+{
+    struct place expected, place;
+    int resumed = 0, killed = 0;
+    (void)state;
+    name_place(&expected, "whole");
+    name_place(&place, "killed");
+    clear_place(&expected);
+    uint64_t begin_ns = tl_clock_ns();
+    assert_int_equal(run_child(&expected, 0), FINISHED);
+    unsigned usual_us = (unsigned)((tl_clock_ns() - begin_ns) / 1000);
+    srandom(1);
+    for (long round = 0; round < (getenv("TRILL_FAST") ? 2 : 8); round++) {
+        int status = -1;
+        clear_place(&place);
+        for (int i = 0; i < MOST_TRIES && status < 0; i++, killed++)
+            status = run_child(&place, i == MOST_TRIES - 1 ? 0 : 1 + (unsigned)random() % usual_us);
+        if (status != FINISHED && status != RESUMED)
+            fail_msg("round %ld: it ends with %d", round, status);
+        resumed += status == RESUMED;
+        compare(&expected, &place, "round", round);
+    }
+    print_message("%d runs, %d of the last ones went on from a checkpoint\n", killed, resumed);
+    assert_true(resumed > 0);
+    clear_place(&expected);
+    clear_place(&place);
+}
+
+/* --- failing reads and writes ------------------------------------------------------------------------------------- */
+
+static void test_each_access_fails(void **state)
+{
+    struct place expected, place;
+    struct tl_scored scored;
+    int failed = 0, quiet = 0;
+    (void)state;
+    name_place(&expected, "whole");
+    name_place(&place, "failing");
+    clear_place(&expected);
+    struct tl_engine *engine = open_engine(0);
+    assert_int_equal(score(engine, &expected, 0, NULL, &scored), 0);
+    for (long n = 0; n < 2000 && quiet < 20; n++) {
+        clear_place(&place);
+        n_warnings = 0;
+        tl_file_fail_after(n);
+        int status = score(engine, &place, 0, NULL, &scored);
+        tl_file_fail_after(-1);
+        quiet = status < 0 || n_warnings ? 0 : quiet + 1;
+        failed += status < 0;
+        if (status < 0) {
+            assert_true(strlen(tl_error_text()) > 0);
+            if (score(engine, &place, 0, NULL, &scored) < 0)
+                fail_msg("access %ld: %s", n, tl_error_text());
+        }
+        compare(&expected, &place, "access", n);
+    }
+    print_message("%d failing accesses end the run\n", failed);
+    assert_true(failed > 0 && quiet == 20);
+    tl_engine_close(engine);
+    clear_place(&expected);
+    clear_place(&place);
+}
+
+/* --- damaged checkpoints ------------------------------------------------------------------------------------------ */
+
+static void rewrite(const char *path, const char *bytes, size_t n_bytes)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, n_bytes, file), n_bytes);
+    fclose(file);
+}
+
+/* What a run leaves that ends because an access fails. */
+static void make_checkpoint(struct tl_engine *engine, const struct place *place)
+{
+    struct tl_scored scored;
+    for (long n = 60; !tl_file_exists(place->checkpoint); n++) {
+        clear_place(place);
+        tl_file_fail_after(n);
+        score(engine, place, 0, NULL, &scored);
+        tl_file_fail_after(-1);
+        assert_true(n < 200);
+    }
+}
+
+static void test_damaged(void **state)
+{
+    struct place expected, place;
+    struct tl_scored scored, whole;
+    char *bytes;
+    size_t n_bytes;
+    (void)state;
+    name_place(&expected, "whole");
+    name_place(&place, "damaged");
+    clear_place(&expected);
+    clear_place(&place);
+    struct tl_engine *engine = open_engine(0);
+    assert_int_equal(score(engine, &expected, 0, NULL, &whole), 0);
+    make_checkpoint(engine, &place);
+    assert_int_equal(tl_file_slurp(place.checkpoint, 1 << 24, &bytes, &n_bytes), 0);
+    assert_int_equal(score(engine, &place, 1, NULL, &scored), TL_E_USAGE);       /* another text */
+    for (size_t at = 0; at < n_bytes; at += at < 200 ? 1 : n_bytes / 40) {
+        bytes[at] ^= 0x40;
+        rewrite(place.checkpoint, bytes, n_bytes);
+        if (score(engine, &place, 0, NULL, &scored) >= 0)
+            fail_msg("byte %zu of the checkpoint is damaged, and nobody says so", at);
+        bytes[at] ^= 0x40;
+    }
+    for (size_t n = 0; n < n_bytes; n += 1 + n_bytes / 30) {
+        rewrite(place.checkpoint, bytes, n);
+        assert_true(score(engine, &place, 0, NULL, &scored) < 0);
+    }
+    rewrite(place.checkpoint, bytes, n_bytes);
+    if (score(engine, &place, 0, NULL, &scored) < 0)
+        fail_msg("%s", tl_error_text());
+    assert_true(scored.resumed > 0 && scored.tokens == whole.tokens && scored.nll_sum == whole.nll_sum);
+    compare(&expected, &place, "whole again", 0);
+    tl_free(bytes);
+    tl_engine_close(engine);
+    clear_place(&expected);
+    clear_place(&place);
+}
+
+/* --- what cannot be ----------------------------------------------------------------------------------------------- */
+
+static void test_usage(void **state)
+{
+    int32_t ids[IDS];
+    struct tl_scored scored;
+    struct tl_engine *plain, *sweeps = open_engine(0);
+    struct tl_engine_options options = { .context = WINDOW, .score_tokens = IDS };
+    (void)state;
+    make_ids(ids, 0);
+    const struct { uint32_t window, stride, draws; const char *teacher, *router; } rows[] = {
+        { 1, 1, 1, NULL, NULL }, { WINDOW + 1, 1, 1, NULL, NULL }, { 10, 11, 1, NULL, NULL }, { 10, 0, 1, NULL, NULL },
+        { 10, 10, 0, "/tmp/trill-none", NULL }, { 10, 10, 256, "/tmp/trill-none", NULL } };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct tl_score how = { .window = rows[i].window, .stride = rows[i].stride, .draws = rows[i].draws, .teacher = rows[i].teacher };
+        assert_int_equal(tl_score(sweeps, ids, IDS, &how, NULL, &scored), TL_E_USAGE);
+    }
+    struct tl_score nowhere = { .window = 10, .stride = 10, .draws = 3, .teacher = "/nowhere/at/all" };
+    assert_int_equal(tl_score(sweeps, ids, IDS, &nowhere, NULL, &scored), TL_E_IO);
+    assert_int_equal(tl_engine_open(model_path, &options, &plain), 0);
+    struct tl_score router = { .window = 10, .stride = 10, .router = "/tmp/trill-none" };
+    assert_int_equal(tl_score(plain, ids, IDS, &router, NULL, &scored), TL_E_USAGE);     /* no room was laid out for it */
+    tl_engine_close(plain);
+    ids[200] = 1 << 30;
+    struct tl_score good = { .window = 10, .stride = 10 };
+    assert_int_equal(tl_score(sweeps, ids, IDS, &good, NULL, &scored), TL_E_USAGE);
+    ids[200] = 5;
+    ids[29] = 1 << 30;                   /* of no other use than as a target */
+    assert_int_equal(tl_score(sweeps, ids, 30, &good, NULL, &scored), TL_E_USAGE);
+    assert_int_equal(tl_score(sweeps, ids, 1, &good, NULL, &scored), 0);
+    assert_int_equal(scored.tokens, 0);
+    tl_engine_close(sweeps);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_kill), cmocka_unit_test(test_each_access_fails), cmocka_unit_test(test_damaged),
+                                        cmocka_unit_test(test_usage) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

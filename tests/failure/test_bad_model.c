@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Files that are well-formed and no model: tensors that are missing or have other shapes, numbers that cannot be, values
  * that are NaN, architectures and formats nobody knows. Each is refused with TRILL_BAD_FILE and one sentence that names the
- * file and the field. The files are the golden llama with one thing changed. */
+ * file and the field. The files are the golden llama, or another golden model, with one thing changed. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,11 +19,13 @@
 
 static char folder[] = "/tmp/trill-bad-XXXXXX";
 
+static const char *base = "llama";       /* which golden model is changed */
+
 static const char *golden(const char *name)
 {
     static char path[600];
     const char *tests = getenv("TRILL_TESTS");
-    snprintf(path, sizeof path, "%s/golden/llama/%s", tests ? tests : "tests", name);
+    snprintf(path, sizeof path, "%s/golden/%s/%s", tests ? tests : "tests", base, name);
     return path;
 }
 
@@ -102,7 +104,7 @@ static const char *make(const struct change *change)
 {
     struct tl_modelfile *file;
     struct tl_writer *writer;
-    struct written all[64];
+    struct written all[256];
     size_t n = 0;
     assert_int_equal(tl_modelfile_open(golden("model.gguf"), &file), 0);
     assert_int_equal(tl_writer_open(scratch("bad.gguf"), TL_MODELFILE_GGUF, &writer), 0);
@@ -204,6 +206,39 @@ static void test_gguf(void **state)
         snprintf(what, sizeof what, "change %zu, %s", i, changes[i].name);
         refused(answer(make(&changes[i]), NULL), scratch("bad.gguf"), what, changes[i].words);
     }
+    assert_int_equal(n_faults, 0);
+}
+
+/* Gated delta nets. */
+static void test_delta(void **state)
+{
+    (void)state;
+    static const struct change changes[] = {
+        {U64, "qwen35.ssm.group_count", 0, .words = "delta nets of 0 key heads"}, {U64, "qwen35.ssm.group_count", 3, .words = "delta nets of 3 key heads"},
+        {U64, "qwen35.ssm.group_count", UINT64_MAX, .words = "group_count"}, {U64, "qwen35.ssm.time_step_rank", 0, .words = "0 value heads"},
+        {U64, "qwen35.ssm.time_step_rank", 5, .words = "5 value heads"}, {U64, "qwen35.ssm.time_step_rank", 1 << 12, .words = "4096 value heads"},
+        {U64, "qwen35.ssm.state_size", 0, .words = "key heads of 0"}, {U64, "qwen35.ssm.state_size", 1 << 12, .words = "shape"},
+        {U64, "qwen35.ssm.state_size", 1 << 20, .words = "state_size"}, {U64, "qwen35.ssm.inner_size", 33, .words = "value heads"},
+        {U64, "qwen35.ssm.conv_kernel", 0, .words = "convolution"}, {U64, "qwen35.ssm.conv_kernel", 5, .words = "ssm_conv1d.weight has shape"},
+        {U64, "qwen35.ssm.conv_kernel", 17, .words = "conv_kernel"}, {DROP, "qwen35.ssm.conv_kernel", .words = "convolution"},
+        {U64, "qwen35.attention.recurrent_layers", 1, .words = "recurrent_layers has 1 entries"},
+        {TEXT, "qwen35.attention.recurrent_layers", .text = "all", .words = "recurrent_layers has 1 entries"},
+        {U64, "qwen35.full_attention_interval", UINT64_C(1) << 40, .words = "full_attention_interval"},
+        {OMIT, "blk.0.ssm_a", .words = "blk.0.ssm_a is missing"}, {OMIT, "blk.0.ssm_dt.bias", .words = "blk.0.ssm_dt.bias"},
+        {OMIT, "blk.0.attn_gate.weight", .words = "blk.0.attn_gate.weight"}, {SHAPE, "blk.0.ssm_a", 3, .words = "blk.0.ssm_a has shape [3]"},
+        {SHAPE, "blk.0.ssm_norm.weight", 7, .words = "blk.0.ssm_norm.weight has shape [7]"},
+        {SHAPE, "blk.0.ssm_conv1d.weight", 4, 5, .words = "blk.0.ssm_conv1d.weight has shape [4, 5]"},
+    };
+    struct change none = {.name = ""};
+    base = "qwen3_5";
+    if (answer(make(&none), NULL) != 0)
+        fail_msg("%s", trill_error());
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        char what[200];
+        snprintf(what, sizeof what, "change %zu, %s", i, changes[i].name);
+        refused(answer(make(&changes[i]), NULL), scratch("bad.gguf"), what, changes[i].words);
+    }
+    base = "llama";
     assert_int_equal(n_faults, 0);
 }
 
@@ -331,7 +366,7 @@ static int remove_folder(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup(test_gguf, begin), cmocka_unit_test_setup(test_nan, begin),
-                                       cmocka_unit_test_setup(test_folder, begin)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup(test_gguf, begin), cmocka_unit_test_setup(test_delta, begin),
+                                       cmocka_unit_test_setup(test_nan, begin), cmocka_unit_test_setup(test_folder, begin)};
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "trill.h"
 
-static const char *const cases[] = { "llama", "gemma3" };
+static const char *const cases[] = { "llama", "gemma3", "qwen3_next" };
 
 static int answer(const char *path)
 {

@@ -6,26 +6,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "base/buffer.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "template_help.h"
+
+/* What this process has computed, whatever else the machine does. */
+static double seconds(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
 
 /* Fails within ten seconds (the sanitizers are slow), and the sentence has this part; NULL: any sentence. */
 static void must_fail(const char *name, const char *text, const struct tl_template_input *input, const char *part)
 {
     struct tl_parts parts = {0};
-    uint64_t start = tl_clock_ns();
+    double start = seconds();
     int r = template_run(text, input, &parts);
     if (r >= 0)
         fail_msg("%s: expected a failure, found %zu parts", name, parts.count);
     if (strncmp(tl_error_text(), "template:", 9) != 0 || (part && !strstr(tl_error_text(), part)))
         fail_msg("%s: expected ...%s..., found: %s", name, part ? part : "", tl_error_text());
-    if (tl_clock_seconds(start) > 10)
-        fail_msg("%s: took %.1f s", name, tl_clock_seconds(start));
+    if (seconds() - start > 10)
+        fail_msg("%s: took %.1f s", name, seconds() - start);
 }
 
 static const struct { const char *name, *text, *part; } hostile[] = {

@@ -285,6 +285,7 @@ int tl_experts_run(struct tl_step *s, struct tl_pool *pool)
         e->n_taken = (uint32_t)status;
         work_off(s, pool, few);
         tl_store_give(s->store, bank, e->taken, e->n_taken);
+        tl_lookahead_all(s, s->program);
     }
     if (few && status >= 0) {
         tl_pool_run(pool, s->n_rows, sum_piece, s);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Which experts the next layer will probably want: its norm and its router, on the residual stream as it is before this
  * layer's experts have been added. Changes no bit of the step: what it finds only tells the store what to read while the
- * drive is idle. Runs for steps of few tokens, in scratch of its own. */
+ * drive is idle. Runs for steps of few tokens, in scratch of its own; of steps of many nothing has to be predicted. */
 #include <string.h>
 
 #include "model/router.h"
 #include "model/step.h"
 
-enum { MOST_TOKENS = 4 };
+enum { MOST_TOKENS = 4, CHOICES_AN_EXPERT = 2 };         /* two choices an expert touch 86 % of them */
 
 /* The operations of a layer's router; UINT32_MAX: it has none. */
 static const struct tl_op *find(const struct tl_program *program, uint32_t layer, enum tl_op_kind kind, const struct tl_op *from)
@@ -39,6 +39,9 @@ void tl_lookahead_layout(struct tl_step *step, struct tl_arena *arena)
     l->scratch = tl_arena_take(arena, g->n_experts, sizeof(float));
     l->chosen = tl_arena_take(arena, g->n_used, sizeof(*l->chosen));
     l->weights = tl_arena_take(arena, g->n_used, sizeof(float));
+    l->all = tl_arena_take(arena, g->n_experts, sizeof(*l->all));
+    for (uint32_t i = 0; l->all && i < g->n_experts; i++)
+        l->all[i] = i;
     l->acts = (struct tl_acts){ .form = TL_ACTS_F32, .cols = g->width, .max_tokens = 1 };
     l->acts.data = tl_arena_take(arena, 1, tl_acts_bytes(TL_ACTS_F32, 1, g->width));
 }
@@ -110,4 +113,14 @@ void tl_lookahead_run(struct tl_step *s, const struct tl_program *program)
         tl_store_expect(s->store, router.experts->weight, s->lookahead.chosen, s->geometry->n_used);
     }
     tl_pool_float_restore(mode);
+}
+
+void tl_lookahead_all(struct tl_step *s, const struct tl_program *program)
+{
+    const struct tl_geometry *g = s->geometry;
+    struct router router;
+    if ((uint64_t)s->n_rows * g->n_used < (uint64_t)CHOICES_AN_EXPERT * g->n_experts || !tl_store_looks_ahead(s->store) ||
+        !find_router(program, s->ops, &router))
+        return;
+    tl_store_expect(s->store, router.experts->weight, s->lookahead.all, g->n_experts);
 }

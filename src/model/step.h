@@ -26,7 +26,7 @@ struct tl_step_experts {
 };
 
 /* One token through the router of the next layer. */
-struct tl_step_lookahead { float *hidden, *logits, *scratch, *weights; uint32_t *chosen; struct tl_acts acts; };
+struct tl_step_lookahead { float *hidden, *logits, *scratch, *weights; uint32_t *chosen, *all; struct tl_acts acts; };
 
 /* Query rows row_from .. row_to - 1 of a span (row = token in span * heads a KV head + head). */
 struct tl_attend_item { uint32_t span, row_from, row_to; };
@@ -88,6 +88,8 @@ void tl_delta_run(struct tl_step *step, struct tl_pool *pool);
 void tl_lookahead_layout(struct tl_step *step, struct tl_arena *arena);
 /* Tells the store what the next layer will probably ask for; called when this layer has asked. */
 void tl_lookahead_run(struct tl_step *step, const struct tl_program *program);
+/* The same for steps of so many tokens that it will ask for nearly all; called whenever this layer has given some back. */
+void tl_lookahead_all(struct tl_step *step, const struct tl_program *program);
 
 static inline bool tl_step_seen(const struct tl_step *step, const struct tl_op *op)
 {

@@ -13,6 +13,8 @@
 #include "model/bind.h"
 #include "synth/blocks.h"
 
+enum { MOST_ENTRIES = 1 << 20 };
+
 struct filer {
     const struct tl_geometry *geometry;
     struct tl_entries *entries;
@@ -22,6 +24,8 @@ struct filer {
 static int append(struct filer *filer, const struct tl_entry *entry)
 {
     struct tl_entries *entries = filer->entries;
+    if (entries->n == MOST_ENTRIES)
+        return tl_fail(TL_E_USAGE, "more than %d tensors are to be written; fewer --layers, or --share, would need less", MOST_ENTRIES);
     if (entries->n == entries->cap) {
         uint64_t cap = entries->cap ? 2 * entries->cap : 256;
         struct tl_entry *grown = tl_realloc(entries->entry, cap, sizeof(*grown));

@@ -96,6 +96,50 @@ static void what_is_written_is_read(void **state)
     unlink(path);
 }
 
+/* Large files go past the page cache after a while; where pieces begin and end within sectors is of no account. */
+static void large_files(void **state)
+{
+    (void)state;
+    enum { N = (70 << 20) + 12345 };
+    TL_AUTO char *path = path_of("large"), *text = tl_alloc(N, 1), *back = tl_alloc(N, 1);
+    for (int i = 0; i < N; i++)
+        text[i] = (char)(i * 7 + i / 251 + i / 65537);
+    static const size_t steps[] = {N, 1 << 20, (1 << 20) + 77, 262143};
+    for (size_t i = 0; i < ROWS(steps); i++) {
+        struct tl_file *file;
+        assert_int_equal(write_file(path, text, N, steps[i]), 0);
+        assert_int_equal(tl_file_open(path, &file), 0);
+        assert_int_equal(file->size_bytes, N);
+        assert_int_equal(tl_file_read(file, 0, back, N), 0);
+        assert_int_equal(memcmp(back, text, N), 0);
+        tl_file_close(file);
+    }
+    for (long n = 0; n < 1000; n++) {                    /* each write fails once; then nothing is there */
+        unlink(path);
+        tl_file_fail_after(n);
+        int r = write_file(path, text, N, 9 << 20);
+        tl_file_fail_after(-1);
+        if (r == 0)
+            break;
+        assert_int_equal(r, TL_E_IO);
+        assert_int_equal(files_in_folder(), 0);
+        assert_true(n < 100);
+    }
+    unlink(path);
+}
+
+static void room_is_told(void **state)
+{
+    (void)state;
+    uint64_t bytes = 0;
+    TL_AUTO char *path = path_of("no/such/folder/file");
+    assert_int_equal(tl_file_room(path, &bytes), 0);
+    assert_true(bytes > 0);
+    bytes = 0;
+    assert_int_equal(tl_file_room("file", &bytes), 0);
+    assert_true(bytes > 0);
+}
+
 static void uncommitted_files_vanish(void **state)
 {
     (void)state;
@@ -208,6 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read), cmocka_unit_test(uncommitted_files_vanish),
+        cmocka_unit_test(large_files), cmocka_unit_test(room_is_told),
         cmocka_unit_test(slurp_is_bounded), cmocka_unit_test(only_regular_files_are_opened),
         cmocka_unit_test(bad_targets_fail), cmocka_unit_test(paths_are_joined),
         cmocka_unit_test(every_operation_fails_once),

@@ -48,8 +48,9 @@ static void place_raws(struct tl_store *s, struct tl_arena *arena)
     struct tl_drive *d = &s->drive;
     uint64_t most = tl_trunk_streams(s) ? tl_trunk_raw_bytes(s) : 0;
     for (uint32_t i = 0; i < s->n_banks && tl_experts_stream(s); i++) {
-        uint64_t bytes = tl_bank_raw_bytes(s, &s->banks[i]);
-        most = bytes > most ? bytes : most;
+        struct tl_bank *bank = &s->banks[i];
+        bank->raw_bytes = bank->raw_bytes ? bank->raw_bytes : tl_bank_raw_bytes(s, bank);
+        most = bank->raw_bytes > most ? bank->raw_bytes : most;
     }
     d->n_raws = raws_of(s);
     d->depth = TL_DRIVE_DEPTH;

@@ -36,6 +36,7 @@ struct tl_bank {
     uint32_t first_piece, n_pieces;      /* of store->pieces; the same for each expert */
     uint64_t offset[TL_BANK_MATRICES], bytes;            /* of its matrices in a frame; of all */
     uint64_t stored_bytes;               /* of an expert */
+    uint64_t raw_bytes;                  /* that a piece takes in a raw buffer, at most; 0: not yet looked for */
     uint32_t n_ahead, n_ahead_used, n_skipped;           /* look-ahead: read and used, lately; times it was passed over */
 };
 

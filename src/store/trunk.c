@@ -72,13 +72,24 @@ void tl_trunk_done(struct tl_store *s)
 
 static uint32_t panel_of_row(const struct tl_store *s, uint32_t index) { return (uint32_t)s->trunk.rows.rows[index] / TL_PANEL_ROWS; }
 
+/* A row alone; with its panel, where scales lie apart. */
+static uint32_t row_extents(const struct tl_store *s, uint32_t index, struct tl_extent ret_extents[TL_EXTENTS])
+{
+    const struct tl_slot *cut = &s->trunk.cuts[s->trunk.rows.slot];
+    const struct tl_matrix *m = &cut->matrix;
+    uint32_t panel = panel_of_row(s, index);
+    if (m->number || m->each)
+        return tl_panels_extents(cut, &(struct tl_piece){.panel_from = panel, .panel_to = panel + 1}, ret_extents);
+    uint64_t row = m->first_row + (uint64_t)s->trunk.rows.rows[index] * m->row_step;
+    ret_extents[0] = (struct tl_extent){m->tensor->part, m->tensor->offset + row * cut->row_bytes, cut->row_bytes};
+    return 1;
+}
+
 uint32_t tl_trunk_extents(const struct tl_store *s, const struct tl_frame *f, uint32_t piece, struct tl_extent ret_extents[TL_EXTENTS])
 {
     const struct tl_trunk *t = &s->trunk;
-    if (f->bank == TL_ROWS) {
-        uint32_t panel = panel_of_row(s, piece);
-        return tl_panels_extents(&t->cuts[t->rows.slot], &(struct tl_piece){.panel_from = panel, .panel_to = panel + 1}, ret_extents);
-    }
+    if (f->bank == TL_ROWS)
+        return row_extents(s, piece, ret_extents);
     const struct tl_use_cut *use = &t->uses[f->expert];
     return tl_panels_extents(&t->cuts[use->slot], &s->pieces[use->first_piece + piece], ret_extents);
 }
@@ -87,10 +98,15 @@ static void decode_row(const struct tl_store *s, const struct tl_raw *raw, uint8
 {
     const struct tl_rows *r = &s->trunk.rows;
     const struct tl_slot *cut = &s->trunk.cuts[r->slot];
+    float *values = r->values + raw->piece * r->stride;
+    if (!cut->matrix.number && !cut->matrix.each) {
+        tl_number_decode(cut->number, raw->read[0], cut->matrix.cols, values);
+        return;
+    }
     uint32_t panel = panel_of_row(s, raw->piece);
     uint8_t *packed = scratch + tl_slot_scratch(cut);
     tl_panels_pack(cut, &(struct tl_piece){.panel_from = panel, .panel_to = panel + 1}, panel, panel + 1, raw->read, scratch, packed);
-    tl_panel_row_decode(cut->number, packed, (uint32_t)r->rows[raw->piece] % TL_PANEL_ROWS, cut->matrix.cols, r->values + raw->piece * r->stride);
+    tl_panel_row_decode(cut->number, packed, (uint32_t)r->rows[raw->piece] % TL_PANEL_ROWS, cut->matrix.cols, values);
 }
 
 void tl_trunk_pack(const struct tl_store *s, const struct tl_frame *f, const struct tl_raw *raw, uint32_t cut, uint32_t cuts, uint8_t *scratch)
@@ -286,10 +302,7 @@ static int pin(struct tl_store *s, uint32_t id, uint32_t panel, const uint8_t **
     if (s->drive.n_free < s->drive.n_raws / 2)
         status = tl_frame_pack(s);
     while (status >= 0 && (number = find(s, id, panel)) == UINT64_MAX) {
-        bool pinned = false;
         status = jump(s, id, panel);
-        for (uint64_t n = t->first; n < t->end; n++)
-            pinned = pinned || pass_at(s, n)->pins;
         if (status < 0 || find(s, id, panel) != UINT64_MAX)
             continue;
         if (!s->drive.n_landed && !s->drive.n_in_flight)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/parse.h"
@@ -214,6 +215,16 @@ static int survey(const struct settings *settings, const struct order *order, st
     return r;
 }
 
+static void note_partial(const char *output)
+{
+    struct tl_buffer path;
+    tl_buffer_init(&path, 0);
+    tl_buffer_printf(&path, "%s.partial", output);
+    if (path.status >= 0 && tl_file_exists(path.data))
+        tl_output_note("what is answered lies in %s; the same command goes on from there\n", path.data);
+    tl_buffer_done(&path);
+}
+
 static int answer(const struct settings *settings, struct order *order, const char *survey_report, struct tl_buffer *forecast_report)
 {
     struct trill_model *model = NULL;
@@ -230,7 +241,7 @@ static int answer(const struct settings *settings, struct order *order, const ch
         r = carry_out(settings, model, order);
     trill_model_close(model);
     if (r == TL_E_CANCEL && !settings->setup.quiet)
-        tl_output_note("what is answered lies in %s.partial; the same command goes on from there\n", settings->output);
+        note_partial(settings->output);
     return r < 0 || !settings->forecast || !settings->json ? r : tl_output_text("\n");
 }
 

@@ -3,6 +3,7 @@
 #include "engine/batch.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -172,6 +173,15 @@ static int run_with(struct tl_batch_loop *loop, const struct tl_batch_order *ord
     return status;
 }
 
+/* The answers would take the place of the requests. */
+static int check_output(const struct tl_batch_order *order, const struct tl_batch_input *input)
+{
+    struct stat in, out;
+    if (fstat(input->file->fd, &in) < 0 || stat(order->output, &out) < 0 || in.st_dev != out.st_dev || in.st_ino != out.st_ino)
+        return 0;
+    return tl_fail(TL_E_USAGE, "%s: the requests and the answers cannot be the same file", order->output);
+}
+
 static int prepare(struct tl_engine *engine, const struct tl_batch_order *order, struct tl_progress *progress,
                    struct tl_batch_report *report, struct tl_batch_input **ret_input)
 {
@@ -179,6 +189,8 @@ static int prepare(struct tl_engine *engine, const struct tl_batch_order *order,
     int status = check_defaults(order->defaults);
     if (status >= 0)
         status = tl_batch_input_open(order->input, progress, ret_input);
+    if (status >= 0)
+        status = check_output(order, *ret_input);
     return status < 0 ? status : survey(engine, order, *ret_input, progress, report);
 }
 

@@ -301,6 +301,9 @@ static void test_work_of_another(void **state)
     write_file(partial, "short");
     expect_refusal(engine, NULL, "not the work of a batch");
     unlink(partial);
+    assert_int_equal(link(input, output), 0);
+    expect_refusal(engine, NULL, "cannot be the same file");
+    unlink(output);
     write_file(input, " \n\n");
     expect_refusal(engine, NULL, "no requests");
     tl_engine_close(other);

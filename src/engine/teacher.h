@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "kernel/kernel.h"
 
-enum { TL_TEACHER_ROWS = 64, TL_TEACHER_DRAWS = 255 };
+enum { TL_TEACHER_ROWS = 128, TL_TEACHER_DRAWS = 255 };
 
 struct tl_teacher;
 

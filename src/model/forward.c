@@ -387,7 +387,7 @@ static int give_logits(struct tl_model *model, struct tl_pool *pool)
 {
     struct tl_step *s = &model->step;
     const struct tl_batch *batch = s->batch;
-    uint32_t tokens[64];
+    uint32_t tokens[TL_OUT_ROWS];
     for (uint32_t t = 0, n = 0; t < s->n_tokens; t++) {
         if (batch->wanted && batch->wanted[t]) {
             memcpy(s->base[TL_S_OUT] + n * (uint64_t)s->geometry->width, s->base[TL_S_X] + t * (uint64_t)s->geometry->width,

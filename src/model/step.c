@@ -4,11 +4,12 @@
 
 #include "base/error.h"
 
-/* Logits take a bounded piece of memory: 4 to 64 rows, about 16 MB. */
-static uint32_t out_rows(const struct tl_geometry *g)
+/* Logits take a bounded piece of memory: 4 to 64 rows, about 16 MB; in a sweep, which wants those of all tokens, enough rows
+ * for the head's products to be ones of many tokens, about 64 MB. */
+static uint32_t out_rows(const struct tl_geometry *g, bool sweep)
 {
-    uint32_t rows = (4u << 20) / g->vocab;
-    return rows < 4 ? 4 : rows > 64 ? 64 : rows;
+    uint32_t rows = (sweep ? 16u << 20 : 4u << 20) / g->vocab, least = sweep ? 64 : 4, most = sweep ? TL_OUT_ROWS : 64;
+    return rows < least ? least : rows > most ? most : rows;
 }
 
 static float *take(const struct tl_step *step, enum tl_stream stream, struct tl_arena *arena)
@@ -79,7 +80,7 @@ int tl_step_layout(struct tl_step *step, const struct tl_geometry *g, const stru
     step->program = program;
     step->max_tokens = limits->chunk;
     step->max_block = block < limits->chunk ? block : limits->chunk;
-    step->max_out = out_rows(g);
+    step->max_out = out_rows(g, limits->sweep);
     step->n_threads = limits->threads;
     lay_streams(step, arena);
     lay_acts(step, arena);

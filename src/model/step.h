@@ -5,7 +5,7 @@
 
 #include "model/model.h"
 
-enum { TL_ATTEND_ROWS = 16, TL_BLOCK_TOKENS = 512 };
+enum { TL_ATTEND_ROWS = 16, TL_BLOCK_TOKENS = 512, TL_OUT_ROWS = 128 };
 
 enum { TL_EXPERT_ROWS = 512, TL_EXPERTS_TAKEN = 16 };
 

@@ -5,7 +5,7 @@
 
 enum tl_acts_form tl_acts_form_of(const struct tl_number *number, bool exact)
 {
-    if (exact || !(number->group || number->id == TL_NUMBER_BF16))
+    if (exact || !(number->group || number->part || number->id == TL_NUMBER_BF16))
         return TL_ACTS_F32;
     return number->group ? TL_ACTS_Q8 : TL_ACTS_BF16;
 }

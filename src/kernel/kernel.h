@@ -18,7 +18,7 @@
 
 enum tl_acts_form {
     TL_ACTS_F32,             /* as they are: for f32 and f16 weights, and for every format under --activations f32 */
-    TL_ACTS_BF16,            /* rounded to nearest even, subnormals to zero: for bf16 weights */
+    TL_ACTS_BF16,            /* rounded to nearest even, subnormals to zero: for bf16 and fp8 weights */
     TL_ACTS_Q8,              /* int8 per 16: for block formats */
     TL_ACTS_FORMS
 };
@@ -42,6 +42,7 @@ uint64_t tl_acts_bytes(enum tl_acts_form form, uint32_t max_tokens, uint32_t col
  * given to the call. One f32 accumulator an output, starting at 0, columns in order:
  *   F32 acts:  acc = fma(w, x, acc) for each k            (block formats under F32 acts: w is the decoded value)
  *   BF16 acts: for each pair of columns: acc = fma(w[odd], x[odd], acc), then acc = fma(w[even], x[even], acc)
+ *              fp8_b128: the same with values less their scale, for each 128 columns into s, from 0; acc = fma(s, scale, acc)
  *   Q8 acts:   for each 16 columns: s = exact integer sum of (code_w - offset) * code_x;
  *              acc = fma((float)s, scale_w * scale_x, acc);
  *              with min, behind each group: acc = fma(min_w, scale_x * (float)(sum of code_x), acc) for groups of 16, and

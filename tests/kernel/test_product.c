@@ -158,7 +158,7 @@ static void try_number(const struct tl_number *number)
             try_form(&matrix, TL_ACTS_F32);
             if (number->group)
                 try_form(&matrix, TL_ACTS_Q8);
-            if (number->id == TL_NUMBER_BF16)
+            if (tl_acts_form_of(number, false) == TL_ACTS_BF16)
                 try_form(&matrix, TL_ACTS_BF16);
             guarded_free(matrix.memory);
         }

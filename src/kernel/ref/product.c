@@ -53,12 +53,35 @@ static void row_of_values(const struct tl_product *product, const uint8_t *panel
     }
 }
 
+/* fp8 against bf16: each block's sum is scaled once. */
+static void row_of_parts(const struct tl_product *product, const uint8_t *panel, uint32_t row, float *out)
+{
+    const struct tl_number *number = product->number;
+    uint32_t elems = number->block_elems;
+    uint8_t block[TL_NUMBER_MAX_BLOCK_BYTES];
+    float w[TL_NUMBER_MAX_BLOCK + 1], scale;
+    for (uint32_t from = 0; from < product->cols; from += elems, panel += TL_PANEL_ROWS * tl_walk_row_block_bytes(number)) {
+        uint32_t n = product->cols - from < elems ? product->cols - from : elems;
+        tl_panel_row(number, panel, row, elems, block);
+        number->part(block, w, &scale);
+        w[n] = 0;
+        for (uint32_t t = product->token_from; t < product->token_to; t++) {
+            const uint16_t *x = tl_acts_row(product->acts, t);
+            float *acc = &out[t * product->out_stride];
+            *acc = fmaf(dot_bf16(w, x + from, n + n % 2, 0), scale, *acc);
+        }
+    }
+}
+
 static void product_values(const struct tl_product *product, uint32_t panel_from, uint32_t panel_to)
 {
     for (uint32_t p = panel_from; p < panel_to; p++)
         for (uint32_t r = 0; r < tl_walk_rows(product, p); r++) {
             clear(product, p * TL_PANEL_ROWS + r);
-            row_of_values(product, tl_walk_panel(product, p), r, product->out + p * TL_PANEL_ROWS + r);
+            if (product->number->part && product->acts->form == TL_ACTS_BF16)
+                row_of_parts(product, tl_walk_panel(product, p), r, product->out + p * TL_PANEL_ROWS + r);
+            else
+                row_of_values(product, tl_walk_panel(product, p), r, product->out + p * TL_PANEL_ROWS + r);
         }
 }
 

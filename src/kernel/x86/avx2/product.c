@@ -5,6 +5,7 @@
 
 #include "kernel/acts_lanes.h"
 #include "kernel/fill.h"
+#include "kernel/fp8_lanes.h"
 #include "kernel/q8_lanes.h"
 #include "kernel/values_lanes.h"
 
@@ -13,6 +14,6 @@ void tl_kernel_fill_avx2_product(struct tl_kernel *kernel)
     kernel->acts_fill[TL_ACTS_BF16] = acts_bf16;
     kernel->acts_fill[TL_ACTS_Q8] = acts_q8;
     kernel->product[TL_ACTS_F32] = product_f32;
-    kernel->product[TL_ACTS_BF16] = product_bf16_by_fma;
+    kernel->product[TL_ACTS_BF16] = product_bf16_or_fp8;
     kernel->product[TL_ACTS_Q8] = product_q8;
 }

@@ -100,13 +100,28 @@ INLINE struct ints sums_total(uint32_t bits, uint32_t n, struct sums sums)
     return (struct ints){sums.v};
 }
 
-/* --- pairs of bf16 ------------------------------------------------------------------------------------------------------ */
+/* --- fp8 and bf16 ------------------------------------------------------------------------------------------------------ */
 
 #define LANES_HAVE_PAIRS 1
 INLINE struct lanes lanes_add_pairs(struct lanes acc, struct ints w, struct ints x)
 {
     __asm__("vdpbf16ps %2, %1, %0" : "+v"(acc.v) : "v"(w.v), "v"(x.v));
     return acc;
+}
+
+/* E4M3 in bytes 2i and 2i + 1 of each lane -> a pair of bf16, exactly. Magnitudes 0..7 and 127 come from a table: what is
+ * below 8 wraps when 8 is taken off, so that one comparison finds both. */
+INLINE struct ints ints_fp8_pairs(struct ints codes, uint32_t i)
+{
+    const __m512i table = _mm512_set_epi16(0x7fc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                           0x3c60, 0x3c40, 0x3c20, 0x3c00, 0x3bc0, 0x3b80, 0x3b00, 0);
+    const __m512i first = _mm512_broadcast_i32x4(_mm_set_epi32((int)0x0d800c80, (int)0x09800880, (int)0x05800480, 0x01800080));
+    __m512i half = _mm512_shuffle_epi8(codes.v, _mm512_add_epi8(first, _mm512_set1_epi16((short)(2 * i << 8))));
+    __m512i size = _mm512_and_si512(half, _mm512_set1_epi16(0x7f00));
+    __mmask32 special = _mm512_cmpge_epu16_mask(_mm512_sub_epi16(size, _mm512_set1_epi16(0x0800)), _mm512_set1_epi16(0x7700));
+    __m512i value = _mm512_add_epi16(_mm512_srli_epi16(size, 4), _mm512_set1_epi16(0x3c00));
+    value = _mm512_mask_permutexvar_epi16(value, special, _mm512_srli_epi16(size, 8), table);
+    return (struct ints){_mm512_ternarylogic_epi32(value, half, _mm512_set1_epi16((short)0x8000), 0xf8)};
 }
 
 #endif

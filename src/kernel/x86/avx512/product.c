@@ -8,12 +8,16 @@
 #include "base/pool.h"
 #include "kernel/acts_lanes.h"
 #include "kernel/fill.h"
+#include "kernel/fp8_lanes.h"
 #include "kernel/q8_lanes.h"
 #include "kernel/values_lanes.h"
 
-static void product_bf16_pairs(const struct tl_product *product, uint32_t panel_from, uint32_t panel_to)
+static void product_pairs(const struct tl_product *product, uint32_t panel_from, uint32_t panel_to)
 {
-    values_product(product, panel_from, panel_to, VALUES_PAIRS, true);
+    if (product->number->id == TL_NUMBER_FP8_B128)
+        product_fp8(product, panel_from, panel_to, true);
+    else
+        values_product(product, panel_from, panel_to, VALUES_PAIRS, true);
 }
 
 /* A pair of halves without infinities and NaN. kind 1: exponents near 0, so that sums round; 2: products around the
@@ -64,6 +68,6 @@ void tl_kernel_fill_avx512_product(struct tl_kernel *kernel)
     kernel->acts_fill[TL_ACTS_BF16] = acts_bf16;
     kernel->acts_fill[TL_ACTS_Q8] = acts_q8;
     kernel->product[TL_ACTS_F32] = product_f32;
-    kernel->product[TL_ACTS_BF16] = use_pairs() ? product_bf16_pairs : product_bf16_by_fma;
+    kernel->product[TL_ACTS_BF16] = use_pairs() ? product_pairs : product_bf16_or_fp8;
     kernel->product[TL_ACTS_Q8] = product_q8;
 }

@@ -11,7 +11,7 @@
 struct golden_row {
     const char *name;                    /* of the folder */
     double exact;                        /* largest difference, with activations in f32 */
-    double rounded, rounded_rms;         /* largest and root mean square, with the format's own activations */
+    double rounded, rounded_rows;        /* with the format's own activations: largest; the median row's root mean square */
     size_t least_same;                   /* rows of 70 whose best token is the same then */
 };
 

@@ -13,13 +13,20 @@
 #include "cases.h"
 #include "trill.h"
 
-struct rows { const struct golden *golden; double worst, sum, sum_squares, errors; size_t n_rows, same_best; };
+struct rows { const struct golden *golden; double worst, sum, sum_squares, errors; size_t n_rows, same_best; double row_errors[128]; };
+
+static int by_size(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
 
 static int compare(void *context, size_t position, const float *logits, size_t vocabulary)
 {
     struct rows *rows = context;
     const float *expected = rows->golden->logits + position * vocabulary;
-    if (vocabulary != rows->golden->vocab)
+    double before = rows->errors;
+    if (vocabulary != rows->golden->vocab || position >= 128)
         return 1;
     size_t best = 0, expected_best = 0;
     for (size_t i = 0; i < vocabulary; i++) {
@@ -32,13 +39,13 @@ static int compare(void *context, size_t position, const float *logits, size_t v
         rows->sum_squares += (double)expected[i] * expected[i];
     }
     rows->same_best += best == expected_best;
-    rows->n_rows++;
+    rows->row_errors[rows->n_rows++] = sqrt((rows->errors - before) / (double)vocabulary);
     return 0;
 }
 
 static void check(const struct golden *golden, const char *path, bool exact)
 {
-    const struct golden_row *row = golden->row;
+    const struct golden_row *limits = golden->row;
     struct trill_model_options options;
     struct trill_model *model;
     struct trill_session *session;
@@ -53,13 +60,14 @@ static void check(const struct golden *golden, const char *path, bool exact)
     if (trill_session_compute(session, compare, &rows) < 0)
         fail_msg("%s: %s", path, trill_error());
     double n = (double)rows.n_rows * (double)golden->vocab, mean = rows.sum / n, deviation = sqrt(rows.sum_squares / n - mean * mean);
-    double worst = rows.worst / deviation, rms = sqrt(rows.errors / n) / deviation;
-    print_message("  %-20s %-4s over the standard deviation: largest difference %.2e, root mean square %.2e; best token %zu of %zu\n",
-                  strrchr(path, '/') + 1, options.activations, worst, rms, rows.same_best, rows.n_rows);
+    qsort(rows.row_errors, rows.n_rows, sizeof(rows.row_errors[0]), by_size);
+    double worst = rows.worst / deviation, rms = sqrt(rows.errors / n) / deviation, row = rows.row_errors[rows.n_rows / 2] / deviation;
+    print_message("  %-20s %-4s over the standard deviation: largest difference %.2e, root mean square %.2e, of the median row %.2e; best token %zu of %zu\n",
+                  strrchr(path, '/') + 1, options.activations, worst, rms, row, rows.same_best, rows.n_rows);
     assert_int_equal(rows.n_rows, golden->n_ids);
-    assert_true(worst <= (exact ? row->exact : row->rounded));
-    assert_true(rms <= (exact ? row->exact / 4 : row->rounded_rms));
-    assert_true(rows.same_best >= (exact ? 70 : row->least_same));
+    assert_true(worst <= (exact ? limits->exact : limits->rounded));
+    assert_true(row <= (exact ? limits->exact / 4 : limits->rounded_rows));
+    assert_true(rows.same_best >= (exact ? 70 : limits->least_same));
     trill_session_close(session);
     trill_model_close(model);
 }

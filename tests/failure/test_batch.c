@@ -167,8 +167,9 @@ static void test_files_fail(void **state)
     (void)state;
     make_expected(5);
     assert_int_equal(open_engine(&engine), 0);
+    const long stride = getenv("TRILL_FAST") ? 5 : 1;
     long n = 0, failed = 0;
-    for (int quiet = 0; quiet < 2; n++) {
+    for (int quiet = 0; quiet < 2; n += stride) {
         tl_file_fail_after(n);
         int status = run(engine, &report);
         tl_file_fail_after(-1);
@@ -183,7 +184,7 @@ static void test_files_fail(void **state)
         assert_true(n < 2000);
     }
     print_message("%ld of %ld failing accesses end the run\n", failed, n);
-    assert_true(failed > 15);
+    assert_true(failed * stride > 15);
     tl_engine_close(engine);
 }
 

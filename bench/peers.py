@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: MIT
 """trill beside llama.cpp and ik_llama.cpp: same files, same threads, in turns (A B C A B C ...), medians and ratios.
 
-  bench/peers.py --peers FOLDER [--rounds 5] [--threads 1 2] [--models FILE ...] [--trill build/trill] [--no-record]
+  bench/peers.py --peers FOLDER [--rounds 5] [--threads 1 2] [--models FILE ...] [--trill build/trill] [--no-record] [--name peers]
 
 FOLDER is what bench/build-peers made; the environment variable PEERS serves as well. Every turn is a process of its own
 that warms up and takes one sample of pp512 and one of tg128. Memory bandwidth and int8 peak are measured by
 `trill bench --peaks` before the first turn and after the last. An engine that is not built is left out and named.
 The peers run with their defaults, since that is what people run; ik_llama.cpp also with -rtr 1, which repacks the weights
 at load as trill does, in a column of its own. Two threads on two cores need a quiet machine: the page says how quiet it was.
-Writes bench/records/DATE-peers.json (raw samples, commands, machine) and DATE-peers.md.
+Writes bench/records/DATE-NAME.json (raw samples, commands, machine) and DATE-NAME.md.
 """
 import argparse, datetime, json, os, pathlib, platform, statistics, subprocess, sys
 
@@ -140,6 +140,7 @@ def main():
     parser.add_argument('--threads', type=int, nargs='+', default=[1, 2])
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--no-record', action='store_true')
+    parser.add_argument('--name', default='peers', help='of the record')
     options = parser.parse_args()
     if not options.peers:
         parser.error('say where the peers are: --peers FOLDER or PEERS=FOLDER (bench/build-peers FOLDER makes it)')
@@ -163,8 +164,8 @@ def main():
         text = json.dumps(record, indent=1)
         for folder, short in ((str(options.peers), 'PEERS'), (str(CACHE), 'CACHE'), (str(ROOT) + '/', '')):
             text = text.replace(folder, short)
-        (place / f'{record["date"]}-peers.json').write_text(text + '\n')
-        (place / f'{record["date"]}-peers.md').write_text(page(record))
+        (place / f'{record["date"]}-{options.name}.json').write_text(text + '\n')
+        (place / f'{record["date"]}-{options.name}.md').write_text(page(record))
 
 
 if __name__ == '__main__':

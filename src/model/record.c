@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "kernel/kernel.h"
 
-enum { LARGE_RECORD = 48 << 20, ALIGN_FLOATS = 16 };
+enum { LARGE_RECORD = 48 << 20, HUGE_RECORD = 256 << 20, ALIGN_FLOATS = 16 };
 
 static uint64_t aligned(uint64_t n_floats) { return (n_floats + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS; }
 
@@ -23,7 +23,7 @@ void tl_record_pool_init(struct tl_record_pool *pool, const struct tl_geometry *
     pool->head_floats = aligned(g->delta_v_dim) * g->delta_k_dim;
     pool->layer_floats = pool->tail_floats + g->delta_v_heads * pool->head_floats;
     pool->record_bytes = pool->n_layers * pool->layer_floats * sizeof(float);
-    pool->a_sequence = one_layer ? 2 : pool->record_bytes > LARGE_RECORD ? 4 : TL_MOST_RECORDS;
+    pool->a_sequence = one_layer ? 2 : pool->record_bytes > HUGE_RECORD ? 3 : pool->record_bytes > LARGE_RECORD ? 4 : TL_MOST_RECORDS;
 }
 
 int tl_record_pool_layout(struct tl_record_pool *pool, uint32_t sequences, struct tl_arena *arena)
@@ -77,15 +77,17 @@ static void forget(struct tl_record_pool *pool, struct tl_records *r, uint32_t i
 
 /* Whom to do without: first the oldest that is no border; then, the latest two left aside (the end of the last prompt and
  * the page border before it are where the next one most likely departs), the one with the smallest gap behind its
- * predecessor for its distance from the end: going far back is rare. */
-static uint32_t least_of(const struct tl_records *r, uint32_t most)
+ * predecessor for its distance from the end: going far back is rare. Of these two the page border serves for both. */
+static uint32_t least_of(const struct tl_records *r)
 {
     uint64_t best_gap = UINT32_MAX, best_distance = 1;
-    uint32_t best = 0, spared = most < 2 ? most : 2;
-    for (uint32_t i = 0; i < r->n_kept; i++)
+    uint32_t best = 0, n = r->n_kept, spared = n > 2 ? 2 : 1;
+    for (uint32_t i = 0; i < n; i++)
         if (!r->kept[i].border)
             return i;
-    for (uint32_t i = 0; i + spared < r->n_kept; i++) {
+    if (n == 2 && !r->now.border && r->kept[1].length - r->kept[0].length <= TL_PAGE_TOKENS)
+        return 1;
+    for (uint32_t i = 0; i + spared < n; i++) {
         uint64_t gap = r->kept[i].length - (i ? r->kept[i - 1].length : 0), distance = r->now.length - r->kept[i].length;
         if (gap * best_distance < best_gap * distance) {
             best = i;
@@ -99,7 +101,7 @@ static uint32_t least_of(const struct tl_records *r, uint32_t most)
 static void thin(struct tl_record_pool *pool, struct tl_records *r, uint32_t most)
 {
     while (r->n_kept > most)
-        forget(pool, r, least_of(r, most));
+        forget(pool, r, least_of(r));
 }
 
 static void keep(struct tl_record_pool *pool, struct tl_records *r, struct tl_record_at at)

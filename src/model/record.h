@@ -15,7 +15,7 @@ enum { TL_MOST_RECORDS = 6 };
 
 struct tl_record_pool {
     uint32_t n_layers;                   /* 0: the model has no recurrent layer, and everything here does nothing */
-    uint32_t a_sequence;                 /* records for each sequence, 4 to TL_MOST_RECORDS: now, next, middle, kept ones; or now, next */
+    uint32_t a_sequence;                 /* records for each sequence, 3 to TL_MOST_RECORDS: now, next, middle, kept ones; or now, next */
     uint64_t tail_floats, head_floats, layer_floats, record_bytes;
     uint32_t n_records, n_free;
     uint8_t *records;

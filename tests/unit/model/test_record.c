@@ -17,17 +17,18 @@ struct fixture { struct tl_geometry *geometry; struct tl_cache cache; struct tl_
 
 enum { CONTEXT = 4096, CHUNK = 256, SEQUENCES = 2 };
 
-/* Two recurrent layers and one with attention; large: records of which only four are kept for each sequence. */
-static int set_up_size(void **state, bool large)
+/* Two recurrent layers and one with attention; a_sequence: records for each sequence, 0: as many as their size allows. */
+static int set_up_with(void **state, uint32_t a_sequence)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     f->geometry = calloc(1, sizeof(*f->geometry));
     *f->geometry = (struct tl_geometry){ .n_layers = 3, .n_heads = 4, .n_kv_heads = 2, .head_dim = 16, .v_dim = 16, .delta_k_heads = 2,
-                                         .delta_v_heads = large ? 512 : 4, .delta_k_dim = large ? 128 : 8, .delta_v_dim = large ? 128 : 24,
-                                         .conv_taps = 4, .layer_recurrent = { 1, 0, 1 } };
+                                         .delta_v_heads = 4, .delta_k_dim = 8, .delta_v_dim = 24, .conv_taps = 4, .layer_recurrent = { 1, 0, 1 } };
     struct tl_arena count;
     tl_arena_count(&count);
     assert_int_equal(tl_cache_init(&f->cache, f->geometry, tl_number(TL_NUMBER_F16)), 0);
+    if (a_sequence)
+        f->cache.records.a_sequence = a_sequence;
     assert_int_equal(tl_cache_layout(&f->cache, CONTEXT, SEQUENCES, CHUNK, &count), 0);
     assert_int_equal(tl_arena_init(&f->arena, count.used_bytes), 0);
     assert_int_equal(tl_cache_layout(&f->cache, CONTEXT, SEQUENCES, CHUNK, &f->arena), 0);
@@ -36,8 +37,9 @@ static int set_up_size(void **state, bool large)
     return 0;
 }
 
-static int set_up(void **state) { return set_up_size(state, false); }
-static int set_up_large(void **state) { return set_up_size(state, true); }
+static int set_up(void **state) { return set_up_with(state, 0); }
+static int set_up_four(void **state) { return set_up_with(state, 4); }
+static int set_up_three(void **state) { return set_up_with(state, 3); }
 
 static int tear_down(void **state)
 {
@@ -122,11 +124,9 @@ static void test_turns(void **state)
 }
 
 /* Of a large model fewer stay, but the last turn's two. */
-static void test_few(void **state)
+static void test_four(void **state)
 {
-    struct fixture *f = *state;
-    struct tl_state *s = make(f);
-    assert_int_equal(f->cache.records.a_sequence, 4);
+    struct tl_state *s = make(*state);
     turn(s, 700, 100, 0);
     turn(s, 300, 100, 0);
     check(s, 1150, 1100);
@@ -134,6 +134,40 @@ static void test_few(void **state)
     check(s, 1099, 1088);
     check(s, 1000, 0);
     tl_state_free(s);
+}
+
+/* Of a huge one the page border before the end of the last prompt, or that end where there is none. */
+static void test_three(void **state)
+{
+    struct tl_state *s = make(*state);
+    turn(s, 700, 100, 0);
+    check(s, 750, 640);
+    turn(s, 10, 100, 0);
+    check(s, 650, 640);
+    turn(s, 300, 5, 0);
+    check(s, 942, 896);
+    turn(s, 100, 100, 0);
+    check(s, 990, 960);
+    check(s, 959, 0);
+    tl_state_free(s);
+}
+
+static void test_sizes(void **state)
+{
+    static const struct { uint32_t heads, layers, a_sequence; } rows[] = {
+        { 32, 1, TL_MOST_RECORDS }, { 32, 30, 4 }, { 64, 45, 4 }, { 128, 69, 3 },        /* 2, 63, 189 and 579 MB */
+    };
+    struct fixture *f = *state;
+    struct tl_record_pool pool;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct tl_geometry *g = f->geometry, before = *g;
+        *g = (struct tl_geometry){ .n_layers = rows[i].layers, .delta_k_heads = 16, .delta_v_heads = rows[i].heads, .delta_k_dim = 128,
+                                   .delta_v_dim = 128, .conv_taps = 4 };
+        memset(g->layer_recurrent, 1, rows[i].layers);
+        tl_record_pool_init(&pool, g, false);
+        assert_int_equal(pool.a_sequence, rows[i].a_sequence);
+        *g = before;
+    }
 }
 
 /* A step that fails has changed nothing, however often it is tried. */
@@ -226,7 +260,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_turns, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_few, set_up_large, tear_down),
+        cmocka_unit_test_setup_teardown(test_four, set_up_four, tear_down),
+        cmocka_unit_test_setup_teardown(test_three, set_up_three, tear_down),
+        cmocka_unit_test_setup_teardown(test_sizes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failed_steps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_forks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),

@@ -129,10 +129,10 @@ static void attend_piece(void *context, uint32_t piece, uint32_t thread)
     const struct tl_attend_item *item = &s->items[piece / g->n_kv_heads];
     uint32_t kv_head = piece % g->n_kv_heads, group = g->n_heads / g->n_kv_heads, window = g->layer_window[op->layer];
     const struct tl_state *state = s->batch->spans[item->span].state;
-    const float *q[TL_ATTEND_ROWS];
-    float *out[TL_ATTEND_ROWS];
-    uint32_t first[TL_ATTEND_ROWS], last[TL_ATTEND_ROWS], n_rows = item->row_to - item->row_from;
-    float sinks[TL_ATTEND_ROWS];
+    const float *q[TL_LATENT_ROWS];
+    float *out[TL_LATENT_ROWS];
+    uint32_t first[TL_LATENT_ROWS], last[TL_LATENT_ROWS], n_rows = item->row_to - item->row_from;
+    float sinks[TL_LATENT_ROWS];
     for (uint32_t i = 0; i < n_rows; i++) {
         uint32_t row = item->row_from + i, token = s->span_first[item->span] + row / group, head = kv_head * group + row % group;
         q[i] = tl_step_row(s, TL_S_Q, token - s->first) + (uint64_t)head * g->head_dim;
@@ -152,17 +152,27 @@ static void attend_piece(void *context, uint32_t piece, uint32_t thread)
     s->kernel->attend(&attend);
 }
 
-/* Query rows of the block's tokens, some at a time; a lone token with few KV heads is cut finer, so that every thread has
- * work. */
+/* Rows of an item of a span of so many: fewer where that leaves threads without work. */
+static uint32_t item_rows(const struct tl_step *s, uint32_t n_rows)
+{
+    uint32_t rows = tl_attend_rows(s->geometry), share = s->batch->n_spans * s->geometry->n_kv_heads;
+    if (s->geometry->kv_rank)
+        while (rows > 8 && (n_rows + rows - 1) / rows * share < s->n_threads)
+            rows /= 2;
+    else if (n_rows <= rows && share < 4)
+        rows = (n_rows + 1) / 2;
+    return rows;
+}
+
+/* Query rows of the block's tokens, some at a time. */
 static void list_items(struct tl_step *s)
 {
     uint32_t group = s->geometry->n_heads / s->geometry->n_kv_heads, end = s->first + s->n_rows;
     s->n_items = 0;
     for (uint32_t token = s->first; token < end;) {
         uint32_t span = s->token_span[token], first = s->span_first[span], stop = first + s->batch->spans[span].n_tokens;
-        uint32_t from = (token - first) * group, to = ((stop < end ? stop : end) - first) * group, rows = TL_ATTEND_ROWS;
-        if (to - from <= TL_ATTEND_ROWS && s->batch->n_spans * s->geometry->n_kv_heads < 4)
-            rows = (to - from + 1) / 2;
+        uint32_t from = (token - first) * group, to = ((stop < end ? stop : end) - first) * group;
+        uint32_t rows = item_rows(s, to - from);
         for (uint32_t row = from; row < to; row += rows)
             s->items[s->n_items++] = (struct tl_attend_item){ span, row, row + rows < to ? row + rows : to };
         token = first + to / group;

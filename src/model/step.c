@@ -90,7 +90,7 @@ int tl_step_layout(struct tl_step *step, const struct tl_geometry *g, const stru
     step->segment_weight = tl_arena_take(arena, program->segment_ops, sizeof(*step->segment_weight));
     step->segment_bias = tl_arena_take(arena, program->segment_ops, sizeof(*step->segment_bias));
     step->product_scratch_bytes = (tl_product_scratch_bytes() + 4095) & ~(uint64_t)4095;
-    step->attend_scratch_bytes = (tl_attend_scratch_bytes(TL_ATTEND_ROWS, limits->context) + 4095) & ~(uint64_t)4095;
+    step->attend_scratch_bytes = (tl_attend_scratch_bytes(tl_attend_rows(g), limits->context) + 4095) & ~(uint64_t)4095;
     step->product_scratch = tl_arena_take(arena, limits->threads, step->product_scratch_bytes);
     step->attend_scratch = tl_arena_take(arena, limits->threads, step->attend_scratch_bytes);
     return arena->overflow ? tl_fail(TL_E_NOMEM, "the memory of a step of %u tokens does not fit", limits->chunk) : 0;

@@ -5,7 +5,7 @@
 
 #include "model/model.h"
 
-enum { TL_ATTEND_ROWS = 16, TL_BLOCK_TOKENS = 512, TL_OUT_ROWS = 128 };
+enum { TL_ATTEND_ROWS = 16, TL_LATENT_ROWS = 32, TL_BLOCK_TOKENS = 512, TL_OUT_ROWS = 128 };
 
 enum { TL_EXPERT_ROWS = 512, TL_EXPERTS_TAKEN = 16 };
 
@@ -27,6 +27,12 @@ struct tl_step_experts {
 
 /* One token through the router of the next layer. */
 struct tl_step_lookahead { float *hidden, *logits, *scratch, *weights; uint32_t *chosen, *all; struct tl_acts acts; };
+
+/* Most query rows of one call of attention: many heads share one latent, which is read and turned once for all of them. */
+static inline uint32_t tl_attend_rows(const struct tl_geometry *geometry)
+{
+    return geometry->kv_rank ? TL_LATENT_ROWS : TL_ATTEND_ROWS;
+}
 
 /* Query rows row_from .. row_to - 1 of a span (row = token in span * heads a KV head + head). */
 struct tl_attend_item { uint32_t span, row_from, row_to; };

@@ -76,6 +76,10 @@ int tl_step_layout(struct tl_step *step, const struct tl_geometry *geometry, con
 /* order.c: the weights of an operation; a bank's experts are asked for when they are needed. */
 uint32_t tl_op_weights(const struct tl_op *op, uint32_t ids[4]);
 
+/* stages.c: the stage that runs now, on the rows at hand; before that of a block: what its attention is cut into. */
+int tl_stage_run(struct tl_step *step, struct tl_pool *pool, enum tl_stage_kind kind);
+void tl_stage_items(struct tl_step *step);
+
 /* rows.c: the stage's operations on rows from .. to - 1. */
 void tl_step_rows(struct tl_step *step, uint32_t from, uint32_t to);
 

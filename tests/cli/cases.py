@@ -277,6 +277,9 @@ def main(path):
             if absent:
                 left_out.append(f'{case["name"]} ({", ".join(absent)})')
                 continue
+            if SLOWER > 1 and '--ram' in words and case.get('exit', '0') == '0':
+                left_out.append(f'{case["name"]} (a sanitizer has a part of the budget)')
+                continue
             args = [files.fill(word) for word in words]
             if 'interrupt' in case:
                 args = [level if before == '--cpu' else word for before, word in zip([''] + args, args)]
@@ -286,5 +289,5 @@ def main(path):
             passed, failed = passed + (not faults), failed + bool(faults)
             for fault in faults:
                 print(f'{path}:{case["line"]}: {case["name"]}: {fault}\n    trill {shlex.join(args)}\n    stderr: {run.errors[-300:]!r}')
-    print(f'{passed} passed, {failed} failed' + (f', left out for want of files: {"; ".join(left_out)}' if left_out else ''))
+    print(f'{passed} passed, {failed} failed' + (f', left out: {"; ".join(left_out)}' if left_out else ''))
     sys.exit(1 if failed else 0 if passed else 77)

@@ -82,8 +82,8 @@ static int score(struct tl_engine *engine, const struct place *place, int32_t fi
 static void compare(const struct place *a, const struct place *b, const char *when, long number)
 {
     for (int i = 0; i < FILES; i++) {
-        char *x, *y;
-        size_t n_x, n_y;
+        char *x = NULL, *y = NULL;
+        size_t n_x = 0, n_y = 0;
         if (tl_file_slurp(a->file[i], 1 << 24, &x, &n_x) < 0 || tl_file_slurp(b->file[i], 1 << 24, &y, &n_y) < 0)
             fail_msg("%s %ld: %s", when, number, tl_error_text());
         if (n_x != n_y || memcmp(x, y, n_x) != 0)

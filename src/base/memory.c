@@ -62,6 +62,19 @@ void *tl_realloc(void *memory, size_t count, size_t elem_bytes)
     return moved;
 }
 
+int tl_grow(void **array, uint64_t n, uint64_t *cap, size_t elem_bytes)
+{
+    if (n < *cap)
+        return 0;
+    uint64_t larger = *cap ? 2 * *cap : 16;
+    void *moved = tl_realloc(*array, larger, elem_bytes);
+    if (!moved)
+        return TL_E_NOMEM;
+    *array = moved;
+    *cap = larger;
+    return 0;
+}
+
 char *tl_strdup(const char *text)
 {
     return tl_strndup(text, strlen(text));

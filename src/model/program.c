@@ -55,14 +55,8 @@ static int bind_vector(struct tl_builder *b, enum tl_role role, uint32_t count, 
 static int append(struct tl_builder *b, struct tl_op op)
 {
     struct tl_program *p = b->program;
-    if (p->n_ops == p->cap_ops) {
-        uint32_t cap = p->cap_ops ? 2 * p->cap_ops : 256;
-        struct tl_op *ops = tl_realloc(p->ops, cap, sizeof(*ops));
-        if (!ops)
-            return TL_E_NOMEM;
-        p->ops = ops;
-        p->cap_ops = cap;
-    }
+    if (tl_grow((void **)&p->ops, p->n_ops, &p->cap_ops, sizeof(*p->ops)) < 0)
+        return TL_E_NOMEM;
     op.layer = b->layer;
     p->ops[p->n_ops++] = op;
     for (int form = 0; form < TL_ACTS_FORMS; form++)
@@ -302,14 +296,8 @@ static int cut_part(struct tl_program *p, uint32_t first_op)
             p->stages[p->n_stages - 1].n_ops++;
             continue;
         }
-        if (p->n_stages == p->cap_stages) {
-            uint32_t cap = p->cap_stages ? 2 * p->cap_stages : 128;
-            struct tl_stage *stages = tl_realloc(p->stages, cap, sizeof(*stages));
-            if (!stages)
-                return TL_E_NOMEM;
-            p->stages = stages;
-            p->cap_stages = cap;
-        }
+        if (tl_grow((void **)&p->stages, p->n_stages, &p->cap_stages, sizeof(*p->stages)) < 0)
+            return TL_E_NOMEM;
         p->stages[p->n_stages++] = (struct tl_stage){ kind, i, 1 };
     }
     p->part_stage[++p->n_parts] = p->n_stages;

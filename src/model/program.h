@@ -124,7 +124,8 @@ struct tl_segment { uint32_t first_stage, n_stages, first_op, n_ops; bool whole;
 struct tl_program {
     struct tl_op *ops;
     struct tl_stage *stages;
-    uint32_t n_ops, cap_ops, n_stages, cap_stages;
+    uint32_t n_ops, n_stages;
+    uint64_t cap_ops, cap_stages;
     uint32_t *part_stage;                /* [parts + 1]: first stage of each part */
     uint32_t n_parts, n_bound;
     struct tl_segment *segments;

@@ -107,7 +107,7 @@ static int note_name(struct shards *shards, const char *tensor, const char *name
     if (tl_names_find(&shards->names, name, &index))
         return 0;
     const char *copy = tl_parts_text(shards->file, name, strlen(name));
-    if (!copy || tl_parts_grow((void **)&shards->sorted, shards->n, &shards->cap, sizeof *shards->sorted) < 0)
+    if (!copy || tl_grow((void **)&shards->sorted, shards->n, &shards->cap, sizeof *shards->sorted) < 0)
         return TL_E_NOMEM;
     if (shards->n == TL_MODELFILE_MAX_PARTS)
         return tl_fail(TL_E_FILE, "%s: weight_map: found more than %d files, expected at most that many", shards->index_path,

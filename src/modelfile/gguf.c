@@ -66,7 +66,7 @@ static int parse_strings(struct tl_gguf *gguf, struct tl_gguf_value *value)
         uint32_t at;
         int r = tl_source_string(source, "string of an array", &at);
         if (r >= 0)
-            r = tl_parts_grow((void **)&gguf->strings, gguf->n_strings, &gguf->strings_cap, sizeof *gguf->strings);
+            r = tl_grow((void **)&gguf->strings, gguf->n_strings, &gguf->strings_cap, sizeof *gguf->strings);
         if (r < 0)
             return r;
         gguf->strings[gguf->n_strings++] = at;
@@ -197,7 +197,7 @@ static int parse_values(struct tl_gguf *gguf, uint64_t count)
         struct tl_gguf_value value = {0};
         int r = parse_value(gguf, &value);
         if (r >= 0)
-            r = tl_parts_grow((void **)&gguf->values, gguf->n_values, &gguf->values_cap, sizeof value);
+            r = tl_grow((void **)&gguf->values, gguf->n_values, &gguf->values_cap, sizeof value);
         if (r < 0)
             return r;
         gguf->values[gguf->n_values++] = value;
@@ -211,7 +211,7 @@ static int parse_tensors(struct tl_gguf *gguf, uint64_t count)
         struct tl_gguf_tensor tensor = {0};
         int r = parse_tensor(gguf, &tensor);
         if (r >= 0)
-            r = tl_parts_grow((void **)&gguf->tensors, gguf->n_tensors, &gguf->tensors_cap, sizeof tensor);
+            r = tl_grow((void **)&gguf->tensors, gguf->n_tensors, &gguf->tensors_cap, sizeof tensor);
         if (r < 0)
             return r;
         gguf->tensors[gguf->n_tensors++] = tensor;

@@ -13,25 +13,12 @@
 
 enum { ROOM_BLOCK_BYTES = 1 << 16 };
 
-int tl_parts_grow(void **array, uint64_t n, uint64_t *cap, size_t elem_bytes)
-{
-    if (n < *cap)
-        return 0;
-    uint64_t larger = *cap ? 2 * *cap : 16;
-    void *moved = tl_realloc(*array, larger, elem_bytes);
-    if (!moved)
-        return TL_E_NOMEM;
-    *array = moved;
-    *cap = larger;
-    return 0;
-}
-
 int tl_parts_open(struct tl_modelfile *file, const char *path)
 {
     struct tl_file *part;
     if (file->n_parts == TL_MODELFILE_MAX_PARTS)
         return tl_fail(TL_E_FILE, "%s: found more than %d parts, expected at most that many", file->path, TL_MODELFILE_MAX_PARTS);
-    if (tl_parts_grow((void **)&file->parts, file->n_parts, &file->parts_cap, sizeof(struct tl_file *)) < 0)
+    if (tl_grow((void **)&file->parts, file->n_parts, &file->parts_cap, sizeof(struct tl_file *)) < 0)
         return TL_E_NOMEM;
     int r = tl_file_open(path, &part);
     if (r >= 0)
@@ -41,7 +28,7 @@ int tl_parts_open(struct tl_modelfile *file, const char *path)
 
 int tl_parts_keep(struct tl_modelfile *file, void *take_memory)
 {
-    if (tl_parts_grow((void **)&file->kept, file->n_kept, &file->kept_cap, sizeof(void *)) < 0) {
+    if (tl_grow((void **)&file->kept, file->n_kept, &file->kept_cap, sizeof(void *)) < 0) {
         tl_free(take_memory);
         return TL_E_NOMEM;
     }
@@ -93,7 +80,7 @@ int tl_parts_add_tensor(struct tl_modelfile *file, const struct tl_tensor *tenso
 {
     if (file->n_tensors == TL_MODELFILE_MAX_TENSORS)
         return tl_fail(TL_E_FILE, "%s: found more than %d tensors, expected at most that many", file->path, TL_MODELFILE_MAX_TENSORS);
-    if (tl_parts_grow((void **)&file->tensors, file->n_tensors, &file->tensors_cap, sizeof *file->tensors) < 0)
+    if (tl_grow((void **)&file->tensors, file->n_tensors, &file->tensors_cap, sizeof *file->tensors) < 0)
         return TL_E_NOMEM;
     file->tensors[file->n_tensors++] = *tensor;
     return 0;
@@ -133,7 +120,7 @@ int tl_parts_add_meta(struct tl_modelfile *file, const char *key, const struct t
         return tl_fail(TL_E_FILE, "%s: found more than %d metadata keys, expected at most that many", file->path,
                        TL_MODELFILE_MAX_METAS);
     struct tl_meta_data *copy = tl_parts_room(file, sizeof *copy);
-    if (!copy || tl_parts_grow((void **)&file->metas, file->n_metas, &file->metas_cap, sizeof *file->metas) < 0)
+    if (!copy || tl_grow((void **)&file->metas, file->n_metas, &file->metas_cap, sizeof *file->metas) < 0)
         return TL_E_NOMEM;
     int r = tl_names_add(&file->meta_names, key, (uint32_t)file->n_metas, &other);
     if (r == 0)

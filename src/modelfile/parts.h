@@ -50,9 +50,6 @@ struct tl_modelfile {
     size_t tokenizer_json_bytes;
 };
 
-/* Makes place for one more element: doubles *array where n == *cap. */
-int tl_parts_grow(void **array, uint64_t n, uint64_t *cap, size_t elem_bytes);
-
 int tl_parts_open(struct tl_modelfile *file, const char *path);       /* appends a part */
 int tl_parts_keep(struct tl_modelfile *file, void *take_memory);      /* taken in any case: freed on failure */
 /* n bytes that live as long as the model, aligned to 8; NULL: out of memory. */

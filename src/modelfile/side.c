@@ -138,7 +138,7 @@ static int collect(struct flatten *flatten, struct elements *elements, int event
         elements->event = -1;
         return event == TL_JSON_OBJECT || event == TL_JSON_ARRAY ? tl_json_skip(json) : 0;
     }
-    int r = tl_parts_grow((void **)&elements->places, elements->n, &elements->cap, sizeof *elements->places);
+    int r = tl_grow((void **)&elements->places, elements->n, &elements->cap, sizeof *elements->places);
     if (r < 0)
         return r;
     elements->places[elements->n++] = place;

@@ -70,7 +70,7 @@ static int note_name(const struct tl_writer *writer, struct tl_names *names, con
 
 static int add_meta(struct tl_writer *writer, const struct tl_meta *meta)
 {
-    if (tl_parts_grow((void **)&writer->keys, writer->n_metas, &writer->keys_cap, sizeof *writer->keys) < 0)
+    if (tl_grow((void **)&writer->keys, writer->n_metas, &writer->keys_cap, sizeof *writer->keys) < 0)
         return TL_E_NOMEM;
     int r = note_name(writer, &writer->meta_names, "key", meta->key, writer->n_metas, &writer->keys[writer->n_metas]);
     if (r < 0)
@@ -190,7 +190,7 @@ static int add_tensor(struct tl_writer *writer, const char *name, const struct t
     if (n_dims > writer->format->max_dims)
         return tl_fail(TL_E_FAIL, "%s: tensor %s: found %" PRIu32 " dimensions, expected at most %" PRIu32, writer->path, name, n_dims,
                        writer->format->max_dims);
-    if (tl_parts_grow((void **)&writer->tensors, writer->n_tensors, &writer->tensors_cap, sizeof tensor) < 0)
+    if (tl_grow((void **)&writer->tensors, writer->n_tensors, &writer->tensors_cap, sizeof tensor) < 0)
         return TL_E_NOMEM;
     for (uint32_t i = 0; i < n_dims; i++)
         tensor.shape[i] = shape[i];

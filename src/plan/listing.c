@@ -54,14 +54,8 @@ static uint64_t bytes_of(const struct tl_number *number, uint64_t matrices, uint
 
 static int append(struct tl_listing *listing, const struct tl_listed *listed)
 {
-    if (listing->n_tensors == listing->cap) {
-        uint32_t cap = listing->cap ? 2 * listing->cap : 256;
-        struct tl_listed *tensors = tl_realloc(listing->tensors, cap, sizeof(*tensors));
-        if (!tensors)
-            return TL_E_NOMEM;
-        listing->tensors = tensors;
-        listing->cap = cap;
-    }
+    if (tl_grow((void **)&listing->tensors, listing->n_tensors, &listing->cap, sizeof(*listing->tensors)) < 0)
+        return TL_E_NOMEM;
     listing->tensors[listing->n_tensors++] = *listed;
     return 0;
 }

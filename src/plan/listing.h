@@ -23,7 +23,8 @@ struct tl_listed {
 
 struct tl_listing {
     struct tl_listed *tensors;           /* in the order of their use */
-    uint32_t n_tensors, cap, n_banks;
+    uint32_t n_tensors, n_banks;
+    uint64_t cap;
     struct tl_program program;           /* with parameters, active_parameters, product_bytes */
 };
 

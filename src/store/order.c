@@ -45,14 +45,8 @@ static enum tl_passes both(enum tl_passes a, enum tl_passes b)
 static int add_use(struct tl_store *s, const struct tl_use_cut *use)
 {
     struct tl_trunk *t = &s->trunk;
-    if (t->n_uses == t->cap_uses) {
-        uint32_t cap = t->cap_uses ? 2 * t->cap_uses : 256;
-        struct tl_use_cut *uses = tl_realloc(t->uses, cap, sizeof(*uses));
-        if (!uses)
-            return TL_E_NOMEM;
-        t->uses = uses;
-        t->cap_uses = cap;
-    }
+    if (tl_grow((void **)&t->uses, t->n_uses, &t->cap_uses, sizeof(*t->uses)) < 0)
+        return TL_E_NOMEM;
     t->uses[t->n_uses++] = *use;
     return tl_use_cut(s, &t->cuts[use->slot], &t->uses[t->n_uses - 1]);
 }

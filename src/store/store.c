@@ -106,14 +106,8 @@ static int measure(const struct tl_store *store, struct tl_slot *slot)
 
 static int add_slot(struct tl_store *store, const struct tl_slot *slot, uint32_t *ret_id)
 {
-    if (store->n_slots == store->cap_slots) {
-        uint32_t cap = store->cap_slots ? 2 * store->cap_slots : 256;
-        struct tl_slot *slots = tl_realloc(store->slots, cap, sizeof(*slots));
-        if (!slots)
-            return TL_E_NOMEM;
-        store->slots = slots;
-        store->cap_slots = cap;
-    }
+    if (tl_grow((void **)&store->slots, store->n_slots, &store->cap_slots, sizeof(*store->slots)) < 0)
+        return TL_E_NOMEM;
     store->stored_bytes += slot->stored_bytes;
     *ret_id = store->n_slots;
     store->slots[store->n_slots++] = *slot;

@@ -57,7 +57,8 @@ struct tl_rows { uint32_t slot, n_rows; const int32_t *rows; float *values; uint
 struct tl_trunk {
     struct tl_slot *cuts;                /* [slots] as pieces see them: equal matrices that follow each other are one */
     struct tl_use_cut *uses;
-    uint32_t n_uses, cap_uses, n_body;
+    uint32_t n_uses, n_body;
+    uint64_t cap_uses;
     bool streams;                        /* not all is resident */
     uint64_t bytes, passing_bytes;       /* of all of it in memory; of what passes in a step with one tail */
     uint8_t *ring;
@@ -83,7 +84,8 @@ struct tl_store {
     struct tl_slot *slots;
     struct tl_bank *banks;
     struct tl_piece *pieces;
-    uint32_t n_slots, cap_slots, n_banks, n_pieces, n_keys, most_experts;
+    uint64_t cap_slots;
+    uint32_t n_slots, n_banks, n_pieces, n_keys, most_experts;
     uint64_t stored_bytes, staging_bytes, routed_bytes, read_bytes;     /* read_bytes: stored ones of what is resident */
     struct tl_asking asked;
     struct tl_trunk trunk;

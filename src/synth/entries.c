@@ -26,14 +26,8 @@ static int append(struct filer *filer, const struct tl_entry *entry)
     struct tl_entries *entries = filer->entries;
     if (entries->n == MOST_ENTRIES)
         return tl_fail(TL_E_USAGE, "more than %d tensors are to be written; fewer --layers, or --share, would need less", MOST_ENTRIES);
-    if (entries->n == entries->cap) {
-        uint64_t cap = entries->cap ? 2 * entries->cap : 256;
-        struct tl_entry *grown = tl_realloc(entries->entry, cap, sizeof(*grown));
-        if (!grown)
-            return TL_E_NOMEM;
-        entries->entry = grown;
-        entries->cap = cap;
-    }
+    if (tl_grow((void **)&entries->entry, entries->n, &entries->cap, sizeof(*entries->entry)) < 0)
+        return TL_E_NOMEM;
     const struct tl_geometry *g = filer->geometry;
     bool routed = filer->listed && tl_role_routed(filer->listed->want.role);
     uint64_t logical = routed ? (uint64_t)((unsigned __int128)entry->n_bytes * g->n_experts / g->n_stored) : entry->n_bytes;

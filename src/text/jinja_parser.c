@@ -67,14 +67,8 @@ void *tl_jinja_parser_take(struct tl_jinja_parser *p, size_t count, size_t elem_
 
 int tl_jinja_parser_push(struct tl_jinja_parser *p, void *item, unsigned op)
 {
-    if (p->n_pile == p->cap_pile) {
-        size_t cap = p->cap_pile ? 2 * p->cap_pile : 64;
-        struct tl_jinja_pile *pile = tl_realloc(p->pile, cap, sizeof *pile);
-        if (!pile)
-            return TL_E_NOMEM;
-        p->pile = pile;
-        p->cap_pile = cap;
-    }
+    if (tl_grow((void **)&p->pile, p->n_pile, &p->cap_pile, sizeof(*p->pile)) < 0)
+        return TL_E_NOMEM;
     p->pile[p->n_pile++] = (struct tl_jinja_pile){item, (uint16_t)op};
     return 0;
 }

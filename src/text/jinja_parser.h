@@ -19,7 +19,8 @@ struct tl_jinja_parser {
     unsigned uses;                       /* special names met, TL_JINJA_USES_ */
     const struct tl_jinja_suffix *unknown;           /* the first unknown filter or test that is not soft */
     struct tl_jinja_pile { void *item; uint16_t op; } *pile;       /* lists under construction */
-    size_t n_pile, cap_pile;
+    size_t n_pile;
+    uint64_t cap_pile;
 };
 
 int tl_jinja_parser_fail(const struct tl_jinja_parser *parser, const char *expected);    /* "expected ..., found ..." */

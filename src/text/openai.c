@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/parse.h"
+#include "text/openai_lists.h"
 
 struct reader;
 
@@ -144,174 +145,21 @@ static int take_nothing(struct reader *reader, const struct field *field)
 
 /* --- lists ------------------------------------------------------------------------------------------------------------------ */
 
-static void drop_stops(struct tl_openai_request *request)
-{
-    for (size_t i = 0; i < request->n_stop; i++)
-        tl_free(request->stop[i]);
-    tl_free(request->stop);
-    request->stop = NULL;
-    request->n_stop = 0;
-}
-
-/* The current event's text; what is empty stops nothing. */
-static int add_stop(struct reader *reader)
-{
-    struct tl_openai_request *request = reader->request;
-    const struct tl_buffer *text = &reader->json.string;
-    if (request->n_stop == TL_OPENAI_STOPS || text->len > TL_OPENAI_STOP_BYTES)
-        return tl_fail(TL_E_USAGE, "stop: expected at most %d strings of at most %d bytes", TL_OPENAI_STOPS, TL_OPENAI_STOP_BYTES);
-    if (text->len && memchr(text->data, 0, text->len))
-        return tl_fail(TL_E_USAGE, "stop: expected strings without NUL");
-    if (!text->len)
-        return 0;
-    char **stop = tl_realloc(request->stop, request->n_stop + 1, sizeof *stop);
-    if (!stop)
-        return TL_E_NOMEM;
-    request->stop = stop;
-    stop[request->n_stop] = tl_strndup(text->data, text->len);
-    return stop[request->n_stop] ? (int)++request->n_stop : TL_E_NOMEM;
-}
-
 static int take_stops(struct reader *reader, const struct field *field)
 {
     (void)field;
-    drop_stops(reader->request);
-    int r = tl_json_next(&reader->json);
-    if (r == TL_JSON_STRING)
-        return add_stop(reader);
-    if (r >= 0 && r != TL_JSON_ARRAY)
-        return tl_fail(TL_E_USAGE, "stop: expected a string or a list of strings");
-    while (r >= 0 && (r = tl_json_next(&reader->json)) != TL_JSON_ARRAY_END) {
-        if (r >= 0 && r != TL_JSON_STRING)
-            return tl_fail(TL_E_USAGE, "stop: expected a string or a list of strings");
-        if (r >= 0)
-            r = add_stop(reader);
-    }
-    return r;
-}
-
-static int add_bias(struct reader *reader, const struct field *field, size_t room)
-{
-    struct tl_openai_request *request = reader->request;
-    uint64_t id;
-    double value;
-    if (!tl_parse_u64(reader->json.string.data, reader->json.string.len, &id) || id > INT32_MAX)
-        return tl_fail(TL_E_USAGE, "logit_bias: expected token ids as keys, found \"%.40s\"", reader->json.string.data);
-    if (request->sampling.n_bias == room)
-        return tl_fail(TL_E_USAGE, "logit_bias: expected at most %d entries", TL_OPENAI_BIASES);
-    int r = tl_json_f64(&reader->json, &value);
-    if (r < 0 || (r = check_range(field, value)) < 0)
-        return r;
-    request->bias[request->sampling.n_bias++] = (struct tl_logit_bias){(int32_t)id, (float)value};
-    return 0;
+    return tl_openai_stops(&reader->json, reader->request);
 }
 
 static int take_biases(struct reader *reader, const struct field *field)
 {
-    struct tl_openai_request *request = reader->request;
-    int r = tl_json_next(&reader->json);
-    if (r >= 0 && r != TL_JSON_OBJECT)
-        return tl_fail(TL_E_USAGE, "logit_bias: expected an object of token ids and numbers");
-    if (r < 0)
-        return r;
-    if (!request->bias && !(request->bias = tl_alloc(TL_OPENAI_BIASES, sizeof *request->bias)))
-        return TL_E_NOMEM;
-    request->sampling.n_bias = 0;
-    while (r >= 0 && (r = tl_json_next(&reader->json)) == TL_JSON_KEY)
-        r = add_bias(reader, field, TL_OPENAI_BIASES);
-    return r;
-}
-
-/* --- prompts ---------------------------------------------------------------------------------------------------------------- */
-
-static void drop_prompts(struct tl_openai_request *request)
-{
-    for (uint32_t i = 0; i < request->n_prompts; i++) {
-        tl_free(request->prompt[i].text);
-        tl_free(request->prompt[i].ids);
-    }
-    tl_free(request->prompt);
-    request->prompt = NULL;
-    request->n_prompts = 0;
-}
-
-static struct tl_openai_prompt *new_prompt(struct tl_openai_request *request)
-{
-    if (request->n_prompts == TL_OPENAI_CHOICES) {
-        tl_fail(TL_E_USAGE, "prompt: expected at most %d prompts", TL_OPENAI_CHOICES);
-        return NULL;
-    }
-    struct tl_openai_prompt *prompt = tl_realloc(request->prompt, request->n_prompts + 1, sizeof *prompt);
-    if (!prompt)
-        return NULL;
-    request->prompt = prompt;
-    prompt[request->n_prompts] = (struct tl_openai_prompt){0};
-    return &prompt[request->n_prompts++];
-}
-
-static int text_prompt(struct reader *reader)
-{
-    struct tl_openai_prompt *prompt = new_prompt(reader->request);
-    if (!prompt)
-        return reader->request->n_prompts == TL_OPENAI_CHOICES ? TL_E_USAGE : TL_E_NOMEM;
-    prompt->n_bytes = reader->json.string.len;
-    if (!(prompt->text = tl_alloc(prompt->n_bytes + 1, 1)))
-        return TL_E_NOMEM;
-    memcpy(prompt->text, reader->json.string.data, prompt->n_bytes);
-    return 0;
-}
-
-static int fail_prompt(void)
-{
-    return tl_fail(TL_E_USAGE, "prompt: expected a text, a list of token ids, or a list of either");
-}
-
-/* The current event and what follows it up to the end of the list are ids. */
-static int id_prompt(struct reader *reader, int event)
-{
-    size_t room = 0;
-    struct tl_openai_prompt *prompt = new_prompt(reader->request);
-    if (!prompt)
-        return reader->request->n_prompts == TL_OPENAI_CHOICES ? TL_E_USAGE : TL_E_NOMEM;
-    for (; event == TL_JSON_NUMBER; event = tl_json_next(&reader->json)) {
-        uint64_t id;
-        if (!tl_parse_u64(reader->json.raw, reader->json.raw_bytes, &id) || id > INT32_MAX)
-            return tl_fail(TL_E_USAGE, "prompt: expected token ids, found %.*s", (int)(reader->json.raw_bytes < 40 ? reader->json.raw_bytes : 40),
-                           reader->json.raw);
-        if (prompt->n_ids == room) {
-            int32_t *ids = tl_realloc(prompt->ids, room = 2 * room + 64, sizeof *ids);
-            if (!ids)
-                return TL_E_NOMEM;
-            prompt->ids = ids;
-        }
-        prompt->ids[prompt->n_ids++] = (int32_t)id;
-    }
-    return event < 0 || event == TL_JSON_ARRAY_END ? event : fail_prompt();
+    return tl_openai_biases(&reader->json, reader->request, field->min, field->max);
 }
 
 static int take_prompt(struct reader *reader, const struct field *field)
 {
     (void)field;
-    drop_prompts(reader->request);
-    int event = tl_json_next(&reader->json);
-    if (event == TL_JSON_STRING)
-        return text_prompt(reader);
-    if (event != TL_JSON_ARRAY)
-        return event < 0 ? event : fail_prompt();
-    event = tl_json_next(&reader->json);
-    if (event == TL_JSON_NUMBER)
-        return id_prompt(reader, event);
-    while (event >= 0 && event != TL_JSON_ARRAY_END) {
-        if (event == TL_JSON_STRING)
-            event = text_prompt(reader);
-        else if (event == TL_JSON_ARRAY)
-            event = id_prompt(reader, tl_json_next(&reader->json));
-        else
-            event = fail_prompt();
-        if (event >= 0)
-            event = tl_json_next(&reader->json);
-    }
-    return event;
+    return tl_openai_prompts(&reader->json, reader->request);
 }
 
 /* --- chats ------------------------------------------------------------------------------------------------------------------ */
@@ -551,8 +399,7 @@ int tl_openai_read(struct tl_openai_request *request, enum tl_openai_kind kind, 
 
 void tl_openai_done(struct tl_openai_request *request)
 {
-    drop_stops(request);
-    drop_prompts(request);
+    tl_openai_drop_lists(request);
     tl_free(request->model);
     tl_free(request->messages);
     tl_free(request->tools);

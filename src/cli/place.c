@@ -23,7 +23,8 @@ static int join(const char *folder, const char *name, char **ret_path)
     return 0;
 }
 
-int tl_place_cache(const char *home, char **ret_folder)
+/* `home`, else a folder of this program's in the one that `variable` names, else in `usual` of the user's. */
+static int place(const char *home, const char *variable, const char *usual, const char *what, char **ret_folder)
 {
     if (home) {
         char *folder = tl_strdup(home);
@@ -32,13 +33,28 @@ int tl_place_cache(const char *home, char **ret_folder)
         *ret_folder = folder;
         return 0;
     }
-    const char *cache = getenv("XDG_CACHE_HOME");
-    if (cache && cache[0] == '/')            /* the XDG rules ignore relative paths */
-        return join(cache, "trill", ret_folder);
+    const char *base = getenv(variable);
+    if (base && base[0] == '/')              /* the XDG rules ignore relative paths */
+        return join(base, "trill", ret_folder);
     const char *user = getenv("HOME");
     if (!user || !*user)
-        return tl_fail(TL_E_USAGE, "there is no cache folder: neither XDG_CACHE_HOME nor HOME is set; --home DIR names one");
-    return join(user, ".cache/trill", ret_folder);
+        return tl_fail(TL_E_USAGE, "there is no %s folder: neither %s nor HOME is set; --home DIR names one", what, variable);
+    return join(user, usual, ret_folder);
+}
+
+int tl_place_cache(const char *home, char **ret_folder)
+{
+    return place(home, "XDG_CACHE_HOME", ".cache/trill", "cache", ret_folder);
+}
+
+int tl_place_state(const char *home, char **ret_folder)
+{
+    return place(home, "XDG_STATE_HOME", ".local/state/trill", "state", ret_folder);
+}
+
+int tl_place_config(const char *home, char **ret_folder)
+{
+    return place(home, "XDG_CONFIG_HOME", ".config/trill", "settings", ret_folder);
 }
 
 /* The model in `folder` whose name is most like `model`; tl_free, NULL when none is. */

@@ -67,7 +67,7 @@ static int append(struct tl_builder *b, struct tl_op op)
 
 static int build_norm(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t heads, uint64_t cols, float add)
 {
-    struct tl_op op = { .kind = TL_OP_NORM, .in = in, .out = out, .heads = heads };
+    struct tl_op op = { .kind = TL_OP_NORM, .role = role, .in = in, .out = out, .heads = heads };
     int status = bind_vector(b, role, 0, cols, add, false, &op.weight);
     return status < 0 ? status : append(b, op);
 }
@@ -108,14 +108,14 @@ int tl_build_gate(struct tl_builder *b, enum tl_stream in, enum tl_stream out, u
 
 int tl_build_conv(struct tl_builder *b)
 {
-    struct tl_op op = { .kind = TL_OP_CONV, .in = TL_S_DI, .out = TL_S_DC };
+    struct tl_op op = { .kind = TL_OP_CONV, .role = TL_R_DELTA_CONV, .in = TL_S_DI, .out = TL_S_DC };
     TL_TRY(bind_vector(b, TL_R_DELTA_CONV, b->geometry->conv_taps, tl_stream_width(b->geometry, TL_S_DI), 0, false, &op.weight));
     return append(b, op);
 }
 
 int tl_build_decay(struct tl_builder *b)
 {
-    struct tl_op op = { .kind = TL_OP_DECAY, .in = TL_S_DA, .out = TL_S_DB };
+    struct tl_op op = { .kind = TL_OP_DECAY, .role = TL_R_DELTA_RATE, .in = TL_S_DA, .out = TL_S_DB };
     TL_TRY(bind_vector(b, TL_R_DELTA_RATE, 0, b->geometry->delta_v_heads, 0, false, &op.weight));
     TL_TRY(bind_vector(b, TL_R_DELTA_BIAS, 0, b->geometry->delta_v_heads, 0, false, &op.bias));
     return append(b, op);
@@ -148,7 +148,7 @@ static uint64_t matrix_bytes(const struct tl_number *number, uint32_t rows, uint
 
 int tl_build_linear(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role weight, enum tl_role bias)
 {
-    struct tl_op op = { .kind = TL_OP_LINEAR, .in = in, .out = out, .bias = TL_NO_WEIGHT };
+    struct tl_op op = { .kind = TL_OP_LINEAR, .role = weight, .in = in, .out = out, .bias = TL_NO_WEIGHT };
     const struct tl_number *number = NULL;
     op.rows = (uint32_t)tl_stream_width(b->geometry, out);
     op.cols = (uint32_t)tl_stream_width(b->geometry, in);
@@ -170,7 +170,7 @@ int tl_build_rope(struct tl_builder *b, enum tl_stream stream, uint32_t heads, u
 
 int tl_build_heads(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role weight, uint32_t rows, uint32_t cols)
 {
-    struct tl_op op = { .kind = TL_OP_HEADS, .in = in, .out = out, .bias = TL_NO_WEIGHT, .rows = rows, .cols = cols };
+    struct tl_op op = { .kind = TL_OP_HEADS, .role = weight, .in = in, .out = out, .bias = TL_NO_WEIGHT, .rows = rows, .cols = cols };
     const struct tl_number *number = NULL;
     uint32_t heads = b->geometry->n_heads, *widest;
     int status = bind(b, (struct tl_want){ .role = weight, .count = heads, .rows = rows, .cols = cols }, &op.weight, &number);
@@ -185,7 +185,7 @@ int tl_build_heads(struct tl_builder *b, enum tl_stream in, enum tl_stream out, 
 
 int tl_build_attention(struct tl_builder *b, enum tl_role sinks)
 {
-    struct tl_op op = { .kind = TL_OP_ATTEND, .in = TL_S_Q, .out = TL_S_A };
+    struct tl_op op = { .kind = TL_OP_ATTEND, .role = sinks, .in = TL_S_Q, .out = TL_S_A };
     int status = bind_vector(b, sinks, 0, b->geometry->n_heads, 0, false, &op.weight);
     if (status >= 0)
         status = append(b, (struct tl_op){ .kind = TL_OP_KEEP, .in = TL_S_K, .out = TL_S_V });
@@ -209,7 +209,7 @@ int tl_build_switch(struct tl_builder *b, enum tl_stream in, enum tl_stream out)
 
 int tl_build_route(struct tl_builder *b, enum tl_role choice_bias)
 {
-    struct tl_op op = { .kind = TL_OP_ROUTE, .in = TL_S_R, .out = TL_S_R };
+    struct tl_op op = { .kind = TL_OP_ROUTE, .role = choice_bias, .in = TL_S_R, .out = TL_S_R };
     int status = bind_vector(b, choice_bias, 0, b->geometry->n_experts, 0, false, &op.weight);
     return status < 0 ? status : append(b, op);
 }
@@ -243,7 +243,7 @@ int tl_build_experts(struct tl_builder *b, bool biases)
 {
     static const enum tl_role roles[] = { TL_R_EXPERT_GATE_BIAS, TL_R_EXPERT_UP_BIAS, TL_R_EXPERT_DOWN_BIAS };
     const struct tl_geometry *g = b->geometry;
-    struct tl_op op = { .kind = TL_OP_EXPERTS, .in = TL_S_H, .out = TL_S_M };
+    struct tl_op op = { .kind = TL_OP_EXPERTS, .role = TL_R_EXPERT_GATE, .in = TL_S_H, .out = TL_S_M };
     int status = bind_experts(b, &op);
     for (int i = 0; i < TL_BANK_MATRICES && status >= 0; i++)
         status = bind_vector(b, biases ? roles[i] : TL_ROLES, g->n_experts, i == TL_BANK_DOWN ? g->width : g->ff_expert, 0, false,
@@ -255,7 +255,7 @@ int tl_build_experts(struct tl_builder *b, bool biases)
 static int build_embed(struct tl_builder *b)
 {
     const struct tl_geometry *g = b->geometry;
-    struct tl_op op = { .kind = TL_OP_EMBED, .in = TL_S_X, .out = TL_S_X, .scale = g->embed_scale };
+    struct tl_op op = { .kind = TL_OP_EMBED, .role = TL_R_EMBED, .in = TL_S_X, .out = TL_S_X, .scale = g->embed_scale };
     TL_TRY(bind(b, (struct tl_want){ .role = TL_R_EMBED, .rows = g->vocab, .cols = g->width }, &op.weight, NULL));
     return append(b, op);
 }

@@ -102,6 +102,7 @@ struct tl_op {
     enum tl_stream in, out;
     enum tl_acts_form form;              /* ACTS, LINEAR */
     uint32_t weight, bias;               /* ids of the store, or TL_NO_WEIGHT */
+    enum tl_role role;                   /* of the weight; EXPERTS: of gate */
     uint32_t expert_bias[3];             /* EXPERTS: of gate, up, down */
     enum tl_acts_form down_form;         /* EXPERTS: of the input of down; form is that of gate and up */
     uint32_t heads;                      /* NORM, UNIT_NORM, ROPE, COPY, GATE */
@@ -168,6 +169,8 @@ int tl_program_build(const struct tl_geometry *geometry, const struct tl_binder 
 void tl_program_done(struct tl_program *program);
 int tl_program_cut(struct tl_program *program);       /* segments.c: the last thing that building does */
 uint64_t tl_stream_width(const struct tl_geometry *geometry, enum tl_stream stream);
+/* Ids of the weights of an operation, TL_NO_WEIGHT among them; a bank's experts are asked for when they are needed. */
+uint32_t tl_op_weights(const struct tl_op *op, uint32_t ids[4]);      /* order.c */
 
 #define TL_TRY(call) do { int status_ = (call); if (status_ < 0) return status_; } while (0)
 

@@ -73,9 +73,6 @@ struct tl_step {
 int tl_step_layout(struct tl_step *step, const struct tl_geometry *geometry, const struct tl_program *program,
                    const struct tl_model_limits *limits, struct tl_arena *arena);
 
-/* order.c: the weights of an operation; a bank's experts are asked for when they are needed. */
-uint32_t tl_op_weights(const struct tl_op *op, uint32_t ids[4]);
-
 /* stages.c: the stage that runs now, on the rows at hand; before that of a block: what its attention is cut into. */
 int tl_stage_run(struct tl_step *step, struct tl_pool *pool, enum tl_stage_kind kind);
 void tl_stage_items(struct tl_step *step);

@@ -161,6 +161,18 @@ const struct tl_tensor *tl_store_tensor(const struct tl_store *store, uint32_t i
     return matrix->each ? matrix->each[0] : matrix->tensor;
 }
 
+void tl_store_describe(const struct tl_store *store, uint32_t id, struct tl_weight *ret_weight, uint64_t *ret_stored_bytes)
+{
+    const struct tl_slot *slot = &store->slots[id];
+    const struct tl_matrix *m = &slot->matrix;
+    *ret_weight = (struct tl_weight){ .form = m->form, .number = slot->number, .count = m->count, .rows = m->rows, .cols = m->cols,
+                                      .matrix_bytes = slot->matrix_bytes };
+    *ret_stored_bytes = slot->stored_bytes;
+}
+
+uint32_t tl_store_bank_weight(const struct tl_store *store, uint32_t bank, int matrix) { return store->banks[bank].ids[matrix]; }
+uint32_t tl_store_kept_frames(const struct tl_store *store) { return tl_experts_stream(store) ? store->shelf.n_places : 0; }
+
 const struct tl_tensor *tl_store_bank_tensor(const struct tl_store *store, uint32_t bank, int matrix)
 {
     return tl_store_tensor(store, store->banks[bank].ids[matrix]);

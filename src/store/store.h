@@ -159,6 +159,12 @@ void tl_store_record(struct tl_store *store, struct tl_trace *trace);
 uint32_t tl_store_banks(const struct tl_store *store);
 uint32_t tl_store_bank_experts(const struct tl_store *store, uint32_t bank);
 
+/* What was declared, as a pin would give it but without bytes (data NULL); what it takes in the file. Of a bank's matrix: its id. */
+void tl_store_describe(const struct tl_store *store, uint32_t id, struct tl_weight *ret_weight, uint64_t *ret_stored_bytes);
+uint32_t tl_store_bank_weight(const struct tl_store *store, uint32_t bank, int matrix);
+/* As laid out: frames that keep their expert from step to step; through the others experts only pass. */
+uint32_t tl_store_kept_frames(const struct tl_store *store);
+
 /* The tensor of the file that holds a weight, or the first one of several; of a bank's matrix. */
 const struct tl_tensor *tl_store_tensor(const struct tl_store *store, uint32_t id);
 const struct tl_tensor *tl_store_bank_tensor(const struct tl_store *store, uint32_t bank, int matrix);

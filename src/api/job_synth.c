@@ -58,8 +58,8 @@ int tl_job_synth(struct tl_job_run *run)
     if (!o.geometry)
         return tl_fail(TL_E_USAGE, "GEOMETRY is missing: a name such as qwen3-30b-a3b, a config.json, or a folder that holds one");
     struct tl_synth how = {
-        .source = o.geometry, .output = o.output, .format = o.format, .to = o.to, .experts = o.experts, .trunk = o.trunk, .embed = o.embed,
-        .head = o.head, .threads = (uint32_t)o.threads, .skew = o.skew, .seed = o.seed, .force = o.force,
+        .source = o.geometry, .output = o.output, .format = o.format,
+        .formats = {o.to, o.experts, o.trunk, o.embed, o.head}, .threads = (uint32_t)o.threads, .skew = o.skew, .seed = o.seed, .force = o.force,
         .sizes = {.layers = (uint32_t)o.layers, .tiny = o.tiny, .stored_experts = (uint32_t)o.share},
     };
     status = tl_synth_write(&how, &run->progress, &figures);

@@ -12,9 +12,19 @@
 
 enum { VALUES = 256 };                   /* at a time; whole units of random bytes at two a value */
 
-int tl_filler_init(struct tl_filler *filler, const struct tl_geometry *geometry, uint64_t seed, double skew)
+bool tl_filler_rows_differ(const struct tl_entry *entry) { return entry->listed && entry->listed->want.role == TL_R_ROUTER; }
+
+int tl_filler_init(struct tl_filler *filler, const struct tl_geometry *geometry, const struct tl_entries *entries, uint64_t seed,
+                   double skew)
 {
+    struct tl_spread spread;
     *filler = (struct tl_filler){.geometry = geometry, .seed = seed, .skew = skew};
+    for (uint64_t i = 0; i < entries->n; i++)
+        if (entries->entry[i].listed) {
+            int r = tl_weights_spread(geometry, &entries->entry[i].listed->want, &spread);
+            if (r < 0)
+                return r;
+        }
     filler->factors = tl_alloc(geometry->n_experts + 1u, sizeof(*filler->factors));
     return filler->factors ? 0 : TL_E_NOMEM;
 }
@@ -45,15 +55,15 @@ int tl_filler_begin(struct tl_filler *filler, const struct tl_entry *entry, stru
 {
     struct tl_fill fill = {.entry = entry, .key = {filler->seed, tl_hash_bytes(entry->name, strlen(entry->name), 0)}};
     uint64_t each = entry->n_elems ? entry->n_bytes / entry->n_elems : 1;
-    int r = 0;
-    fill.unit_bytes = entry->kind == TL_ENTRY_BLOCKS ? (uint64_t)entry->number->block_bytes * TL_RANDOM_UNIT
-                    : entry->kind == TL_ENTRY_VALUES ? each * VALUES : each * TL_RANDOM_UNIT;
-    if (entry->kind == TL_ENTRY_VALUES && entry->spread.rows_differ) {
+    bool whole = entry->kind == TL_ENTRY_WHOLE, blocks = whole && tl_blocks_known(entry->number);
+    int r = entry->listed ? tl_weights_spread(filler->geometry, &entry->listed->want, &fill.spread) : 0;
+    fill.unit_bytes = blocks ? (uint64_t)entry->number->block_bytes * TL_RANDOM_UNIT : whole ? each * VALUES : each * TL_RANDOM_UNIT;
+    if (r >= 0 && whole && !blocks && fill.spread.rows_differ) {
         r = tl_weights_router(filler->geometry->n_experts, filler->geometry->n_used, filler->skew, fill.key, filler->factors);
         fill.factors = filler->factors;
     }
-    if (r >= 0 && (entry->kind == TL_ENTRY_BLOCKS || entry->kind == TL_ENTRY_CODES || entry->kind == TL_ENTRY_SCALES))
-        r = find_blocks(filler, entry->number, entry->spread.deviation, &fill.blocks);
+    if (r >= 0 && (blocks || entry->kind == TL_ENTRY_CODES || entry->kind == TL_ENTRY_SCALES))
+        r = find_blocks(filler, entry->number, fill.spread.deviation, &fill.blocks);
     if (r >= 0)
         *ret = fill;
     return r;
@@ -66,7 +76,7 @@ static void fill_values(const struct tl_fill *fill, uint64_t first, size_t n, ui
 {
     const struct tl_entry *e = fill->entry;
     uint64_t cols = e->shape[e->n_dims - 1];
-    float width = (float)(e->spread.deviation * sqrt(12.0)), mean = (float)e->spread.mean;
+    float width = (float)(fill->spread.deviation * sqrt(12.0)), mean = (float)fill->spread.mean;
     for (size_t at = 0; at < n; at += VALUES) {
         uint16_t random[VALUES];
         float values[VALUES];
@@ -87,10 +97,14 @@ void tl_fill_piece(const struct tl_fill *fill, uint64_t from, size_t n_bytes, ui
     const struct tl_entry *e = fill->entry;
     uint64_t each = e->n_bytes / e->n_elems, block = e->number->block_bytes;
     switch (e->kind) {
-    case TL_ENTRY_BLOCKS: tl_blocks_fill(fill->blocks, fill->key, from / block, up(n_bytes / block), ret_bytes); break;
+    case TL_ENTRY_WHOLE:
+        if (fill->blocks)
+            tl_blocks_fill(fill->blocks, fill->key, from / block, up(n_bytes / block), ret_bytes);
+        else
+            fill_values(fill, from / each, n_bytes / each, ret_bytes);
+        break;
     case TL_ENTRY_CODES:  tl_blocks_codes(fill->blocks, fill->key, from, up(n_bytes), ret_bytes); break;
     case TL_ENTRY_SCALES: tl_blocks_scales(fill->blocks, fill->key, from / each, n_bytes / each, ret_bytes); break;
-    case TL_ENTRY_VALUES: fill_values(fill, from / each, n_bytes / each, ret_bytes); break;
     case TL_ENTRY_GIVEN:  memcpy(ret_bytes, (const uint8_t *)e->given + from, n_bytes); break;
     }
 }

@@ -14,8 +14,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "model/geometry_gguf.h"
+#include "plan/recipe.h"
 #include "synth/writing.h"
-#include "synth/recipe.h"
 #include "synth/tokenizer.h"
 
 struct job {
@@ -64,18 +64,6 @@ static int check_output(const struct job *job)
     return tl_file_exists(inner) && !job->how->force ? tl_fail(TL_E_USAGE, "%s is there already; --force replaces it", inner) : 0;
 }
 
-/* The file is that of the outline in the format to be written: in GGUF norm weights are whole, rates of decay are no
- * logarithms, and inputs of delta nets are matrices of their own. */
-static void shape_geometry(struct job *job)
-{
-    job->geometry = job->outline->geometry;
-    job->geometry.format = job->format;
-    if (job->format == TL_MODELFILE_GGUF) {
-        job->geometry.norm_add = 0;
-        job->geometry.rate_log = job->geometry.delta_fused = false;
-    }
-}
-
 static int check_geometry(const struct job *job)
 {
     const struct tl_geometry *g = &job->geometry;
@@ -120,17 +108,17 @@ static int prepare(struct job *job)
         r = open_outline(job);
     if (r < 0)
         return r;
-    shape_geometry(job);
+    tl_outline_geometry(job->outline, job->format, &job->geometry);
     r = check_geometry(job);
     if (r >= 0)
-        r = tl_synth_recipe(job->how, job->format, job->outline->known, job->geometry.n_experts > 0, &job->recipe);
+        r = tl_recipe_make(&job->how->formats, job->format, job->outline->known, job->geometry.n_experts > 0, &job->recipe);
     if (r >= 0)
         r = tl_listing_make(&job->geometry, job->outline->file, &job->recipe, &job->listing);
     if (r >= 0)
-        r = tl_entries_make(&job->geometry, &job->listing, &job->entries);
+        r = tl_entries_make(&job->geometry, &job->listing, false, &job->entries);
     if (r >= 0)
         r = add_factors(job);
-    return r < 0 ? r : tl_filler_init(&job->filler, &job->geometry, job->how->seed, job->how->skew);
+    return r < 0 ? r : tl_filler_init(&job->filler, &job->geometry, &job->entries, job->how->seed, job->how->skew);
 }
 
 static int check_room(const struct job *job)

@@ -5,13 +5,13 @@
 
 #include "base/progress.h"
 #include "modelfile/modelfile.h"
-#include "plan/outline.h"
+#include "plan/recipe.h"
 
 struct tl_synth {
     const char *source;                  /* a geometry's name, a config.json or a folder that holds one */
     const char *output;                  /* a file for GGUF, a folder for safetensors */
     const char *format;                  /* "gguf", "safetensors"; NULL: GGUF where output ends in .gguf */
-    const char *to, *experts, *trunk, *embed, *head;     /* number formats by name; NULL: as such models come */
+    struct tl_recipe_names formats;
     uint32_t threads;                    /* 0: one per CPU */
     struct tl_outline_sizes sizes;
     double skew;                         /* share of the choices that the busiest quarter of experts takes; 0.25: even */

@@ -49,9 +49,9 @@ static int plan_round(struct writing *writing)
     while (round->n < PIECES && writing->entry < writing->entries->n) {
         const struct tl_entry *entry = &writing->entries->entry[writing->entry];
         struct piece *piece = &round->piece[round->n];
-        if (entry->spread.rows_differ && writing->from == 0 && router)
+        if (tl_filler_rows_differ(entry) && writing->from == 0 && router)
             break;
-        router = router || entry->spread.rows_differ;
+        router = router || tl_filler_rows_differ(entry);
         int r = tl_filler_begin(writing->filler, entry, &piece->fill);
         if (r < 0)
             return r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From what a model needs to what a file holds: names of the format, experts one by one or together, two matrices in one
  * tensor, codes apart from scales. */
-#include "synth/entries.h"
+#include "plan/entries.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,12 +11,12 @@
 #include "base/memory.h"
 #include "model/apart.h"
 #include "model/bind.h"
-#include "synth/blocks.h"
 
 enum { MOST_ENTRIES = 1 << 20 };
 
 struct filer {
     const struct tl_geometry *geometry;
+    bool together;
     struct tl_entries *entries;
     const struct tl_listed *listed;
 };
@@ -83,26 +83,24 @@ static int add_apart(struct filer *filer, const struct tl_apart *apart, const st
 static int add_tensor(struct filer *filer, const struct tl_want *want, unsigned layout, bool stacked, const char *name)
 {
     const struct tl_geometry *g = filer->geometry;
-    struct tl_entry entry = {.number = filer->listed->number};
+    struct tl_entry entry = {.number = filer->listed->number, .listed = filer->listed};
     bool latent = layout & (TL_LAYOUT_LATENT_K | TL_LAYOUT_LATENT_V);
     if (latent && entry.number->apart)                   /* keys and values of a latent share rows and scales cannot part */
         entry.number = tl_number(TL_NUMBER_BF16);
     const struct tl_apart *apart = g->format == TL_MODELFILE_SAFETENSORS ? tl_apart_for(entry.number->id) : NULL;
     if (want->rows && apart)
         layout &= ~(unsigned)TL_LAYOUT_TRANSPOSED;
-    entry.kind = tl_blocks_known(entry.number) ? TL_ENTRY_BLOCKS : TL_ENTRY_VALUES;
     entry.n_dims = tl_bind_shape(g, want, layout, stacked, entry.shape);
     if (g->format == TL_MODELFILE_GGUF && want->rows == 1 && !stacked) {     /* one row is a vector there */
         entry.n_dims = 1;
         entry.shape[0] = want->cols;
     }
     snprintf(entry.name, sizeof entry.name, "%s", name);
-    int r = tl_weights_spread(g, want, &entry.spread);
-    if (r < 0 || is_there(filer->entries, name))
-        return r;
+    if (is_there(filer->entries, name))
+        return 0;
     if (want->rows && apart)
         return add_apart(filer, apart, &entry);
-    r = count(&entry, entry.number->block_elems, entry.number->block_bytes);
+    int r = count(&entry, entry.number->block_elems, entry.number->block_bytes);
     return r < 0 ? r : append(filer, &entry);
 }
 
@@ -116,7 +114,7 @@ static int add_listed(struct filer *filer)
         return tl_fail(TL_E_FAIL, "tensors of the role %d have no name in such files", (int)want->role);
     bool safetensors = g->format == TL_MODELFILE_SAFETENSORS;
     unsigned layout = tl_name_layout(g, row);
-    if (!safetensors || !want->count || !strstr(row->hf, "%e"))
+    if (!safetensors || filer->together || !want->count || !strstr(row->hf, "%e"))
         return add_tensor(filer, want, layout, want->count && !(layout & (TL_LAYOUT_LATENT_K | TL_LAYOUT_LATENT_V)), name);
     int r = 0;
     for (uint32_t expert = 0; expert < g->n_stored && r >= 0; expert++) {
@@ -126,10 +124,10 @@ static int add_listed(struct filer *filer)
     return r;
 }
 
-int tl_entries_make(const struct tl_geometry *geometry, const struct tl_listing *listing, struct tl_entries *ret_entries)
+int tl_entries_make(const struct tl_geometry *geometry, const struct tl_listing *listing, bool together, struct tl_entries *ret_entries)
 {
     struct tl_entries entries = {0};
-    struct filer filer = {.geometry = geometry, .entries = &entries};
+    struct filer filer = {.geometry = geometry, .together = together, .entries = &entries};
     int r = 0;
     for (uint32_t i = 0; i < listing->n_tensors && r >= 0; i++) {
         filer.listed = &listing->tensors[i];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which formats a synthetic model has, where nobody says: those in which models of its kind come. */
-#include "synth/recipe.h"
+/* Formats by name, and what goes with the one that is named. */
+#include "plan/recipe.h"
 
 #include "base/error.h"
 
@@ -33,8 +33,19 @@ static const struct tl_number *wide(enum tl_modelfile_format format)
     return tl_number(format == TL_MODELFILE_GGUF ? TL_NUMBER_Q8_0 : TL_NUMBER_BF16);
 }
 
-int tl_synth_recipe(const struct tl_synth *how, enum tl_modelfile_format format, const struct tl_known *known, bool experts,
-                    struct tl_recipe *ret)
+enum tl_modelfile_format tl_recipe_format(const struct tl_recipe_names *names, const struct tl_known *known)
+{
+    const char *const given[] = {names->to, names->experts, names->trunk, names->embed, names->head, names->to || !known ? NULL : known->native};
+    for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
+        const struct tl_number *number = given[i] ? tl_number_by_name(given[i]) : NULL;
+        if (number && !stores(TL_MODELFILE_GGUF, number))
+            return TL_MODELFILE_SAFETENSORS;
+    }
+    return TL_MODELFILE_GGUF;
+}
+
+int tl_recipe_make(const struct tl_recipe_names *how, enum tl_modelfile_format format, const struct tl_known *known, bool experts,
+                   struct tl_recipe *ret)
 {
     struct tl_recipe recipe = {0};
     const struct tl_number *to = NULL;

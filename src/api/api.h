@@ -12,10 +12,6 @@
 struct trill_model { struct tl_engine *engine; };
 struct trill_session { struct tl_session *session; };
 
-/* measure.c: operations a second of all threads together, each in a loop of tl_peak_... */
-typedef double (*tl_measure_loop)(const struct tl_kernel *level, double seconds);
-double tl_measure_arithmetic(struct tl_pool *pool, const struct tl_kernel *level, tl_measure_loop loop, double seconds);
-
 /* Copies a caller's struct, whose first member tells its size, into ours: what an older caller does not know stays as preset. */
 static inline void tl_api_in(void *ours, size_t our_size, const void *theirs)
 {

@@ -102,8 +102,8 @@ static double peak_rate(const struct tl_engine *engine)
         return 0;
     bool f32 = engine->exact || !strcmp(figures.format, "f32");
     bool half = !strcmp(figures.format, "bf16") || !strcmp(figures.format, "f16");
-    return tl_measure_arithmetic(engine->pool, engine->kernel, f32 ? tl_peak_f32_flops : half ? tl_peak_bf16_flops : tl_peak_int8_ops,
-                                 arithmetic_seconds);
+    return tl_peak_arithmetic(engine->pool, engine->kernel, f32 ? tl_peak_f32_flops : half ? tl_peak_bf16_flops : tl_peak_int8_ops,
+                              arithmetic_seconds);
 }
 
 struct limit { double drive_s, arithmetic_s, drive_rate; };

@@ -17,6 +17,12 @@ double tl_peak_f32_flops(const struct tl_kernel *level, double seconds);
  * least two). Give it much more than the caches hold, random, on huge pages: a page of one repeated byte misleads. */
 double tl_peak_memory(struct tl_pool *pool, const void *memory, uint64_t n_bytes, double seconds);
 
+/* peak_pool.c: the same of memory that is made for it, and a tl_peak_... above in all threads at once, their sum. */
+enum { TL_PEAK_THREADS = 256 };          /* at most so many are measured */
+int tl_peak_reading(struct tl_pool *pool, uint64_t n_bytes, double seconds, double *ret_bytes_per_s);
+double tl_peak_arithmetic(struct tl_pool *pool, const struct tl_kernel *level, double (*peak)(const struct tl_kernel *level, double seconds),
+                          double seconds);
+
 /* --- what a level provides ------------------------------------------------------------------------------------------ */
 
 /* A loop runs `rounds` times and returns something that depends on all of it; `ops` are those of one round. */

@@ -7,8 +7,6 @@
 #include "base/memory.h"
 #include "store/store_impl.h"
 
-enum { PIECE_BYTES = 2 << 20 };
-
 static const struct tl_slot *slot_of(const struct tl_store *store, const struct tl_bank *bank, uint32_t matrix)
 {
     return &store->slots[bank->ids[matrix]];
@@ -38,7 +36,7 @@ static uint64_t matrix_file_bytes(const struct tl_matrix *m) { return m->tensor-
 static int cut_matrix(struct tl_store *store, const struct tl_slot *slot, uint32_t matrix, uint32_t n_matrices, uint32_t from, uint32_t to)
 {
     const struct tl_matrix *m = &slot->matrix;
-    uint64_t panels = to - from, n = (panels * TL_PANEL_ROWS * m->row_step * slot->row_bytes + PIECE_BYTES - 1) / PIECE_BYTES;
+    uint64_t panels = to - from, n = (panels * TL_PANEL_ROWS * m->row_step * slot->row_bytes + TL_PIECE_BYTES - 1) / TL_PIECE_BYTES;
     n = m->transposed ? 1 : n < panels ? n : panels;
     for (uint64_t i = 0; i < n; i++) {
         struct tl_piece piece = {matrix, n_matrices, from + (uint32_t)(panels * i / n), from + (uint32_t)(panels * (i + 1) / n)};

@@ -9,6 +9,7 @@
 #include "store/trace.h"
 
 enum { TL_STAGING_BYTES = 1 << 20 };     /* a thread's share of the file at a time; at least one panel */
+enum { TL_PIECE_BYTES = 2 << 20 };       /* that one read of the drive brings, about; at least one panel */
 #define TL_NONE UINT32_MAX
 
 /* May it be elsewhere than in memory, and what is then read of it? */

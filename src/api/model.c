@@ -118,7 +118,7 @@ int trill_model_figures(struct trill_model *model, struct trill_model_figures *f
 {
     struct tl_engine *engine = model->engine;
     struct trill_model_figures f = {
-        .size = sizeof(f), .budget_bytes = engine->budget_bytes, .planned_bytes = engine->planned_bytes,
+        .size = sizeof(f), .budget_bytes = engine->fit.budget_bytes, .planned_bytes = engine->fit.planned_bytes,
         .peak_bytes = tl_cpu_peak_rss(), .read_bytes = tl_meter_get(&engine->meters, TL_METER_FILE_BYTES) + tl_meter_get(&engine->meters, TL_METER_DRIVE_BYTES),
         .load_seconds = engine->load_seconds, .vocabulary = tl_tokenizer_size(engine->tokenizer),
         .architecture = "", .cpu = "", .kv = "", .format = widest_format(engine->file), .activations = engine->exact ? "f32" : "auto",

@@ -58,7 +58,7 @@ int tl_batch_survey(const struct tl_batch_input *input, const struct tl_engine *
 
 static double memory_rate(struct tl_engine *engine)
 {
-    uint64_t left = engine->budget_bytes > engine->planned_bytes ? engine->budget_bytes - engine->planned_bytes : 0;
+    uint64_t left = engine->fit.budget_bytes > engine->fit.planned_bytes ? engine->fit.budget_bytes - engine->fit.planned_bytes : 0;
     uint32_t *memory = left > 2 * (uint64_t)PROBE_BYTES ? tl_alloc(PROBE_BYTES, 1) : NULL;
     if (!memory)
         return unmeasured_memory;

@@ -15,6 +15,7 @@
 #include "kernel/kernel.h"
 #include "model/model.h"
 #include "modelfile/modelfile.h"
+#include "plan/fit.h"
 #include "text/sampler.h"
 #include "text/template.h"
 #include "text/tokenizer.h"
@@ -33,6 +34,9 @@ struct tl_engine_options {
     const char *score_text;
     unsigned score_taps;                 /* TL_TAP_...: what is gathered on the way (score.h) */
     bool exact, vocabulary_only;
+    bool plan_only;                      /* headers, vocabulary and plan: nothing is placed, nothing can be computed */
+    uint64_t process_bytes;              /* that the process takes besides the model; 0: what it takes now */
+    const struct tl_machine *machine;    /* whose facts decide; NULL: this one, as it usually is */
     bool fewer_sessions, shorter_context;        /* what is said of them is a wish: as much of it as fits */
     void (*log)(void *context, int level, const char *text);
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
@@ -62,7 +66,8 @@ struct tl_engine {
     struct tl_pool *pool;
     const struct tl_kernel *kernel;
     struct tl_meters meters;
-    uint64_t budget_bytes, planned_bytes, score_tokens;
+    struct tl_fit fit;                   /* what the budget holds */
+    uint64_t score_tokens;
     unsigned score_taps;
     double load_seconds;
     bool exact;
@@ -82,8 +87,9 @@ struct tl_engine {
 int tl_engine_open(const char *path, const struct tl_engine_options *options, struct tl_engine **ret_engine);
 void tl_engine_close(struct tl_engine *engine);
 
-/* plan.c: chooses context and chunk so that everything fits in the budget. TL_E_BUDGET names the smallest that works. */
-int tl_engine_plan(struct tl_engine *engine, const struct tl_engine_options *options, struct tl_model_limits *ret_limits);
+/* plan.c: fits a model into the budget of these options (those of models and sessions count), whether or not it has a file
+ * (plan/outlined.h). TL_E_BUDGET names the smallest that works. */
+int tl_engine_fit(struct tl_model *model, const struct tl_engine_options *options, struct tl_fit *ret_fit);
 
 /* scheduler.c */
 int tl_scheduler_new(struct tl_engine *engine, uint32_t chunk);

@@ -69,13 +69,21 @@ static int count_texts(struct tl_engine *engine, const struct tl_engine_options 
     return status;
 }
 
+static int fit(struct tl_engine *engine, const struct tl_engine_options *options)
+{
+    struct tl_engine_options own = *options;
+    own.score_tokens = engine->score_tokens;
+    own.threads = engine->pool ? tl_pool_threads(engine->pool) : options->threads;
+    int status = tl_engine_fit(engine->model, &own, &engine->fit);
+    engine->fit.threads_asked = options->threads > 0;
+    return status;
+}
+
 static int open_model(struct tl_engine *engine, const struct tl_engine_options *options)
 {
     struct tl_model_choices choices;
-    struct tl_model_limits limits;
-    uint64_t begin = tl_clock_ns();
     int status = choose(options, engine, &choices);
-    if (status >= 0)
+    if (status >= 0 && !options->plan_only)
         status = tl_pool_new(options->threads, &engine->pool);
     if (status >= 0)
         status = tl_model_new(engine->file, &choices, &engine->meters, &engine->model);
@@ -83,19 +91,19 @@ static int open_model(struct tl_engine *engine, const struct tl_engine_options *
         status = check_vocabulary(engine);
     if (status >= 0)
         status = count_texts(engine, options);
+    return status < 0 ? status : fit(engine, options);
+}
+
+static int load_model(struct tl_engine *engine, const struct tl_engine_options *options)
+{
+    const struct tl_model_limits *limits = &engine->fit.limits;
+    int status = tl_model_place(engine->model, limits);
     if (status >= 0)
-        status = tl_engine_plan(engine, options, &limits);
-    if (status >= 0)
-        status = tl_model_place(engine->model, &limits);
-    if (status >= 0)
-        status = tl_scheduler_new(engine, limits.chunk);
+        status = tl_scheduler_new(engine, limits->chunk);
     if (status >= 0)
         status = tl_model_load(engine->model, engine->pool, options->cancel, options->progress, options->context_pointer);
-    if (status < 0)
-        return status;
-    engine->max_sessions = limits.sweep ? 0 : limits.sessions;
-    engine->load_seconds = tl_clock_seconds(begin);
-    return 0;
+    engine->max_sessions = limits->sweep ? 0 : limits->sessions;
+    return status;
 }
 
 int tl_engine_open(const char *path, const struct tl_engine_options *options, struct tl_engine **ret_engine)
@@ -109,8 +117,12 @@ int tl_engine_open(const char *path, const struct tl_engine_options *options, st
     int status = tl_modelfile_open(path, &engine->file);
     if (status >= 0)
         status = open_text(engine, options);
+    uint64_t begin = tl_clock_ns();
     if (status >= 0 && !options->vocabulary_only)
         status = open_model(engine, options);
+    if (status >= 0 && !options->vocabulary_only && !options->plan_only)
+        status = load_model(engine, options);
+    engine->load_seconds = tl_clock_seconds(begin);
     if (status < 0) {
         tl_engine_close(engine);
         return status;

@@ -42,6 +42,7 @@ const struct tl_geometry *tl_model_geometry(const struct tl_model *model);
 const struct tl_program *tl_model_program(const struct tl_model *model);
 struct tl_cache *tl_model_cache(struct tl_model *model);
 const struct tl_model_limits *tl_model_limits(const struct tl_model *model);
+const char *tl_model_path(const struct tl_model *model);              /* of its file */
 uint64_t tl_model_weight_bytes(const struct tl_model *model);
 struct tl_store *tl_model_store(const struct tl_model *model);
 uint64_t tl_model_staging_bytes(const struct tl_model *model);       /* a thread takes while loading */

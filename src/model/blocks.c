@@ -6,17 +6,31 @@
 
 static enum tl_role when(unsigned features, unsigned feature, enum tl_role role) { return features & feature ? role : TL_ROLES; }
 
+static int build_qkv(struct tl_builder *b, unsigned features)
+{
+    const struct tl_geometry *g = b->geometry;
+    uint32_t q = g->n_heads * g->head_dim, k = g->n_kv_heads * g->head_dim, v = g->n_kv_heads * g->v_dim;
+    if (!g->fused_qkv) {
+        TL_TRY(tl_build_linear(b, TL_S_H, g->gated ? TL_S_QG : TL_S_Q, TL_R_Q, when(features, TL_BIASES, TL_R_Q_BIAS)));
+        TL_TRY(tl_build_linear(b, TL_S_H, TL_S_K, TL_R_K, when(features, TL_BIASES, TL_R_K_BIAS)));
+        return tl_build_linear(b, TL_S_H, TL_S_V, TL_R_V, when(features, TL_BIASES, TL_R_V_BIAS));
+    }
+    TL_TRY(tl_build_linear(b, TL_S_H, TL_S_QKV, TL_R_QKV, TL_ROLES));
+    TL_TRY(tl_build_copy(b, TL_S_QKV, TL_S_Q, (struct tl_copy){ 1, 0, q, 0, 0 }));
+    TL_TRY(tl_build_copy(b, TL_S_QKV, TL_S_K, (struct tl_copy){ 1, q, k, 0, 0 }));
+    return tl_build_copy(b, TL_S_QKV, TL_S_V, (struct tl_copy){ 1, q + k, v, 0, 0 });
+}
+
 int tl_build_gqa(struct tl_builder *b, unsigned features)
 {
     const struct tl_geometry *g = b->geometry;
-    TL_TRY(tl_build_norm(b, TL_S_X, TL_S_H, TL_R_ATTN_NORM, 1));
     enum tl_stream query = g->gated ? TL_S_QG : TL_S_Q;
-    TL_TRY(tl_build_linear(b, TL_S_H, query, TL_R_Q, when(features, TL_BIASES, TL_R_Q_BIAS)));
-    TL_TRY(tl_build_linear(b, TL_S_H, TL_S_K, TL_R_K, when(features, TL_BIASES, TL_R_K_BIAS)));
-    TL_TRY(tl_build_linear(b, TL_S_H, TL_S_V, TL_R_V, when(features, TL_BIASES, TL_R_V_BIAS)));
-    if (features & TL_HEAD_NORMS) {
-        TL_TRY(tl_build_norm(b, query, TL_S_Q, TL_R_Q_NORM, g->n_heads));
-        TL_TRY(tl_build_norm(b, TL_S_K, TL_S_K, TL_R_K_NORM, g->n_kv_heads));
+    bool rows = features & TL_ROW_NORMS;
+    TL_TRY(tl_build_norm(b, TL_S_X, TL_S_H, TL_R_ATTN_NORM, 1));
+    TL_TRY(build_qkv(b, features));
+    if (features & (TL_HEAD_NORMS | TL_ROW_NORMS)) {
+        TL_TRY(tl_build_norm(b, query, TL_S_Q, TL_R_Q_NORM, rows ? 1 : g->n_heads));
+        TL_TRY(tl_build_norm(b, TL_S_K, TL_S_K, TL_R_K_NORM, rows ? 1 : g->n_kv_heads));
     }
     TL_TRY(tl_build_rope(b, TL_S_Q, g->n_heads, 0));
     TL_TRY(tl_build_rope(b, TL_S_K, g->n_kv_heads, 0));
@@ -47,6 +61,8 @@ int tl_build_mla(struct tl_builder *b)
     TL_TRY(tl_build_heads(b, TL_S_QB, TL_S_Q, TL_R_K_B, g->kv_rank, g->nope));
     TL_TRY(tl_build_copy(b, TL_S_QB, TL_S_Q, (struct tl_copy){ g->n_heads, g->nope, g->n_rot, g->kv_rank, g->head_dim }));
     TL_TRY(tl_build_rope(b, TL_S_Q, g->n_heads, g->kv_rank));
+    if (g->temper_length > 0)
+        TL_TRY(tl_build_temper(b, TL_S_Q));
     TL_TRY(tl_build_attention(b, TL_ROLES));
     TL_TRY(tl_build_heads(b, TL_S_A, TL_S_AV, TL_R_V_B, g->v_head, g->kv_rank));
     TL_TRY(tl_build_linear(b, TL_S_AV, TL_S_H, TL_R_O, TL_ROLES));

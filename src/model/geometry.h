@@ -45,6 +45,8 @@ struct tl_geometry {
     bool head_norms;                     /* for families that have them in some models */
     bool shared_switch;                  /* the shared expert is multiplied by the sigmoid of a gate of its own */
     bool route_norm;                     /* the chosen weights are divided by their sum */
+    bool fused_qkv;                      /* q, k and v are one matrix, in this order */
+    float temper_beta, temper_length;    /* queries grow with the logarithm of their position (Llama 4); 0: they do not */
     bool gated;                          /* attention's output is multiplied by the sigmoid of a gate beside each query */
     /* gated delta nets */
     bool delta_fused, delta_fused_gates; /* q, k, v and z in one matrix, by key head; the logits of beta and the decay too */

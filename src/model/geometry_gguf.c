@@ -103,7 +103,7 @@ static int put_router(const struct target *target, const struct tl_geometry *g)
     char key[160];
     static const uint32_t functions[] = { [TL_ROUTER_SOFTMAX] = 1, [TL_ROUTER_SIGMOID] = 2, [TL_ROUTER_CHOSEN] = 3 };
     int status = put_u32(target, "expert_gating_func", functions[g->router]);
-    if (status >= 0 && g->router == TL_ROUTER_SIGMOID)
+    if (status >= 0 && (g->router == TL_ROUTER_SIGMOID || g->route_scale != 1))
         status = put_f32(target, "expert_weights_scale", g->route_scale);
     return status < 0 ? status : tl_writer_bool(target->writer, key_of(target, "expert_weights_norm", key, sizeof(key)), g->route_norm);
 }
@@ -121,6 +121,10 @@ int tl_geometry_write_gguf(const struct tl_geometry *geometry, const struct tl_m
         status = put_rope(&target, &g, config);
     if (status >= 0 && g.n_experts)
         status = put_router(&target, &g);
+    if (status >= 0 && g.temper_length > 0)
+        status = put_f32(&target, "attention.temperature_scale", g.temper_beta);
+    if (status >= 0 && g.temper_length > 0)
+        status = put_u32(&target, "attention.temperature_length", (uint32_t)g.temper_length);
     if (status >= 0 && g.attention_softcap > 0)
         status = put_f32(&target, "attn_logit_softcapping", g.attention_softcap);
     if (status >= 0 && g.logit_softcap > 0)

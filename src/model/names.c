@@ -12,6 +12,7 @@ static const struct tl_name common[] = {
     { TL_R_OUT_NORM, "output_norm.weight", "model.norm.weight", 0 },
     { TL_R_ROPE_FACTORS, "rope_freqs.weight", "", 0 },
     { TL_R_ATTN_NORM, "blk.%u.attn_norm.weight", "model.layers.%u.input_layernorm.weight", 0 },
+    { TL_R_QKV, "blk.%u.attn_qkv.weight", "model.layers.%u.self_attn.qkv_proj.weight", 0 },
     { TL_R_Q, "blk.%u.attn_q.weight", "model.layers.%u.self_attn.q_proj.weight", 0 },
     { TL_R_K, "blk.%u.attn_k.weight", "model.layers.%u.self_attn.k_proj.weight", 0 },
     { TL_R_V, "blk.%u.attn_v.weight", "model.layers.%u.self_attn.v_proj.weight", 0 },

@@ -168,6 +168,11 @@ int tl_build_rope(struct tl_builder *b, enum tl_stream stream, uint32_t heads, u
     return append(b, (struct tl_op){ .kind = TL_OP_ROPE, .in = stream, .out = stream, .heads = heads, .offset = offset });
 }
 
+int tl_build_temper(struct tl_builder *b, enum tl_stream stream)
+{
+    return append(b, (struct tl_op){ .kind = TL_OP_TEMPER, .in = stream, .out = stream });
+}
+
 int tl_build_heads(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role weight, uint32_t rows, uint32_t cols)
 {
     struct tl_op op = { .kind = TL_OP_HEADS, .role = weight, .in = in, .out = out, .bias = TL_NO_WEIGHT, .rows = rows, .cols = cols };

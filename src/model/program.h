@@ -22,6 +22,7 @@
     STREAM(K, g->n_kv_heads * g->head_dim) \
     STREAM(V, g->kv_rank ? 0 : g->n_kv_heads * g->v_dim)     /* latent attention: the head of K */ \
     STREAM(A, g->n_heads * g->v_dim)         /* attention's output */ \
+    STREAM(QKV, g->fused_qkv ? (g->n_heads + g->n_kv_heads) * g->head_dim + g->n_kv_heads * g->v_dim : 0)     /* q, k, v of one matrix */ \
     STREAM(QA, g->q_rank)                    /* latent attention: query, compressed */ \
     STREAM(QB, g->kv_rank ? g->n_heads * (g->nope + g->n_rot) : 0)    /* and expanded */ \
     STREAM(KA, g->kv_rank ? g->kv_rank + g->n_rot : 0)       /* latent and rotated key, before norm and rope */ \
@@ -56,7 +57,7 @@ enum tl_stream {
 /* Tensors by what they do. */
 enum tl_role {
     TL_R_EMBED, TL_R_HEAD, TL_R_OUT_NORM, TL_R_ROPE_FACTORS,
-    TL_R_ATTN_NORM, TL_R_ATTN_POST_NORM, TL_R_Q, TL_R_K, TL_R_V, TL_R_O,
+    TL_R_ATTN_NORM, TL_R_ATTN_POST_NORM, TL_R_QKV, TL_R_Q, TL_R_K, TL_R_V, TL_R_O,
     TL_R_Q_BIAS, TL_R_K_BIAS, TL_R_V_BIAS, TL_R_O_BIAS, TL_R_Q_NORM, TL_R_K_NORM,
     TL_R_Q_A, TL_R_Q_A_NORM, TL_R_Q_B, TL_R_KV_A, TL_R_KV_A_NORM, TL_R_K_B, TL_R_V_B,
     TL_R_DELTA_QKVZ, TL_R_DELTA_QKV, TL_R_DELTA_Z, TL_R_DELTA_GATES, TL_R_DELTA_BETA, TL_R_DELTA_DECAY, TL_R_DELTA_CONV,
@@ -78,6 +79,7 @@ enum tl_op_kind {
     TL_OP_NORM,              /* [rows] out = rms_norm(in) * weight, over the head of each of `heads` equal parts of a row */
     TL_OP_UNIT_NORM,         /* [rows] out = in / sqrt(sum of squares + 1e-6) * scale, of `heads` parts of `cols` from `offset` on */
     TL_OP_ROPE,              /* [rows] each head of in turns in place, from `offset` on */
+    TL_OP_TEMPER,            /* [rows] out = out * (1 + temper_beta * ln(1 + floor(position / temper_length))) */
     TL_OP_COPY,              /* [rows] of each of `heads` equal parts of in, `cols` values from `offset` on go to out, from `to` on
                                 `step` apart */
     TL_OP_KEEP,              /* [rows] K and V of each token enter the state of their layer */
@@ -178,6 +180,7 @@ uint32_t tl_op_weights(const struct tl_op *op, uint32_t ids[4]);      /* order.c
 int tl_build_norm(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t heads);
 int tl_build_linear(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role weight, enum tl_role bias);
 int tl_build_rope(struct tl_builder *builder, enum tl_stream stream, uint32_t heads, uint32_t offset);
+int tl_build_temper(struct tl_builder *builder, enum tl_stream stream);
 int tl_build_norm_part(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t cols);  /* the head of a row */
 int tl_build_plain_norm(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t heads);
 /* Nothing is added to its stored weights. */
@@ -196,8 +199,9 @@ int tl_build_delta_rule(struct tl_builder *builder);  /* DC, DB, DA -> DO */
 int tl_build_add(struct tl_builder *builder, enum tl_stream in, enum tl_stream out);
 int tl_build_glu(struct tl_builder *builder, enum tl_stream gate, enum tl_stream up);        /* gate, up -> gate */
 
-/* blocks.c: what families share. Each begins with its norm of X and ends by adding to X. */
-enum { TL_HEAD_NORMS = 1, TL_POST_NORMS = 2, TL_BIASES = 4, TL_SINKS = 8, TL_EXPERT_BIASES = 16 };
+/* blocks.c: what families share. Each begins with its norm of X and ends by adding to X. HEAD_NORMS: of each head of q and
+ * k; ROW_NORMS: of all heads together. */
+enum { TL_HEAD_NORMS = 1, TL_POST_NORMS = 2, TL_BIASES = 4, TL_SINKS = 8, TL_EXPERT_BIASES = 16, TL_ROW_NORMS = 32 };
 int tl_build_gqa(struct tl_builder *builder, unsigned features);
 int tl_build_mla(struct tl_builder *builder);         /* latent attention, absorbed (DeepSeek-V2, section 2.1) */
 int tl_build_delta_net(struct tl_builder *builder);   /* gated delta net (Yang et al. 2024) as Qwen3-Next has it */

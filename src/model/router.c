@@ -9,7 +9,29 @@
 
 #include "base/error.h"
 
+/* Numbers of expert_gating_func, words of scoring_func; where nothing is said, `usual`. */
+static int read_scoring(const struct tl_modelfile *file, const struct tl_geometry *g, enum tl_router usual, enum tl_router *ret)
+{
+    float number = 0;
+    const char *word = "";
+    int status = tl_geometry_f32(file, g, "expert_gating_func", NULL, &number);
+    if (status >= 0)
+        status = tl_geometry_text(file, g, NULL, "scoring_func", &word);
+    if (status < 0)
+        return status;
+    bool softmax = number == 1 || !strcmp(word, "softmax"), sigmoid = number == 2 || !strcmp(word, "sigmoid");
+    if (!softmax && !sigmoid && (number != 0 || *word))
+        return tl_fail(TL_E_FILE, "%s: scores of experts by \"%.40s\" (%g) are not supported", tl_modelfile_path(file), word, (double)number);
+    *ret = softmax ? TL_ROUTER_SOFTMAX : sigmoid ? TL_ROUTER_SIGMOID : usual;
+    return 0;
+}
+
 int tl_router_read_sigmoid(const struct tl_modelfile *file, struct tl_geometry *g)
+{
+    return tl_router_read_grouped(file, g, TL_ROUTER_SIGMOID);
+}
+
+int tl_router_read_grouped(const struct tl_modelfile *file, struct tl_geometry *g, enum tl_router usual)
 {
     bool norm = true;
     char key[96];
@@ -17,9 +39,10 @@ int tl_router_read_sigmoid(const struct tl_modelfile *file, struct tl_geometry *
     int status = tl_meta_bool(file, key, &norm);
     if (status >= 0)
         status = tl_geometry_f32(file, g, "expert_weights_scale", "routed_scaling_factor", &g->route_scale);
+    if (status >= 0)
+        status = read_scoring(file, g, usual, &g->router);
     if (status < 0)
         return status;
-    g->router = TL_ROUTER_SIGMOID;
     g->route_norm = norm;
     if (!g->n_groups)
         g->n_groups = g->n_groups_used = 1;

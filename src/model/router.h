@@ -8,6 +8,8 @@
 
 /* For architectures: the facts of sigmoid routers (DeepSeek V3, Kimi, GLM). */
 int tl_router_read_sigmoid(const struct tl_modelfile *file, struct tl_geometry *geometry);
+/* The same, by what the file says of the scores: sigmoid with a bias for the choice, or softmax; `usual` where it says nothing. */
+int tl_router_read_grouped(const struct tl_modelfile *file, struct tl_geometry *geometry, enum tl_router usual);
 /* Softmax over all experts, and a shared expert behind a switch where the file has one (Qwen3, Qwen3-Next). */
 int tl_router_read_softmax(const struct tl_modelfile *file, struct tl_geometry *geometry);
 

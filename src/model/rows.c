@@ -49,6 +49,14 @@ static void rope(struct tl_step *s, const struct tl_op *op, uint32_t row)
         s->kernel->rope(heads + head * step, g->n_rot, table, g->rope_halves);
 }
 
+static void temper(struct tl_step *s, const struct tl_op *op, uint32_t row)
+{
+    const struct tl_geometry *g = s->geometry;
+    float times = floorf((float)s->token_position[s->first + row] / g->temper_length), *out = tl_step_row(s, op->out, row);
+    if (times > 0)
+        s->kernel->scale(out, 1.0f + g->temper_beta * tl_log(1.0f + times), tl_stream_width(g, op->out), out);
+}
+
 static void copy(struct tl_step *s, const struct tl_op *op, uint32_t row)
 {
     uint64_t in_step = tl_stream_width(s->geometry, op->in) / op->heads;
@@ -121,6 +129,7 @@ static void run(struct tl_step *s, uint32_t index, uint32_t row)
     case TL_OP_EMBED: embed(s, op, &s->weight[index], row); break;
     case TL_OP_NORM: norm(s, op, &s->weight[index], row); break;
     case TL_OP_ROPE: rope(s, op, row); break;
+    case TL_OP_TEMPER: temper(s, op, row); break;
     case TL_OP_COPY: copy(s, op, row); break;
     case TL_OP_KEEP: keep(s, op, row); break;
     case TL_OP_ADD: kernel->add(out, in, width, out); break;

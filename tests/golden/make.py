@@ -9,7 +9,7 @@ Each case is a folder laid out like a published repository (config.json, model.s
   logits.npy     float32 [70, vocab], row i follows token i; eager attention, one thread
   texts.json     strings and their ids: control tokens recognised, none added
 llama-bf16 and llama-f16 store their weights in that type, gpt_oss-mxfp4, deepseek_v3-fp8 and kimi_k2-int4 as their
-vendors ship them (native.py); the logits are those of the stored values in float32. make_gguf.py adds model.gguf.
+vendors ship them (native.py); bailing_moe is a model of Glm4Moe, which computes the same, under Ling's names; the logits are those of the stored values in float32. make_gguf.py adds model.gguf.
 """
 import json, pathlib, shutil, sys
 import numpy as np, torch, transformers as T
@@ -117,6 +117,8 @@ def with_old_keys(config):
     config['rope_theta'] = rope.pop('rope_theta')
     if 'partial_rotary_factor' in rope:
         config['partial_rotary_factor'] = rope.pop('partial_rotary_factor')
+    if config['model_type'] == 'minimax_m2':
+        config['rotary_dim'] = int(config.pop('partial_rotary_factor') * config['head_dim'])
     if config['model_type'] == 'qwen3_moe':
         config['num_experts'] = config.pop('num_local_experts')
     if config['model_type'] in ('deepseek_v3', 'kimi_k2'):
@@ -134,6 +136,26 @@ def write_coded(folder, kind, config):
     model = kind.from_pretrained(folder, config=config, attn_implementation='eager', dtype=torch.float32).eval()
     save_file(stored, path, metadata={'format': 'pt'})
     return model, {'quantization_config': native.FORMATS[form][1]}
+
+
+def write_as_bailing(folder):
+    """Ling 2.0 computes what Glm4Moe without biases does; q, k and v are one tensor, and names differ."""
+    path = folder / 'model.safetensors'
+    tensors, named = load_file(path), {}
+    words = {'model.embed_tokens': 'model.word_embeddings', 'self_attn.o_proj': 'attention.dense', 'self_attn.q_norm': 'attention.query_layernorm',
+             'self_attn.k_norm': 'attention.key_layernorm', 'gate.e_score_correction_bias': 'gate.expert_bias'}
+    for name, tensor in tensors.items():
+        for old, new in words.items():
+            name = name.replace(old, new)
+        if 'self_attn.q_proj' in name:
+            parts = [tensors[name.replace('q_proj', part)] for part in ('q_proj', 'k_proj', 'v_proj')]
+            named[name.replace('self_attn.q_proj', 'attention.query_key_value')] = torch.cat(parts)
+        elif 'self_attn.' not in name:
+            named[name] = tensor
+    save_file(named, path, metadata={'format': 'pt'})
+    return dict(architectures=['BailingMoeV2ForCausalLM'], model_type='bailing_moe', num_experts=8, num_shared_experts=1,
+                n_routed_experts=None, n_shared_experts=None, num_local_experts=None,
+                num_nextn_predict_layers=None)
 
 
 VOCABULARIES = {'gemma3': sentencepiece, 'glm4_moe': lambda: byte_level(SPECIAL_GLM)}
@@ -212,6 +234,16 @@ CASES = {
         vision_config=VISION, **SPECIALS)), False, torch.float32, '1MB'),
     'qwen3_5_moe': ((T.Qwen3_5MoeForConditionalGeneration, T.Qwen3_5MoeConfig(
         text_config=SIZES | MOE | DELTA | TURNED, vision_config=VISION, **SPECIALS)), False, torch.float32, '1MB'),
+    'minimax_m2': ((T.MiniMaxM2ForCausalLM, T.MiniMaxM2Config(
+        **SIZES | dict(intermediate_size=16), head_dim=16, num_local_experts=8, num_experts_per_tok=3, tie_word_embeddings=False,
+        rope_parameters=dict(rope_type='default', rope_theta=5e6, partial_rotary_factor=0.5))), True, torch.float32, '1MB'),
+    'bailing_moe': ((T.Glm4MoeForCausalLM, T.Glm4MoeConfig(
+        **SIZES | ROUTED | dict(n_group=4, topk_group=2), head_dim=16, attention_bias=False, use_qk_norm=True,
+        rope_parameters=dict(rope_type='default', rope_theta=6e5, partial_rotary_factor=0.5))), True, torch.float32, '1MB'),
+    'mistral4': ((T.Mistral4ForCausalLM, T.Mistral4Config(
+        **LATENT | dict(num_key_value_heads=2, routed_scaling_factor=1.0, num_hidden_layers=3, norm_topk_prob=True,
+                        rope_parameters=YARN | dict(mscale=1.0, mscale_all_dim=1.0, original_max_position_embeddings=32,
+                                                    llama_4_scaling_beta=0.1)))), False, torch.float32, '1MB'),
 }
 
 
@@ -228,12 +260,14 @@ def make(name, seed):
     if name.partition('-')[2] in native.FORMATS:
         model, said = write_coded(folder, kind, config)
         more |= said
+    if name == 'bailing_moe':
+        more |= write_as_bailing(folder)
     if name.startswith('kimi'):
         write_kimi(folder)
     else:
         write_tokenizer(VOCABULARIES.get(name, byte_level)(), folder)
     path = folder / 'config.json'
-    written = json.loads(path.read_text()) | more
+    written = {key: value for key, value in (json.loads(path.read_text()) | more).items() if value is not None}
     path.write_text(json.dumps(with_old_keys(written) if old_keys else written, indent=2) + '\n')
 
     ids = np.random.default_rng(seed).integers(3, VOCAB, 70).tolist()

@@ -6,7 +6,7 @@
 
 Some things the converter cannot know of a made-up repository are told to it: byte-level vocabularies split like qwen2's,
 gemma3's merges, read from tokenizer.json, become the scores of a SentencePiece vocabulary, and kimi_k2 has the
-configuration of deepseek_v3 and a vocabulary in tiktoken.model. It has no types for the vendors' fp8 and int4: those cases get no GGUF.
+configuration of deepseek_v3 and a vocabulary in tiktoken.model. It has no types for the vendors' fp8 and int4, and takes mistral4 as a part of a larger model alone: those cases get no GGUF.
 """
 import base64, json, pathlib, runpy, subprocess, sys
 
@@ -95,7 +95,7 @@ def main():
     if len(cases) == 1:
         return convert(source, HERE / cases[0])
     for case in cases or sorted(path.parent.name for path in HERE.glob('*/tokens.json')
-                               if not path.parent.name.endswith(('-fp8', '-int4'))):    # a process each: they patch
+                               if not path.parent.name.endswith(('-fp8', '-int4', 'mistral4'))):    # a process each: they patch
         result = subprocess.run([sys.executable, __file__, source, case], capture_output=True, text=True)
         print(f'{case:13}', 'done' if result.returncode == 0 else result.stderr.strip().splitlines()[-1])
 

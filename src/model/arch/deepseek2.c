@@ -1,82 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* DeepSeek V3 and Kimi K2 (DeepSeek-V3, 2024; GGUF calls them deepseek2): latent attention kept compressed and absorbed,
  * leading dense layers, a sigmoid router with a bias for the choice and groups, shared experts. Rotation pairs
- * neighbours. Yarn multiplies the scale of the scores by mscale squared, and the rotation itself by 1. */
-#include <math.h>
-
-#include "base/error.h"
-#include "kernel/kernel.h"
+ * neighbours. Yarn multiplies the scale of the scores by mscale squared, and the rotation itself by 1. GGUF files of
+ * Mistral Large 3 are of this kind too: softmax over the experts, and queries that grow with their position. */
 #include "model/arch.h"
-#include "model/rope.h"
+#include "model/latent.h"
 #include "model/router.h"
-
-static int read_u32(const struct tl_modelfile *file, const struct tl_geometry *g, const char *gguf, const char *hf, uint32_t *ret)
-{
-    float value = 0;
-    int status = tl_geometry_f32(file, g, gguf, hf, &value);
-    if (status > 0 && value >= 0 && value <= 1 << 14)
-        *ret = (uint32_t)value;
-    return status;
-}
-
-/* The heads as the cache sees them: one KV head, whose key is the latent and the rotated part, and whose value is the latent. */
-static int read_heads(const struct tl_modelfile *file, struct tl_geometry *g)
-{
-    uint32_t key = 0;
-    int status = read_u32(file, g, NULL, "qk_rope_head_dim", &g->n_rot);
-    if (status >= 0)
-        status = read_u32(file, g, "attention.key_length_mla", NULL, &key);
-    if (status < 0)
-        return status;
-    if (g->format == TL_MODELFILE_GGUF)
-        g->nope = key > g->n_rot ? key - g->n_rot : 0;
-    if (!g->kv_rank || !g->nope || !g->v_head || !g->n_rot)
-        return tl_fail(TL_E_FILE, "%s: latent attention of rank %u, heads of %u + %u and %u, which cannot be", tl_modelfile_path(file),
-                       g->kv_rank, g->nope, g->n_rot, g->v_head);
-    g->n_kv_heads = 1;
-    g->head_dim = g->kv_rank + g->n_rot;
-    g->v_dim = g->kv_rank;
-    return 0;
-}
-
-static int read_rope(const struct tl_modelfile *file, struct tl_geometry *g)
-{
-    struct tl_rope_facts facts = { .base = 10000.0f, .beta_fast = 32, .beta_slow = 1, .original_context = (float)g->context };
-    float log_multiplier = 0;
-    int status = tl_geometry_f32(file, g, NULL, "rope_theta", &facts.base);
-    if (status >= 0)
-        status = tl_rope_read(file, g, "rope_scaling", &facts);
-    if (status >= 0 && g->format == TL_MODELFILE_SAFETENSORS)
-        status = tl_rope_read(file, g, "rope_parameters", &facts);
-    if (status >= 0)
-        status = tl_rope_make(file, &facts, g->n_rot, &g->rope[0]);
-    if (status >= 0)
-        status = tl_geometry_f32(file, g, "rope.scaling.yarn_log_multiplier", NULL, &log_multiplier);
-    if (status < 0)
-        return status;
-    if (facts.mscale_all_dim > 0)
-        log_multiplier = 0.1f * facts.mscale_all_dim;
-    float mscale = facts.factor > 1 ? log_multiplier * tl_log(facts.factor) + 1.0f : 1.0f;
-    if (g->format == TL_MODELFILE_GGUF)
-        g->rope[0].scale = 1.0f;
-    g->rope[1] = g->rope[0];
-    g->attention_scale = mscale * mscale / sqrtf((float)(g->nope + g->n_rot));
-    return 0;
-}
 
 static int read_deepseek2(const struct tl_modelfile *file, struct tl_geometry *g)
 {
-    g->rope_halves = false;
-    int status = read_heads(file, g);
-    if (status >= 0)
-        status = read_rope(file, g);
-    return status < 0 ? status : tl_router_read_sigmoid(file, g);
+    int status = tl_latent_read(file, g);
+    return status < 0 ? status : tl_router_read_grouped(file, g, TL_ROUTER_SIGMOID);
 }
 
-static int layer(struct tl_builder *builder)
-{
-    TL_TRY(tl_build_mla(builder));
-    return builder->layer < builder->geometry->n_dense ? tl_build_dense_ffn(builder, 0) : tl_build_expert_ffn(builder, 0);
-}
-
-const struct tl_arch tl_arch_deepseek2 = { .name = "deepseek2", .model_types = { "deepseek_v3", "kimi_k2" }, .read = read_deepseek2, .layer = layer };
+const struct tl_arch tl_arch_deepseek2 = { .name = "deepseek2", .model_types = { "deepseek_v3", "kimi_k2" }, .read = read_deepseek2, .layer = tl_latent_layer };

@@ -38,14 +38,22 @@ static void *read_all(const struct tl_modelfile *model, const char *name, struct
     return bytes;
 }
 
+static void *read_embedding(const struct tl_modelfile *model, struct tl_tensor *ret_tensor)
+{
+    static const char *const names[] = {"model.embed_tokens.weight", "model.word_embeddings.weight"};
+    for (int i = 0; i < 2; i++)
+        if (tl_modelfile_find(model, names[i]))
+            return read_all(model, names[i], ret_tensor);
+    return read_all(model, "model.language_model.embed_tokens.weight", ret_tensor);
+}
+
 static void compare(const char *name)
 {
     struct tl_modelfile *folder = open_in(name, ""), *gguf = open_in(name, "/model.gguf");
     struct tl_tensor a, b;
     const char *text, *architecture;
     size_t n;
-    bool plain = tl_modelfile_find(folder, "model.embed_tokens.weight");
-    void *x = read_all(folder, plain ? "model.embed_tokens.weight" : "model.language_model.embed_tokens.weight", &a), *y = read_all(gguf, "token_embd.weight", &b);
+    void *x = read_embedding(folder, &a), *y = read_all(gguf, "token_embd.weight", &b);
     assert_int_equal(tl_modelfile_format(folder), TL_MODELFILE_SAFETENSORS);
     assert_int_equal(tl_modelfile_format(gguf), TL_MODELFILE_GGUF);
     assert_int_equal(tl_meta_string(gguf, "general.architecture", &architecture, &n), 1);

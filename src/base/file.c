@@ -145,6 +145,19 @@ char *tl_file_join(const char *folder, const char *name)
     return path;
 }
 
+int tl_file_make_folders(const char *path)
+{
+    TL_AUTO char *folder = tl_strdup(path);
+    if (!folder)
+        return TL_E_NOMEM;
+    for (char *slash = folder; (slash = strchr(slash + 1, '/')); *slash = '/') {
+        *slash = 0;
+        if (!tl_file_is_folder(folder) && mkdir(folder, 0700) < 0 && errno != EEXIST)
+            return tl_fail(TL_E_IO, "%s: the folder cannot be made: %m", folder);
+    }
+    return 0;
+}
+
 int tl_file_room(const char *path, uint64_t *ret_bytes)
 {
     struct statvfs facts;

@@ -23,6 +23,7 @@ int tl_file_slurp(const char *path, size_t limit, char **ret_text, size_t *ret_b
 bool tl_file_exists(const char *path);
 bool tl_file_is_folder(const char *path);
 char *tl_file_join(const char *folder, const char *name);             /* tl_free; NULL: out of memory */
+int tl_file_make_folders(const char *path);          /* those on the way to a file, for the user alone where they are not there */
 
 /* Bytes that may still be written to the file system where this path is or would be. */
 int tl_file_room(const char *path, uint64_t *ret_bytes);

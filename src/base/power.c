@@ -185,7 +185,7 @@ static int add_zones(struct tl_power *power, const char *tree, const char *prefi
     struct dirent *entry;
     int status = 0;
     if (!dir)
-        return tl_fail(TL_E_IO, "%s: %m; this machine, or the host of a virtual one, shows no energy counters", tree);
+        return tl_fail(TL_E_FAIL, "no energy counters are shown by this machine, or by the host of a virtual one");
     while (status >= 0 && power->n_zones < MOST_ZONES && (entry = readdir(dir))) {
         char folder[PATH_BYTES];
         if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
@@ -205,7 +205,7 @@ static int find_zones(struct tl_power *power, const char *root)
     if (status >= 0 && !power->n_zones)
         status = add_zones(power, tree, "intel-rapl-mmio:");
     if (status >= 0 && !power->n_zones)
-        status = tl_fail(TL_E_IO, "%s: no zone of a package or of memory is there", tree);
+        status = tl_fail(TL_E_FAIL, "%s: no counter of a package or of memory is there", tree);
     return status;
 }
 

@@ -7,8 +7,8 @@
 
 struct tl_power;
 
-/* `root` is put before /sys: "" for this machine, a folder in tests. TL_E_IO says why there is no counting: nothing here
- * counts, or the counters may not be read. */
+/* `root` is put before /sys: "" for this machine, a folder in tests. TL_E_FAIL: nothing here counts; TL_E_IO: counters are
+ * there and may not be read. */
 int tl_power_open(const char *root, struct tl_power **ret_power);
 void tl_power_close(struct tl_power *power);         /* NULL is fine */
 

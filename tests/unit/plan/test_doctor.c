@@ -150,13 +150,12 @@ static void check_document(const struct tl_doctor *doctor)
 {
     struct tl_buffer document;
     struct tl_json json;
-    int event, depth = 0, n_found = 0;
+    int event, n_found = 0;
     tl_buffer_init(&document, 0);
     tl_doctor_report(doctor, &document);
     assert_int_equal(document.status, 0);
     tl_json_init(&json, "report", document.data, document.len);
     while ((event = tl_json_next(&json)) > 0) {
-        depth += event == TL_JSON_OBJECT;
         if (event == TL_JSON_KEY && (tl_json_is(&json, "means") || tl_json_is(&json, "found"))) {
             bool found = tl_json_is(&json, "found");
             assert_int_equal(tl_json_next(&json), TL_JSON_STRING);
@@ -314,7 +313,7 @@ static int run_refused(void)
 
 static void refused(void **state)
 {
-    int status;
+    int status = 0;
     (void)state;
     shell("put proc/sys/kernel/io_uring_disabled 2");
     pid_t child = fork();

@@ -27,7 +27,7 @@ static const struct tl_option options[] = {
     ROW(drive_file, FILE, 0, "drive-file", "FILE", .help = "read this file to measure the drive, such as a model"),
     ROW(state, FILE, 0, "state", "DIR", .help = "where what was measured is kept; the usual folder unless given"),
     ROW(size, BYTES, 0, "size", "BYTES", .fallback = "1G", .min = 4 << 20, .max = 1 << 30,
-        .help = "of the file that is written to measure, where none is so large"),
+        .help = "of the file that is written where there is none to read"),
     ROW(seconds, F64, 0, "seconds", "S", .fallback = "0.25", .min = 0.001, .max = 60, .help = "that each measurement takes"),
     ROW(threads, U64, 't', "threads", "N", .min = 1, .max = 256, .help = "threads to measure with; one per CPU unless given"),
     ROW(cpu, CHOICE, 0, "cpu", "auto|" TL_CPU_LEVELS, .help = "instruction set to measure with"),

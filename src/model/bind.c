@@ -180,7 +180,7 @@ static int bind(void *context, const struct tl_want *want, uint32_t *ret_id, con
     if (!tensor)
         return tl_fail(TL_E_FILE, "%s: tensor %s is missing", tl_modelfile_path(b->file), tried);
     unsigned layout = tl_name_layout(b->geometry, name);
-    bool each = want->count && b->geometry->format == TL_MODELFILE_SAFETENSORS && strstr(name->hf, "%e");
+    bool each = want->count && b->geometry->format == TL_MODELFILE_SAFETENSORS && strstr(name->hf, "%e") && !tl_modelfile_outlined(b->file);
     bool stacked = want->count && !(layout & (TL_LAYOUT_LATENT_K | TL_LAYOUT_LATENT_V));
     if (tl_apart_of(tensor))                             /* codes have their columns together */
         layout &= ~(unsigned)TL_LAYOUT_TRANSPOSED;

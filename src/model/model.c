@@ -66,7 +66,11 @@ static uint64_t fingerprint(const struct tl_model *model, bool exact)
 static int build(struct tl_model *model, const struct tl_model_choices *choices)
 {
     struct tl_file_binding binding = { .file = model->file, .geometry = &model->geometry };
-    int status = tl_geometry_read(model->file, &model->geometry);
+    int status = 0;
+    if (choices->geometry)
+        model->geometry = *choices->geometry;
+    else
+        status = tl_geometry_read(model->file, &model->geometry);
     const struct tl_number *kv = choices->kv ? choices->kv : default_kv(model->file, &model->geometry);
     if (status >= 0)
         status = apply_rope_factors(model);
@@ -158,6 +162,8 @@ int tl_model_place(struct tl_model *model, const struct tl_model_limits *limits)
 {
     struct tl_model_memory memory;
     int status = tl_model_plan(model, limits, &memory);
+    if (status >= 0 && tl_modelfile_outlined(model->file))
+        status = tl_fail(TL_E_USAGE, "%s is an outline without weights: it can be planned and not run", tl_model_path(model));
     if (status >= 0)
         status = tl_arena_init(&model->weights, memory.weights);
     if (status >= 0)

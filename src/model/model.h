@@ -16,6 +16,7 @@
 struct tl_model;
 
 struct tl_model_choices {
+    const struct tl_geometry *geometry;  /* of an outline whose metadata are of another format; NULL: as the file says */
     const struct tl_number *kv;          /* NULL: f32 for models of f32 alone, f16 for all others */
     bool exact;                          /* activations unrounded */
     const char *io, *policy, *lookahead; /* of experts that are streamed, by name; NULL: chosen by the store */

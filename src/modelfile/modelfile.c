@@ -64,6 +64,7 @@ int tl_modelfile_outline(const char *name, const char *text, size_t n_bytes, str
     if (!file)
         return TL_E_NOMEM;
     file->format = TL_MODELFILE_SAFETENSORS;
+    file->outlined = true;
     int r = (file->path = tl_strdup(name)) ? tl_side_read_config(file, text, n_bytes) : TL_E_NOMEM;
     if (r < 0) {
         tl_modelfile_close(file);
@@ -72,6 +73,25 @@ int tl_modelfile_outline(const char *name, const char *text, size_t n_bytes, str
     *ret_file = file;
     return 0;
 }
+
+int tl_modelfile_outline_tensors(struct tl_modelfile *file, enum tl_modelfile_format format, const struct tl_tensor *tensors, uint64_t n)
+{
+    uint64_t first = file->n_tensors, offset = 0;
+    int r = 0;
+    file->format = format;
+    for (uint64_t i = 0; i < n && r >= 0; i++) {
+        struct tl_tensor tensor = tensors[i];
+        tensor.name = tl_parts_text(file, tensor.name, strlen(tensor.name));
+        tensor.part = 0;
+        tensor.offset = offset;
+        if (!tensor.name || !tl_checked_add(offset, tensor.n_bytes, &offset))
+            return TL_E_NOMEM;
+        r = tl_parts_add_tensor(file, &tensor);
+    }
+    return r < 0 ? r : tl_parts_name_tensors(file, first);
+}
+
+bool tl_modelfile_outlined(const struct tl_modelfile *file) { return file->outlined; }
 
 void tl_modelfile_close(struct tl_modelfile *file)
 {
@@ -135,6 +155,8 @@ const struct tl_file *tl_modelfile_part(const struct tl_modelfile *file, uint32_
 int tl_modelfile_read(const struct tl_modelfile *file, const struct tl_tensor *tensor, uint64_t offset, void *ret_bytes,
                       size_t n_bytes)
 {
+    if (file->outlined)
+        return tl_fail(TL_E_FILE, "%s: tensor %s: found an outline without bytes, expected a model's file", file->path, tensor->name);
     const struct tl_file *part = file->parts[tensor->part];
     if (!tl_checked_range(offset, n_bytes, tensor->n_bytes))
         return tl_fail(TL_E_FILE, "%s: tensor %s: found %" PRIu64 " bytes, expected %zu more from byte %" PRIu64, part->path,

@@ -52,6 +52,10 @@ struct tl_modelfile;
 int tl_modelfile_open(const char *path, struct tl_modelfile **ret_file);
 /* The text of a config.json as a safetensors model without a tensor; `name` is its path in messages. */
 int tl_modelfile_outline(const char *name, const char *text, size_t n_bytes, struct tl_modelfile **ret_file);
+/* Gives it tensors that have sizes and no bytes: names, formats and shapes as a file of that kind would have them, but that
+ * the experts of a layer are one tensor, which bears the name of the first. Reading them fails. Names are copied. */
+int tl_modelfile_outline_tensors(struct tl_modelfile *file, enum tl_modelfile_format format, const struct tl_tensor *tensors, uint64_t n);
+bool tl_modelfile_outlined(const struct tl_modelfile *file);
 void tl_modelfile_close(struct tl_modelfile *file);
 
 const char *tl_modelfile_path(const struct tl_modelfile *file);

@@ -33,6 +33,7 @@ enum {
 struct tl_modelfile {
     char *path;
     enum tl_modelfile_format format;
+    bool outlined;                       /* no parts: a configuration, possibly with tensors that have no bytes */
     char *folder;                        /* where safetensors' JSON files lie; NULL for GGUF */
     struct tl_file **parts;
     uint64_t n_parts, parts_cap;

@@ -9,12 +9,11 @@
 #include "plan/recipe.h"
 
 struct tl_outlined {
-    struct tl_outline *outline;          /* configuration, geometry as its vendor has it, row of the table */
+    struct tl_outline *outline;          /* configuration, geometry as its vendor has it, row of the table; its file has the tensors */
     enum tl_modelfile_format format;     /* as a file of this kind would have it */
     struct tl_geometry geometry;         /* in that format */
     struct tl_recipe recipe;
     struct tl_listing listing;           /* its tensors by role and format */
-    struct tl_modelfile *file;           /* with tensors without bytes */
     struct tl_meters meters;
     struct tl_model *model;
 };

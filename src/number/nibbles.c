@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables of 4-bit values, their nearest entries, and the order of nibbles. */
+/* Tables of 4-bit values and their nearest entries. */
 #include "number/nibbles.h"
-
-#include <string.h>
 
 #include "number/fit.h"
 
@@ -44,18 +42,4 @@ float tl_iq4_scale(const float *values, uint32_t n)
         }
     }
     return best_scale;
-}
-
-typedef uint8_t bytes8 __attribute__((vector_size(8)));
-
-void tl_nibbles_part(const uint8_t *pairs, uint8_t *ret_bytes)
-{
-    bytes8 first, second;
-    memcpy(&first, pairs, 8);
-    memcpy(&second, pairs + 8, 8);
-    bytes8 even = (first & 15) | (second << 4), odd = (first >> 4) | (second & 0xf0);
-    for (int i = 0; i < 8; i++) {
-        ret_bytes[2 * i] = even[i];
-        ret_bytes[2 * i + 1] = odd[i];
-    }
 }

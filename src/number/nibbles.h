@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* E2M1 (OCP Microscaling Formats 1.0), doubled and 12 more, so that codes are unsigned: 0, 1, 2, 3, 4, 6, 8, 12 and
  * their negatives. Negative zero is zero. */
@@ -38,6 +39,15 @@ static inline void tl_nibbles_put(const uint8_t *nibbles, uint32_t n, uint8_t *r
 }
 
 /* 16 bytes whose nibbles are elements 2i and 2i + 1, low first -> 16 bytes whose nibbles are elements i and 16 + i. */
-void tl_nibbles_part(const uint8_t *pairs, uint8_t *ret_bytes);
+static inline void tl_nibbles_part(const uint8_t *pairs, uint8_t *ret_bytes)
+{
+    typedef uint8_t bytes8 __attribute__((vector_size(8)));
+    typedef uint16_t words8 __attribute__((vector_size(16)));
+    bytes8 half[2];
+    memcpy(half, pairs, sizeof(half));
+    words8 first = __builtin_convertvector(half[0], words8), second = __builtin_convertvector(half[1], words8);
+    words8 parted = (first & 0x0f) | (first & 0xf0) << 4 | (second & 0x0f) << 4 | (second & 0xf0) << 8;
+    memcpy(ret_bytes, &parted, sizeof(parted));
+}
 
 #endif

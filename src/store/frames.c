@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-enum { CUTS = 4, RING_BYTES = 64 << 20, LEAST_RING = 3 };
+enum { CUTS = 4, RING_BYTES = 64 << 20, LEAST_RING = 3, RING_SHARE = 8 };
 
 /* --- layout --- */
 
@@ -28,6 +28,15 @@ static uint32_t ring_of(const struct tl_store *s, uint32_t n_used)
     uint64_t bytes = tl_store_frame_bytes(s), n = bytes ? (RING_BYTES + bytes - 1) / bytes : 0, most = n_used + 4u;
     n = n < most ? n : most;
     return n < LEAST_RING ? LEAST_RING : (uint32_t)n;
+}
+
+/* Where frames abound, the experts of two layers: those that are computed on, and those that look-ahead brings meanwhile. */
+static uint32_t roomy_ring_of(const struct tl_store *s)
+{
+    uint32_t ring = ring_of(s, s->limits.n_used), frames = s->limits.frames, most = 2 * s->limits.n_used + 4, share = frames / RING_SHARE;
+    share = share < most ? share : most;
+    ring = ring < share ? share : ring;
+    return ring < frames ? ring : frames;
 }
 
 uint32_t tl_store_least_frames(const struct tl_store *s) { return s->n_keys ? LEAST_RING : 0; }
@@ -82,8 +91,8 @@ static void hand_out_frames(struct tl_store *s)
 static void place_experts(struct tl_store *s, struct tl_arena *arena)
 {
     struct tl_drive *d = &s->drive;
-    uint32_t ring = ring_of(s, s->limits.n_used), frames = s->limits.frames;
-    s->n_ring = ring < frames ? ring : frames;
+    uint32_t frames = s->limits.frames;
+    s->n_ring = roomy_ring_of(s);
     for (uint32_t i = 0; i < s->n_banks; i++) {
         uint64_t bytes = tl_bank_scratch(s, &s->banks[i]);
         s->scratch_bytes = bytes > s->scratch_bytes ? bytes : s->scratch_bytes;

@@ -24,6 +24,7 @@ struct tl_arch {
     const struct tl_name *names;         /* own names, ended by a NULL gguf; looked up before the common ones */
     float rope_share;                    /* of each head that turns, where config.json does not say; 0: all of it */
     bool halves;                         /* GGUF keeps the vendor's order of q and k rows, so rotation pairs halves */
+    bool planned;                        /* planned only: the interpreter lacks operations of it */
     bool tied;                           /* the embedding is the head where config.json does not say */
     enum tl_role biases[6];              /* that every model of it has, of those that not all need; ended by 0 */
     /* What is particular in the geometry; the common part has been read. NULL: nothing. */

@@ -48,6 +48,8 @@ int tl_build_mla(struct tl_builder *b)
     const struct tl_geometry *g = b->geometry;
     TL_TRY(tl_build_norm(b, TL_S_X, TL_S_H, TL_R_ATTN_NORM, 1));
     TL_TRY(tl_build_linear(b, TL_S_H, TL_S_KA, TL_R_KV_A, TL_ROLES));
+    if (g->latent_gate)
+        TL_TRY(tl_build_linear(b, TL_S_H, TL_S_AG, TL_R_ATTN_GATE, TL_ROLES));
     if (g->q_rank) {
         TL_TRY(tl_build_linear(b, TL_S_H, TL_S_QA, TL_R_Q_A, TL_ROLES));
         TL_TRY(tl_build_norm(b, TL_S_QA, TL_S_QA, TL_R_Q_A_NORM, 1));
@@ -57,14 +59,18 @@ int tl_build_mla(struct tl_builder *b)
     }
     TL_TRY(tl_build_norm_part(b, TL_S_KA, TL_S_K, TL_R_KV_A_NORM, g->kv_rank));
     TL_TRY(tl_build_copy(b, TL_S_KA, TL_S_K, (struct tl_copy){ 1, g->kv_rank, g->n_rot, g->kv_rank, 0 }));
-    TL_TRY(tl_build_rope(b, TL_S_K, 1, g->kv_rank));
+    if (!g->rope_none)
+        TL_TRY(tl_build_rope(b, TL_S_K, 1, g->kv_rank));
     TL_TRY(tl_build_heads(b, TL_S_QB, TL_S_Q, TL_R_K_B, g->kv_rank, g->nope));
     TL_TRY(tl_build_copy(b, TL_S_QB, TL_S_Q, (struct tl_copy){ g->n_heads, g->nope, g->n_rot, g->kv_rank, g->head_dim }));
-    TL_TRY(tl_build_rope(b, TL_S_Q, g->n_heads, g->kv_rank));
+    if (!g->rope_none)
+        TL_TRY(tl_build_rope(b, TL_S_Q, g->n_heads, g->kv_rank));
     if (g->temper_length > 0)
         TL_TRY(tl_build_temper(b, TL_S_Q));
     TL_TRY(tl_build_attention(b, TL_ROLES));
     TL_TRY(tl_build_heads(b, TL_S_A, TL_S_AV, TL_R_V_B, g->v_head, g->kv_rank));
+    if (g->latent_gate)
+        TL_TRY(tl_build_gate(b, TL_S_AG, TL_S_AV, 1));
     TL_TRY(tl_build_linear(b, TL_S_AV, TL_S_H, TL_R_O, TL_ROLES));
     return tl_build_add(b, TL_S_H, TL_S_X);
 }
@@ -123,7 +129,7 @@ int tl_build_dense_ffn(struct tl_builder *b, unsigned features)
 }
 
 /* T = the shared expert, switched by a gate of its own where the family has one; M += T. */
-static int build_shared(struct tl_builder *b)
+int tl_build_shared(struct tl_builder *b)
 {
     TL_TRY(tl_build_linear(b, TL_S_H, TL_S_SG, TL_R_SHARED_GATE, TL_ROLES));
     TL_TRY(tl_build_linear(b, TL_S_H, TL_S_SU, TL_R_SHARED_UP, TL_ROLES));
@@ -145,6 +151,6 @@ int tl_build_expert_ffn(struct tl_builder *b, unsigned features)
     TL_TRY(tl_build_route(b, sigmoid ? TL_R_CHOICE_BIAS : TL_ROLES));
     TL_TRY(tl_build_experts(b, features & TL_EXPERT_BIASES));
     if (g->ff_shared)
-        TL_TRY(build_shared(b));
+        TL_TRY(tl_build_shared(b));
     return tl_build_add(b, TL_S_M, TL_S_X);
 }

@@ -81,7 +81,7 @@ static int derive(const struct tl_modelfile *file, struct tl_geometry *g)
         g->n_kv_heads = g->n_heads;
     if (g->n_heads % g->n_kv_heads)
         return tl_fail(TL_E_FILE, "%s: %u heads are no multiple of %u KV heads", path, g->n_heads, g->n_kv_heads);
-    if (!g->head_dim && g->width % g->n_heads)
+    if (!g->head_dim && !g->kv_rank && g->width % g->n_heads)
         return tl_fail(TL_E_FILE, "%s: width %u is no multiple of %u heads", path, g->width, g->n_heads);
     if (!g->head_dim)
         g->head_dim = g->width / g->n_heads;
@@ -146,15 +146,19 @@ static int read_vocab(const struct tl_modelfile *file, struct tl_geometry *g)
 static int read_others(const struct tl_modelfile *file, struct tl_geometry *g)
 {
     char key[96];
-    uint64_t value = g->n_experts;
     float share = g->arch->rope_share;
-    for (int i = 0; i < 2 && g->format == TL_MODELFILE_SAFETENSORS; i++) {
-        snprintf(key, sizeof(key), "%s%s", g->prefix, i ? "num_experts" : "num_local_experts");
-        int status = tl_meta_u64(file, key, 1u << 16, &value);
+    const struct { const char *key; uint64_t most; uint32_t *value; } others[] = {
+        { "num_local_experts", 1u << 16, &g->n_experts }, { "num_experts", 1u << 16, &g->n_experts },
+        { "num_experts_per_token", 1024, &g->n_used },
+    };
+    for (int i = 0; i < 3 && g->format == TL_MODELFILE_SAFETENSORS; i++) {
+        uint64_t value = *others[i].value;
+        snprintf(key, sizeof(key), "%s%s", g->prefix, others[i].key);
+        int status = tl_meta_u64(file, key, others[i].most, &value);
         if (status < 0)
             return status;
+        *others[i].value = (uint32_t)value;
     }
-    g->n_experts = (uint32_t)value;
     int status = tl_geometry_f32(file, g, NULL, "partial_rotary_factor", &share);
     if (status == 0)
         status = tl_geometry_f32(file, g, NULL, "rope_parameters.partial_rotary_factor", &share);
@@ -213,6 +217,13 @@ static int read_tied(const struct tl_modelfile *file, struct tl_geometry *g)
     return tl_meta_bool(file, "config.tie_word_embeddings", &g->tied);
 }
 
+/* DeepSeek V4: an indexer chooses among the finely packed ones. */
+uint32_t tl_geometry_packed(const struct tl_geometry *g, uint32_t layer)
+{
+    uint32_t pack = g->layer_pack[layer];
+    return pack ? (g->head_dim + (pack == TL_INDEXED_PACK ? g->index_dim : 0) + pack - 1) / pack : 0;
+}
+
 bool tl_geometry_is_outline(const struct tl_modelfile *file) { return tl_modelfile_tensors(file) == 0; }
 
 static void set_prefix(const struct tl_modelfile *file, struct tl_geometry *g)
@@ -232,6 +243,9 @@ int tl_geometry_read(const struct tl_modelfile *file, struct tl_geometry *g)
     if (!g->arch)
         return TL_E_FILE;
     g->format = tl_modelfile_format(file);
+    if (g->arch->planned && !tl_geometry_is_outline(file))
+        return tl_fail(TL_E_FILE, "%s: trill plans models of the architecture %s (by name, or from their config.json) but does not run them yet",
+                       tl_modelfile_path(file), g->arch->name);
     set_prefix(file, g);
     g->embed_scale = 1.0f;
     g->rope_halves = g->arch->halves || g->format == TL_MODELFILE_SAFETENSORS;

@@ -9,7 +9,7 @@
 
 #include "modelfile/modelfile.h"
 
-enum { TL_MAX_LAYERS = 4096, TL_ROPES = 2, TL_MAX_ROT = 512 };
+enum { TL_MAX_LAYERS = 4096, TL_ROPES = 2, TL_MAX_ROT = 512, TL_INDEXED_PACK = 4 };
 
 /* One set of rotation frequencies: angle = position * inv_freq[i]; cos and sin are multiplied by `scale`. */
 struct tl_rope {
@@ -52,11 +52,18 @@ struct tl_geometry {
     bool delta_fused, delta_fused_gates; /* q, k, v and z in one matrix, by key head; the logits of beta and the decay too */
     bool delta_tiled;                    /* value head h belongs to key head h mod delta_k_heads; else to h / (v heads / k heads) */
     bool rate_log;                       /* the rates of the decay are stored as logarithms */
+    /* of architectures that are planned only */
+    bool kda;                            /* delta nets whose every channel decays by itself */
+    bool rope_none, latent_gate;         /* latent attention that turns nothing; a gate of the heads' values */
     bool tied;                           /* the embedding is the head */
     struct tl_rope rope[TL_ROPES];       /* 0: full layers, 1: windowed layers */
     uint32_t layer_window[TL_MAX_LAYERS];        /* 0: full attention */
+    uint16_t layer_pack[TL_MAX_LAYERS];          /* so many positions become one that stays in sight behind the window; 0: none do */
     uint8_t layer_recurrent[TL_MAX_LAYERS];      /* 1: a gated delta net instead of attention */
 };
+
+/* Values that a position takes beside keys and values of the window: packed positions, and the indexer's keys. */
+uint32_t tl_geometry_packed(const struct tl_geometry *geometry, uint32_t layer);
 
 /* Reads what every architecture shares and then calls the architecture's own reader. */
 int tl_geometry_read(const struct tl_modelfile *file, struct tl_geometry *ret_geometry);

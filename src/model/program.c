@@ -173,18 +173,30 @@ int tl_build_temper(struct tl_builder *b, enum tl_stream stream)
     return append(b, (struct tl_op){ .kind = TL_OP_TEMPER, .in = stream, .out = stream });
 }
 
-int tl_build_heads(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role weight, uint32_t rows, uint32_t cols)
+int tl_build_groups(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role weight, uint32_t count, uint32_t rows, uint32_t cols)
 {
     struct tl_op op = { .kind = TL_OP_HEADS, .role = weight, .in = in, .out = out, .bias = TL_NO_WEIGHT, .rows = rows, .cols = cols };
     const struct tl_number *number = NULL;
-    uint32_t heads = b->geometry->n_heads, *widest;
-    int status = bind(b, (struct tl_want){ .role = weight, .count = heads, .rows = rows, .cols = cols }, &op.weight, &number);
+    uint32_t *widest;
+    int status = bind(b, (struct tl_want){ .role = weight, .count = count, .rows = rows, .cols = cols }, &op.weight, &number);
     if (status < 0)
         return status;
     op.form = tl_acts_form_of(number, b->exact);
     widest = &b->program->head_cols[op.form];
     *widest = cols > *widest ? cols : *widest;
-    b->program->product_bytes += heads * matrix_bytes(number, rows, cols);
+    b->program->product_bytes += count * matrix_bytes(number, rows, cols);
+    return append(b, op);
+}
+
+int tl_build_heads(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role weight, uint32_t rows, uint32_t cols)
+{
+    return tl_build_groups(b, in, out, weight, b->geometry->n_heads, rows, cols);
+}
+
+int tl_build_planned(struct tl_builder *b, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t count, uint64_t cols)
+{
+    struct tl_op op = { .kind = TL_OP_PLANNED, .role = role, .in = in, .out = out };
+    TL_TRY(bind_vector(b, role, count, cols, 0, false, &op.weight));
     return append(b, op);
 }
 
@@ -224,11 +236,11 @@ static int bind_experts(struct tl_builder *b, struct tl_op *op)
     const struct tl_geometry *g = b->geometry;
     static const enum tl_role roles[] = { TL_R_EXPERT_GATE, TL_R_EXPERT_UP, TL_R_EXPERT_DOWN };
     const struct tl_number *number[TL_BANK_MATRICES];
-    uint32_t ids[TL_BANK_MATRICES];
+    uint32_t ids[TL_BANK_MATRICES], width = g->expert_width ? g->expert_width : g->width;
     for (int i = 0; i < TL_BANK_MATRICES; i++) {
         bool down = i == TL_BANK_DOWN;
-        struct tl_want want = { .role = roles[i], .count = g->n_experts, .rows = down ? g->width : g->ff_expert,
-                                .cols = down ? g->ff_expert : g->width };
+        struct tl_want want = { .role = roles[i], .count = g->n_experts, .rows = down ? width : g->ff_expert,
+                                .cols = down ? g->ff_expert : width };
         int status = bind(b, want, &ids[i], &number[i]);
         if (status < 0)
             return status;
@@ -239,7 +251,7 @@ static int bind_experts(struct tl_builder *b, struct tl_op *op)
     if (tl_acts_form_of(number[TL_BANK_UP], b->exact) != op->form)
         return tl_fail(TL_E_FILE, "the experts' gate is stored as %s and their up as %s, which is not supported",
                        number[TL_BANK_GATE]->name, number[TL_BANK_UP]->name);
-    widen_acts(b->program, op->form, g->width);
+    widen_acts(b->program, op->form, width);
     widen_acts(b->program, op->down_form, g->ff_expert);
     return b->binder->bank(b->binder->context, ids, &op->weight);
 }
@@ -248,7 +260,8 @@ int tl_build_experts(struct tl_builder *b, bool biases)
 {
     static const enum tl_role roles[] = { TL_R_EXPERT_GATE_BIAS, TL_R_EXPERT_UP_BIAS, TL_R_EXPERT_DOWN_BIAS };
     const struct tl_geometry *g = b->geometry;
-    struct tl_op op = { .kind = TL_OP_EXPERTS, .role = TL_R_EXPERT_GATE, .in = TL_S_H, .out = TL_S_M };
+    struct tl_op op = { .kind = TL_OP_EXPERTS, .role = TL_R_EXPERT_GATE, .in = g->expert_width ? TL_S_L : TL_S_H,
+                        .out = g->expert_width ? TL_S_LM : TL_S_M };
     int status = bind_experts(b, &op);
     for (int i = 0; i < TL_BANK_MATRICES && status >= 0; i++)
         status = bind_vector(b, biases ? roles[i] : TL_ROLES, g->n_experts, i == TL_BANK_DOWN ? g->width : g->ff_expert, 0, false,

@@ -44,6 +44,18 @@
     STREAM(SG, g->ff_shared)                 /* its gate, then gate * up */ \
     STREAM(SU, g->ff_shared)                 /* its up */ \
     STREAM(S1, g->ff_shared ? 1 : 0)         /* its own gate's logit */ \
+    STREAM(AG, g->latent_gate ? g->n_heads * g->v_head : 0)  /* latent attention: gate of the heads' values */ \
+    STREAM(XS, g->n_residuals * g->width)    /* residual streams beside each other, or earlier states of one */ \
+    STREAM(XM, g->n_residuals ? (2 + g->n_residuals) * g->n_residuals : 0)   /* how they mix */ \
+    STREAM(OA, g->o_groups * g->o_rank)      /* attention's output, compressed by groups of heads */ \
+    STREAM(CK, g->o_groups ? 2 * g->head_dim : 0)            /* what compressed keys are made of */ \
+    STREAM(IQ, g->o_groups ? g->index_heads * g->index_dim : 0)      /* indexer: queries, their weights, keys */ \
+    STREAM(IW, g->o_groups ? g->index_heads : 0) \
+    STREAM(IK, g->o_groups ? 2 * g->index_dim : 0) \
+    STREAM(KF, g->kda ? g->delta_k_dim : 0)  /* decay of each channel, compressed, and expanded */ \
+    STREAM(KD, g->kda ? g->delta_k_heads * g->delta_k_dim : 0) \
+    STREAM(L, g->expert_width)               /* input of routed experts that are narrower than the model, and their output */ \
+    STREAM(LM, g->expert_width) \
     STREAM(OUT, g->width)                    /* rows whose logits are wanted */ \
     STREAM(LOGITS, g->vocab)
 
@@ -62,8 +74,14 @@ enum tl_role {
     TL_R_Q_A, TL_R_Q_A_NORM, TL_R_Q_B, TL_R_KV_A, TL_R_KV_A_NORM, TL_R_K_B, TL_R_V_B,
     TL_R_DELTA_QKVZ, TL_R_DELTA_QKV, TL_R_DELTA_Z, TL_R_DELTA_GATES, TL_R_DELTA_BETA, TL_R_DELTA_DECAY, TL_R_DELTA_CONV,
     TL_R_DELTA_RATE, TL_R_DELTA_BIAS, TL_R_DELTA_NORM, TL_R_DELTA_OUT,
+    TL_R_KDA_CONV_Q, TL_R_KDA_CONV_K, TL_R_KDA_CONV_V, TL_R_KDA_DECAY_A, TL_R_KDA_DECAY_B,
+    TL_R_ATTN_GATE, TL_R_ATTN_MIX, TL_R_FFN_MIX, TL_R_OUT_MIX, TL_R_ATTN_MIX_BASE, TL_R_FFN_MIX_BASE, TL_R_OUT_MIX_BASE,
+    TL_R_ATTN_MIX_SCALE, TL_R_FFN_MIX_SCALE, TL_R_OUT_MIX_SCALE,
+    TL_R_KEY, TL_R_KEY_NORM, TL_R_O_A, TL_R_PACK_KEY, TL_R_PACK_GATE, TL_R_PACK_PLACE, TL_R_PACK_NORM,
+    TL_R_INDEX_Q, TL_R_INDEX_WEIGHT, TL_R_INDEX_KEY, TL_R_INDEX_GATE, TL_R_INDEX_PLACE, TL_R_INDEX_NORM,
     TL_R_FFN_NORM, TL_R_FFN_POST_NORM, TL_R_GATE, TL_R_UP, TL_R_DOWN, TL_R_SINKS,
     TL_R_ROUTER, TL_R_ROUTER_BIAS, TL_R_CHOICE_BIAS,
+    TL_R_HASH, TL_R_EXPERT_IN, TL_R_EXPERT_IN_NORM, TL_R_EXPERT_OUT,
     TL_R_EXPERT_GATE, TL_R_EXPERT_UP, TL_R_EXPERT_DOWN,
     TL_R_EXPERT_GATE_BIAS, TL_R_EXPERT_UP_BIAS, TL_R_EXPERT_DOWN_BIAS,
     TL_R_SHARED_GATE, TL_R_SHARED_UP, TL_R_SHARED_DOWN, TL_R_SHARED_SWITCH,
@@ -96,6 +114,7 @@ enum tl_op_kind {
     TL_OP_ROUTE,             /* [rows] in -> experts and weights of each token; weight: bias of the choice */
     TL_OP_EXPERTS,           /* [experts] out = sum of weight * expert(in), in expert order; weight: bank */
     TL_OP_SWITCH,            /* [rows] out = out * sigmoid(the one value of in) */
+    TL_OP_PLANNED,           /* [rows] of architectures that are planned only: out from in by a vector, somehow */
     TL_OP_GATE,              /* [rows] out = out * sigmoid(in), of in the tail of each of `heads` equal parts */
 };
 
@@ -188,9 +207,12 @@ int tl_build_unit_norm(struct tl_builder *builder, enum tl_stream stream, uint32
 struct tl_copy { uint32_t heads, offset, cols, to, step; };
 int tl_build_copy(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, struct tl_copy copy);
 int tl_build_heads(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role weight, uint32_t rows, uint32_t cols);
+/* For architectures that are planned only: `count` matrices as of heads; `count` vectors (0: one) that something is made by. */
+int tl_build_groups(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role weight, uint32_t count, uint32_t rows, uint32_t cols);
+int tl_build_planned(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, enum tl_role role, uint32_t count, uint64_t cols);
 int tl_build_attention(struct tl_builder *builder, enum tl_role sinks);       /* KEEP, then ATTEND: Q, K, V -> A; TL_ROLES: no sinks */
 int tl_build_route(struct tl_builder *builder, enum tl_role choice_bias);     /* R -> the experts of each token */
-int tl_build_experts(struct tl_builder *builder, bool biases);                /* H -> M */
+int tl_build_experts(struct tl_builder *builder, bool biases);                /* H -> M; narrower ones: L -> LM */
 int tl_build_switch(struct tl_builder *builder, enum tl_stream in, enum tl_stream out);
 int tl_build_gate(struct tl_builder *builder, enum tl_stream in, enum tl_stream out, uint32_t heads);
 int tl_build_conv(struct tl_builder *builder);        /* DI -> DC */
@@ -206,6 +228,7 @@ int tl_build_gqa(struct tl_builder *builder, unsigned features);
 int tl_build_mla(struct tl_builder *builder);         /* latent attention, absorbed (DeepSeek-V2, section 2.1) */
 int tl_build_delta_net(struct tl_builder *builder);   /* gated delta net (Yang et al. 2024) as Qwen3-Next has it */
 int tl_build_dense_ffn(struct tl_builder *builder, unsigned features);
+int tl_build_shared(struct tl_builder *builder);      /* M += the shared expert of H */
 int tl_build_expert_ffn(struct tl_builder *builder, unsigned features);       /* shared expert too, where the geometry has one */
 
 #endif

@@ -142,7 +142,7 @@ static void run(struct tl_step *s, uint32_t index, uint32_t row)
     case TL_OP_UNIT_NORM: unit_norm(s, op, row); break;
     case TL_OP_CONV: tl_delta_conv(s, op, &s->weight[index], row); break;
     case TL_OP_DECAY: tl_delta_decay(s, op, &s->weight[index], &s->bias[index], row); break;
-    case TL_OP_DELTA: case TL_OP_LINEAR: case TL_OP_HEADS: case TL_OP_ATTEND: case TL_OP_EXPERTS: break;
+    case TL_OP_DELTA: case TL_OP_LINEAR: case TL_OP_HEADS: case TL_OP_ATTEND: case TL_OP_EXPERTS: case TL_OP_PLANNED: break;
     }
 }
 

@@ -29,12 +29,14 @@ static int cut_groups(struct tl_cache *cache)
     const struct tl_geometry *g = cache->geometry;
     memset(cache->group, 0, sizeof(cache->group));
     cache->n_groups = 0;
+    cache->packed_bytes = 0;
     tl_record_pool_init(&cache->records, g, cache->one_layer);
     for (uint32_t layer = 0, recurrent = 0; layer < g->n_layers; layer++) {
         if (g->layer_recurrent[layer]) {
             cache->layer_slot[layer] = cache->one_layer ? 0 : (uint16_t)recurrent++;
             continue;
         }
+        cache->packed_bytes += tl_geometry_packed(g, layer) * (uint64_t)cache->format->block_bytes / cache->format->block_elems;
         int group = group_of(cache, cache->one_layer ? 0 : g->layer_window[layer]);
         if (group < 0)
             return group;
@@ -96,12 +98,14 @@ int tl_cache_layout(struct tl_cache *cache, uint32_t context, uint32_t sequences
         for (uint32_t page = 0; group->free && page < group->n_free; page++)
             group->free[page] = group->n_pages - 1 - page;
     }
+    if (cache->packed_bytes)                 /* of architectures that are planned only */
+        tl_arena_take(arena, (uint64_t)sequences * context, cache->packed_bytes);
     return tl_record_pool_layout(&cache->records, sequences, arena);
 }
 
 uint64_t tl_cache_token_bytes(const struct tl_cache *cache)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = cache->packed_bytes;
     for (uint32_t i = 0; i < cache->n_groups; i++)
         bytes += cache->group[i].window ? 0 : cache->group[i].page_bytes / TL_PAGE_TOKENS;
     return bytes;

@@ -37,6 +37,7 @@ struct tl_cache {
     uint8_t *layer_group;                /* [n_layers]; of layers with attention */
     uint16_t *layer_slot;                /* [n_layers] place in its group, or among the recurrent layers */
     struct tl_record_pool records;
+    uint64_t packed_bytes;               /* that a position takes in layers that pack positions behind their window */
     uint64_t fingerprint;                /* of model and formats: what save writes and load demands */
 };
 

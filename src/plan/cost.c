@@ -115,6 +115,17 @@ static void take_experts(struct walk *w, const struct tl_op *op)
     }
 }
 
+/* Packed positions that a token behind `before` others sees, and the values that an indexer multiplies to choose them. */
+static double packed_positions(const struct tl_geometry *g, uint32_t layer, double before, double *ret_indexed)
+{
+    uint32_t pack = g->layer_pack[layer];
+    double packed = pack ? before / pack : 0;
+    if (pack != TL_INDEXED_PACK)
+        return packed;
+    *ret_indexed = packed * g->index_heads * g->index_dim;
+    return packed < g->index_top ? packed : g->index_top;
+}
+
 /* Positions that the tokens of a sequence see, together and at most. */
 static void take_attention(struct walk *w, const struct tl_op *op)
 {
@@ -128,8 +139,11 @@ static void take_attention(struct walk *w, const struct tl_op *op)
         seen = full * (before + (full + 1) / 2) + (n - full) * window;
         held = n + window < held ? n + window : held;
     }
+    double indexed = 0, packed = packed_positions(g, op->layer, before + n / 2, &indexed);
+    seen += n * packed;
     double v_dim = g->kv_rank ? g->kv_rank : g->v_dim, operations = 2.0 * g->n_heads * (g->head_dim + v_dim) * seen * (double)w->step->n_sequences;
-    double bytes = held * g->n_kv_heads * (double)group->head_bytes / TL_PAGE_TOKENS * (double)w->step->n_sequences;
+    operations += 2.0 * indexed * n * (double)w->step->n_sequences;
+    double bytes = (held + n * packed) * g->n_kv_heads * (double)group->head_bytes / TL_PAGE_TOKENS * (double)w->step->n_sequences;
     take(w, bytes, through_memory(w, bytes), operations, operations / (peak(w, TL_FACT_F32) * reach(TL_REACH_ATTEND)));
 }
 

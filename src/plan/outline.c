@@ -82,6 +82,19 @@ static int copy_value(struct config *config, uint64_t most, bool list)
 
 static int copy_object(struct config *config, bool inner);
 
+/* An object that holds sizes too. */
+static int copy_part(struct config *config)
+{
+    int event = tl_json_next(&config->json);
+    if (event != TL_JSON_OBJECT)
+        return event < 0 ? event : tl_json_fail(&config->json, "an object");
+    tl_buffer_append(config->to, "{", 1);
+    config->first = true;
+    event = copy_object(config, true);
+    config->first = false;
+    return event < 0 ? event : tl_buffer_append(config->to, "}", 1);
+}
+
 /* The text model of one that sees too is described in an object of its own; its type is told outside. */
 static int copy_key(struct config *config, bool inner)
 {
@@ -99,7 +112,7 @@ static int copy_key(struct config *config, bool inner)
     config->first = false;
     tl_buffer_json_string(config->to, key->data, key->len);
     tl_buffer_append(config->to, ":", 1);
-    return copy_value(config, most, list);
+    return tl_json_is(json, "linear_attn_config") ? copy_part(config) : copy_value(config, most, list);
 }
 
 static int copy_object(struct config *config, bool inner)

@@ -82,6 +82,9 @@ static int open_outline(struct job *job)
     uint32_t share = sizes.stored_experts;
     sizes.stored_experts = 0;
     int r = tl_outline_open(job->how->source, &sizes, &job->outline);
+    if (r >= 0 && job->outline->geometry.arch->planned)
+        return tl_fail(TL_E_USAGE, "%s: trill plans models of the architecture %s but does not run them yet, so a file of one is of no use",
+                       job->how->source, job->outline->geometry.arch->name);
     if (r < 0 || !share)
         return r;
     uint32_t n_experts = job->outline->geometry.n_experts;

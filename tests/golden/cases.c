@@ -24,7 +24,7 @@ static const struct golden_row table[] = {
     { "qwen2", F32 }, { "qwen3", F32 }, { "gemma3", F32 },
     { "qwen3_moe", F32 }, { "gpt_oss", F32 }, { "gpt_oss-mxfp4", NATIVE }, { "glm4_moe", F32 },
     { "deepseek_v3", F32 }, { "deepseek_v3-fp8", NATIVE }, { "kimi_k2", F32 }, { "kimi_k2-int4", NATIVE },
-    { "minimax_m2", F32 }, { "bailing_moe", F32 }, { "mistral4", F32 },
+    { "minimax_m2", F32 }, { "bailing_moe", F32 }, { "mistral4", F32 }, { "glm_dsa", F32 },
     { "qwen3_next", DELTA }, { "qwen3_5", DELTA }, { "qwen3_5_moe", DELTA },
 };
 enum { N_ROWS = sizeof(table) / sizeof(table[0]) };
@@ -164,7 +164,7 @@ const char *golden_uncovered(void)
     char own[400], path[700];
     own_root(own);
     for (size_t a = 0; a < sizeof(archs) / sizeof(archs[0]); a++) {
-        bool has = false;
+        bool has = archs[a]->planned;                /* nothing is computed */
         for (int k = 0; k < N_ROWS && !has; k++) {
             snprintf(path, sizeof(path), "%s/%s", own, table[k].name);
             has = arch_of(path) == archs[a];

@@ -158,7 +158,7 @@ def write_as_bailing(folder):
                 num_nextn_predict_layers=None)
 
 
-VOCABULARIES = {'gemma3': sentencepiece, 'glm4_moe': lambda: byte_level(SPECIAL_GLM)}
+VOCABULARIES = {'gemma3': sentencepiece, 'glm4_moe': lambda: byte_level(SPECIAL_GLM), 'glm_dsa': lambda: byte_level(SPECIAL_GLM)}
 SIZES = dict(vocab_size=VOCAB, hidden_size=32, intermediate_size=56, num_attention_heads=4, num_key_value_heads=2,
              num_hidden_layers=2, max_position_embeddings=256, bos_token_id=None, eos_token_id=2, pad_token_id=0)
 LLAMA3 = dict(rope_type='llama3', rope_theta=500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
@@ -244,6 +244,9 @@ CASES = {
         **LATENT | dict(num_key_value_heads=2, routed_scaling_factor=1.0, num_hidden_layers=3, norm_topk_prob=True,
                         rope_parameters=YARN | dict(mscale=1.0, mscale_all_dim=1.0, original_max_position_embeddings=32,
                                                     llama_4_scaling_beta=0.1)))), False, torch.float32, '1MB'),
+    'glm_dsa': ((T.GlmMoeDsaForCausalLM, T.GlmMoeDsaConfig(
+        **LATENT | dict(num_key_value_heads=2, num_hidden_layers=3, index_topk=70, index_head_dim=16, index_n_heads=2,
+                        rope_parameters=dict(rope_type='default', rope_theta=8e6)))), False, torch.float32, '1MB'),
 }
 
 

@@ -21,7 +21,7 @@
 #include "engine/session.h"
 #include "model/arch.h"
 #include "modelfile/writer.h"
-#include "plan/geometries.h"
+#include "plan/outline.h"
 #include "store/trace.h"
 
 enum { TOKENS = 24, MANY = 600 };
@@ -108,6 +108,16 @@ static double logits_of(const char *path, const struct how *how, uint8_t ret_has
     return sqrt(seen.squares / (double)seen.n - mean * mean);
 }
 
+/* Those that are planned only are refused with one sentence. */
+static bool planned(const char *name)
+{
+    struct tl_outline *outline;
+    must(tl_outline_open(name, &(struct tl_outline_sizes){0}, &outline), name);
+    bool is = outline->geometry.arch->planned;
+    tl_outline_close(outline);
+    return is;
+}
+
 static void every_geometry(void **state)
 {
     static const struct how hows[] = {{1, 512, 0, NULL, false}, {2, 7, 0, NULL, false}, {2, 512, 8, NULL, false}, {2, 5, 8, "ref", true}};
@@ -117,6 +127,11 @@ static void every_geometry(void **state)
         uint8_t first[32], other[32];
         const char *name = tl_known[i / 2].name;
         snprintf(path, sizeof path, "%s/%s%s", folder, name, i % 2 ? "" : ".gguf");
+        if (planned(name)) {
+            assert_true(synth("{\"geometry\":\"%s\",\"output\":\"%s\",\"tiny\":true}", name, path) < 0);
+            assert_non_null(strstr(tl_error_text(), "but does not run them yet"));
+            continue;
+        }
         must(synth("{\"geometry\":\"%s\",\"output\":\"%s\",\"tiny\":true}", name, path), name);
         double deviation = logits_of(path, &hows[0], first);
         print_message("%s: logits deviate by %.2f\n", path + sizeof folder, deviation);
@@ -361,7 +376,7 @@ static void same_geometry(void **state)
         static struct tl_geometry a, b;
         char path[200];
         struct tl_modelfile *file;
-        for (int k = 0; k < 2; k++) {
+        for (int k = 0; k < 2 && !planned(tl_known[i].name); k++) {
             snprintf(path, sizeof path, "%s/%s%s", folder, tl_known[i].name, k ? "" : ".gguf");
             must(tl_modelfile_open(path, &file), path);
             must(tl_geometry_read(file, k ? &b : &a), path);

@@ -124,6 +124,25 @@ static void test_unknown(void **state)
     refused(found_as_folder("{\"hidden_size\": 8}"), "config.model_type is missing");
 }
 
+/* What is planned only is refused where a file of it is opened, and nothing else is for that reason. */
+static void test_planned(void **state)
+{
+    static struct tl_geometry geometry;
+    int n = 0;
+    (void)state;
+    for (int i = 0; i < ARCHS; i++) {
+        struct tl_modelfile *file;
+        write_model(TL_MODELFILE_GGUF, archs[i]->name);
+        assert_int_equal(tl_modelfile_open(scratch("model.gguf"), &file), 0);
+        assert_int_equal(tl_geometry_read(file, &geometry), TL_E_FILE);
+        assert_int_equal(strstr(tl_error_text(), "but does not run them yet") != NULL, archs[i]->planned);
+        n += archs[i]->planned;
+        tl_modelfile_close(file);
+        assert_int_equal(unlink(scratch("model.gguf")), 0);
+    }
+    assert_true(n > 0);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -141,7 +160,7 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_facts), cmocka_unit_test(test_recognised), cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_facts), cmocka_unit_test(test_recognised), cmocka_unit_test(test_unknown), cmocka_unit_test(test_planned),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

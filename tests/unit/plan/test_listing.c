@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "model/arch.h"
+#include "model/state.h"
 #include "plan/listing.h"
 
 static const struct tl_outline_sizes whole = {0};
@@ -85,10 +86,33 @@ static void sizes(void **state)
     assert_int_equal(tl_outline_open("deepseek-v3", &(struct tl_outline_sizes){.stored_experts = 257}, &none), TL_E_FILE);
 }
 
+/* What a token of context takes and what a sequence takes at once, at 2 bytes a value, as the vendors' reports tell. */
+static void states(void **state)
+{
+    static const struct { const char *name; uint64_t token_bytes; double fixed_megabytes; } cases[] = {
+        {"deepseek-v3", 70272, 0}, {"kimi-k2", 70272, 0}, {"kimi-k3", 27648, 434}, {"gpt-oss-120b", 36864, 0},
+        {"qwen3.8-2.4t-a95b", 94208, 579}, {"glm-5.2", 78 * 2 * 576, 0},
+        {"deepseek-v4-flash", 2 * (21 * 160 + 20 * 4), 0}, {"deepseek-v4-pro", 2 * (30 * 160 + 31 * 4), 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tl_outline *outline;
+        struct tl_cache cache;
+        if (tl_outline_open(cases[i].name, &whole, &outline) < 0)
+            fail_msg("%s", tl_error_text());
+        assert_int_equal(tl_cache_init(&cache, &outline->geometry, tl_number(TL_NUMBER_BF16)), 0);
+        assert_int_equal(tl_cache_token_bytes(&cache), cases[i].token_bytes);
+        double heads = (double)cache.records.n_layers * outline->geometry.delta_v_heads * (double)cache.records.head_floats * 4e-6;
+        assert_true(heads > cases[i].fixed_megabytes - 1 && heads < cases[i].fixed_megabytes + 1);
+        tl_cache_done(&cache);
+        tl_outline_close(outline);
+    }
+}
+
 static void unknown(void **state)
 {
     static const struct { const char *name, *sentence; } cases[] = {
-        {"deepseek-v2", "is deepseek-v3 meant?"}, {"kimi-k3", "is kimi-k2 meant?"}, {"nothing like it", "there are: smollm2-135m"},
+        {"deepseek-v2", "is deepseek-v3 meant?"}, {"kimi-k4", "is kimi-k2 meant?"}, {"nothing like it", "there are: smollm2-135m"},
         {"/nowhere/config.json", "/nowhere/config.json"},
     };
     (void)state;
@@ -118,7 +142,7 @@ static void recipes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(totals), cmocka_unit_test(ten_trillion), cmocka_unit_test(sizes), cmocka_unit_test(unknown), cmocka_unit_test(recipes),
+        cmocka_unit_test(totals), cmocka_unit_test(ten_trillion), cmocka_unit_test(sizes), cmocka_unit_test(unknown), cmocka_unit_test(states), cmocka_unit_test(recipes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 
 enum { USUAL_CHUNK = 512, LEAST_CHUNK = 32, LEAST_CONTEXT = 256, CONTEXT_STEP = 256, CHUNK_STEP = 32 };
 enum { USEFUL_CONTEXT = 4096, STREAMED_CONTEXT = 8192, STREAMED_CHUNK = 4096, FEW_SESSIONS = 4, CHUNK_SHARE = 16 };
-enum { TRUNK_STEP = 1 << 20 };
+enum { TRUNK_STEP = 1 << 20, TRUNK_STEPS = 4096 };
 static const uint64_t margin_bytes = 4 << 20;        /* stacks, heap headers, the odd page */
 static const uint64_t reserve_bytes = 256 << 20;     /* of what is available, left to others */
 
@@ -91,28 +91,51 @@ void tl_fit_set(struct tl_model_limits *limits, enum tl_fit_quantity quantity, u
     }
 }
 
+/* A value between low, whose costs fit, and high, whose costs do not: where a straight line says, or every other time
+ * in the middle. */
+struct bracket { uint64_t low, high, low_bytes, high_bytes; };
+
+static uint64_t guess(const struct bracket *b, uint64_t most_bytes, uint32_t turn)
+{
+    uint64_t middle = b->low + (b->high - b->low) / 2;
+    if (turn % 2 || b->high_bytes == UINT64_MAX || b->high_bytes <= b->low_bytes)
+        return middle;
+    double share = (double)(most_bytes - b->low_bytes) / (double)(b->high_bytes - b->low_bytes);
+    uint64_t at = b->low + (uint64_t)(share * (double)(b->high - b->low));
+    return at <= b->low ? b->low + 1 : at >= b->high ? b->high - 1 : at;
+}
+
+static int cost_of(struct tl_fitting *f, struct tl_model_limits *tried, enum tl_fit_quantity quantity, uint64_t value, uint64_t *ret_bytes)
+{
+    tl_fit_set(tried, quantity, value);
+    struct tl_model_limits limits = clamped(tried);
+    return tl_fit_cost(f, &limits, NULL, ret_bytes);
+}
+
 int tl_fit_raise(struct tl_fitting *f, struct tl_model_limits *limits, enum tl_fit_quantity quantity, uint64_t goal, uint64_t step,
                  uint64_t most_bytes)
 {
     struct tl_model_limits tried = *limits;
-    uint64_t begin = tl_fit_get(limits, quantity);
+    uint64_t begin = tl_fit_get(limits, quantity), bytes, at;
+    struct bracket b = {begin / step, (goal + step - 1) / step, 0, 0};       /* in whole steps */
     if (begin >= goal)
         return 1;
-    tl_fit_set(&tried, quantity, goal);
-    int status = tl_fit_fits(f, &tried, most_bytes);
-    if (status != 0) {
-        *limits = status > 0 ? tried : *limits;
-        return status;
+    int status = cost_of(f, &tried, quantity, begin, &b.low_bytes);
+    if (status >= 0)
+        status = cost_of(f, &tried, quantity, goal, &b.high_bytes);
+    if (status < 0 || b.high_bytes <= most_bytes) {
+        *limits = status < 0 ? *limits : tried;
+        return status < 0 ? status : 1;
     }
-    for (uint64_t low = begin / step, high = (goal - 1) / step; low < high;) {       /* low fits; in whole steps */
-        uint64_t middle = low + (high - low + 1) / 2;
-        tl_fit_set(&tried, quantity, middle * step);
-        if ((status = tl_fit_fits(f, &tried, most_bytes)) < 0)
+    for (uint32_t turn = 0; b.high - b.low > 1 && b.low_bytes <= most_bytes; turn++) {
+        at = guess(&b, most_bytes, turn);
+        if ((status = cost_of(f, &tried, quantity, at * step, &bytes)) < 0)
             return status;
-        if (status)
-            *limits = tried;
-        *(status ? &low : &high) = status ? middle : middle - 1;
+        *(bytes <= most_bytes ? &b.low : &b.high) = at;
+        *(bytes <= most_bytes ? &b.low_bytes : &b.high_bytes) = bytes;
     }
+    if (b.low * step > begin)
+        tl_fit_set(limits, quantity, b.low * step);
     return 0;
 }
 
@@ -129,8 +152,9 @@ static int climb(struct tl_fitting *f, const struct rung *rungs, uint32_t n, str
 
 int tl_fit_widen(struct tl_fitting *f, struct tl_model_limits *limits, uint64_t most_bytes)
 {
+    uint64_t trunk = tl_store_trunk_bytes(f->store), step = trunk / TRUNK_STEPS < TRUNK_STEP ? TRUNK_STEP : trunk / TRUNK_STEPS;
     if (limits->trunk_bytes)
-        return f->wish->trunk_bytes ? 1 : tl_fit_raise(f, limits, TL_QUANTITY_TRUNK, tl_store_trunk_bytes(f->store) - 1, TRUNK_STEP, most_bytes);
+        return f->wish->trunk_bytes ? 1 : tl_fit_raise(f, limits, TL_QUANTITY_TRUNK, trunk - 1, step, most_bytes);
     if (limits->frames && !f->wish->frames)
         return tl_fit_raise(f, limits, TL_QUANTITY_FRAMES, tl_store_experts(f->store), 1, most_bytes);
     return 1;

@@ -2,7 +2,8 @@
 /* Fits a model into a budget: how its weights are held, and how much context, chunk and cache there is. It runs the very
  * layouts that an engine uses, on counting arenas, so what it promises is what is taken; it works as well for a model
  * without a file (outlined.h). What is not asked for by name grows, one thing after the other in a fixed order, until the
- * budget is full: so a larger budget never holds the weights in a worse way, and within a way nothing becomes less. */
+ * budget is full: so a larger budget never holds the weights in a worse way, never gives less context or fewer frames,
+ * and within a way nothing at all becomes less. */
 #ifndef TL_PLAN_FIT_H
 #define TL_PLAN_FIT_H
 

@@ -89,7 +89,7 @@ static int fit_streamed(struct tl_fitting *f, struct tl_model_limits *limits)
             f->fit->way = TL_FIT_TRUNK_PASSES;
         }
     }
-    if (status <= 0)
+    if (status <= 0 || limits->chunk < target)           /* what is left is no whole window: others need not change for it */
         return status;
     status = tl_fit_widen(f, limits, f->budget_bytes);
     return status < 0 ? status : 1;

@@ -76,6 +76,7 @@ static int add_cuts(struct tl_store *s, const struct tl_use *use)
 int tl_store_order(struct tl_store *s, const struct tl_use *uses, uint32_t n_uses, uint32_t n_body)
 {
     struct tl_trunk *t = &s->trunk;
+    t->is_split = false;
     t->cuts = tl_alloc(s->n_slots, sizeof(*t->cuts));
     bool *seen = tl_alloc(s->n_slots, sizeof(*seen));
     int status = t->cuts && seen ? 0 : TL_E_NOMEM;

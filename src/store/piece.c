@@ -22,11 +22,9 @@ static bool alternate(const struct tl_store *store, const struct tl_bank *bank)
 
 static int add_piece(struct tl_store *store, const struct tl_piece *piece)
 {
-    struct tl_piece *pieces = tl_realloc(store->pieces, store->n_pieces + 1, sizeof(*pieces));
-    if (!pieces)
+    if (tl_grow((void **)&store->pieces, store->n_pieces, &store->cap_pieces, sizeof(*store->pieces)) < 0)
         return TL_E_NOMEM;
-    store->pieces = pieces;
-    pieces[store->n_pieces++] = *piece;
+    store->pieces[store->n_pieces++] = *piece;
     return 0;
 }
 
@@ -72,6 +70,10 @@ int tl_use_cut(struct tl_store *store, const struct tl_slot *slot, struct tl_use
     for (uint32_t m = 0; m < slot->matrix.count && status >= 0; m++)
         status = cut_matrix(store, slot, m, 1, use->panel_from, use->panel_to);
     use->n_pieces = store->n_pieces - use->first_piece;
+    for (uint32_t i = 0; i < use->n_pieces; i++) {
+        uint64_t bytes = tl_panels_raw_bytes(slot, &store->pieces[use->first_piece + i]);
+        use->raw_bytes = bytes > use->raw_bytes ? bytes : use->raw_bytes;
+    }
     return status;
 }
 
@@ -150,14 +152,26 @@ uint64_t tl_panels_raw_bytes(const struct tl_slot *slot, const struct tl_piece *
     return room_of(extents, tl_panels_extents(slot, piece, extents));
 }
 
+/* Scales that belong to rows of several experts make some pieces longer; all else is alike for every expert. */
+static bool alike(const struct tl_store *store, const struct tl_bank *bank)
+{
+    bool alike = true;
+    for (uint32_t i = 0; i < TL_BANK_MATRICES; i++) {
+        const struct tl_matrix *m = &slot_of(store, bank, i)->matrix;
+        alike = alike && (!m->number || m->each || m->scale_step);
+    }
+    return alike;
+}
+
 uint64_t tl_bank_raw_bytes(const struct tl_store *store, const struct tl_bank *bank)
 {
     struct tl_extent extents[TL_EXTENTS];
     uint64_t most = 0;
-    for (uint32_t expert = 0; expert < bank->n_experts; expert++)
+    uint32_t n = alike(store, bank) ? 1 : bank->n_experts;
+    for (uint32_t expert = 0; expert < n; expert++)
         for (uint32_t p = 0; p < bank->n_pieces; p++) {
-            uint32_t n = tl_piece_extents(store, bank, &store->pieces[bank->first_piece + p], expert, extents);
-            uint64_t bytes = room_of(extents, n);
+            uint32_t n_extents = tl_piece_extents(store, bank, &store->pieces[bank->first_piece + p], expert, extents);
+            uint64_t bytes = room_of(extents, n_extents);
             most = bytes > most ? bytes : most;
         }
     return most;

@@ -83,8 +83,12 @@ static void keep_all(struct tl_store *s)
 void tl_trunk_split(struct tl_store *s, uint64_t trunk_bytes)
 {
     struct tl_trunk *t = &s->trunk;
+    if (t->is_split && t->split_bytes == trunk_bytes)
+        return;
     struct share share = measure(s);
     uint64_t ahead = ahead_bytes < trunk_bytes / 16 ? ahead_bytes : trunk_bytes / 16, low = 0, high = share.may;
+    t->is_split = true;
+    t->split_bytes = trunk_bytes;
     t->ring_bytes = t->passing_bytes = 0;
     t->streams = trunk_bytes && t->n_uses && trunk_bytes < tl_store_trunk_bytes(s);
     if (!t->streams) {

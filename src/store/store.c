@@ -109,6 +109,7 @@ static int add_slot(struct tl_store *store, const struct tl_slot *slot, uint32_t
     if (tl_grow((void **)&store->slots, store->n_slots, &store->cap_slots, sizeof(*store->slots)) < 0)
         return TL_E_NOMEM;
     store->stored_bytes += slot->stored_bytes;
+    store->trunk.is_split = false;
     *ret_id = store->n_slots;
     store->slots[store->n_slots++] = *slot;
     return 0;
@@ -139,6 +140,7 @@ int tl_store_add_bank(struct tl_store *store, const uint32_t ids[TL_BANK_MATRICE
     struct tl_bank *bank = &banks[store->n_banks];
     *bank = (struct tl_bank){ .n_experts = store->slots[ids[0]].matrix.count, .first_key = store->n_keys };
     memcpy(bank->ids, ids, sizeof(bank->ids));
+    store->trunk.is_split = false;
     for (int i = 0; i < TL_BANK_MATRICES; i++) {
         struct tl_slot *slot = &store->slots[ids[i]];
         store->routed_bytes += slot->routed ? 0 : slot->stored_bytes;

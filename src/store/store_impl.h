@@ -46,6 +46,7 @@ struct tl_use_cut {
     uint32_t slot, group, panel_from, panel_to, first_piece, n_pieces;
     enum tl_use_kind kind;
     uint64_t bytes, stored_bytes;        /* in the ring, a multiple of the alignment; of the file */
+    uint64_t raw_bytes;                  /* that a piece of it takes in a raw buffer, at most */
 };
 
 /* One of them in the ring. */
@@ -61,6 +62,8 @@ struct tl_trunk {
     uint32_t n_uses, n_body;
     uint64_t cap_uses;
     bool streams;                        /* not all is resident */
+    bool is_split;                       /* for split_bytes; forgotten where anything is declared */
+    uint64_t split_bytes;
     uint64_t bytes, passing_bytes;       /* of all of it in memory; of what passes in a step with one tail */
     uint8_t *ring;
     uint64_t ring_bytes;                 /* 0: nothing passes */
@@ -85,7 +88,7 @@ struct tl_store {
     struct tl_slot *slots;
     struct tl_bank *banks;
     struct tl_piece *pieces;
-    uint64_t cap_slots;
+    uint64_t cap_slots, cap_pieces;
     uint32_t n_slots, n_banks, n_pieces, n_keys, most_experts;
     uint64_t stored_bytes, staging_bytes, routed_bytes, read_bytes;     /* read_bytes: stored ones of what is resident */
     struct tl_asking asked;

@@ -20,10 +20,8 @@ uint64_t tl_trunk_raw_bytes(const struct tl_store *s)
     const struct tl_trunk *t = &s->trunk;
     uint64_t most = 0;
     for (uint32_t i = 0; i < t->n_uses; i++)
-        for (uint32_t p = 0; p < t->uses[i].n_pieces && !s->slots[t->uses[i].slot].resident; p++) {
-            uint64_t bytes = tl_panels_raw_bytes(&t->cuts[t->uses[i].slot], &s->pieces[t->uses[i].first_piece + p]);
-            most = bytes > most ? bytes : most;
-        }
+        if (!s->slots[t->uses[i].slot].resident && t->uses[i].raw_bytes > most)
+            most = t->uses[i].raw_bytes;
     for (uint32_t i = 0; i < s->n_slots; i++)
         if (s->slots[i].passes && !s->slots[i].resident && !s->slots[i].matrix.transposed) {
             uint64_t bytes = tl_panels_raw_bytes(&t->cuts[i], &(struct tl_piece){.panel_to = 1});

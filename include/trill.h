@@ -112,6 +112,10 @@ struct trill_model_figures {
 
 TRILL_API int trill_model_figures(struct trill_model *model, struct trill_model_figures *figures, size_t size);
 
+/* Why the model is opened as it is: what is in memory and what is streamed, context, chunk, threads. Lines of text, to be
+ * freed; empty where only the vocabulary was opened. */
+TRILL_API int trill_model_explain(struct trill_model *model, char **ret_text);
+
 /* Bytes a second that the drive gives through the queue of a model whose weights are streamed, with nothing computed
  * meanwhile: the limit of streaming. Takes about as long as said; what was read ahead is read again. TRILL_USAGE: nothing is streamed. */
 TRILL_API int trill_measure_drive(struct trill_model *model, double seconds, double *ret_bytes_per_s);

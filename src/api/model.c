@@ -130,3 +130,21 @@ int trill_model_figures(struct trill_model *model, struct trill_model_figures *f
     tl_api_out(figures, size, &f, sizeof(f));
     return 0;
 }
+
+int trill_model_explain(struct trill_model *model, char **ret_text)
+{
+    struct tl_buffer text;
+    size_t n_bytes;
+    tl_buffer_init(&text, 0);
+    tl_buffer_append(&text, "", 0);
+    if (model->engine->model)
+        tl_fit_explain(&model->engine->fit, &text);
+    int status = text.status;
+    char *taken = tl_buffer_take(&text, &n_bytes);
+    if (status >= 0 && !taken)
+        status = TL_E_NOMEM;
+    if (status < 0)
+        return status;
+    *ret_text = taken;
+    return 0;
+}

@@ -64,6 +64,18 @@ int tl_setup_check(const struct tl_setup *setup)
     return tl_fail(TL_E_USAGE, "MODEL is missing: a file, a folder, or a name in the cache folder");
 }
 
+/* What the budget holds, and why. */
+static int explain(struct trill_model *model)
+{
+    char *text;
+    int r = tl_command_status(trill_model_explain(model, &text));
+    if (r < 0)
+        return r;
+    tl_output_note("%s", text);
+    trill_free(text);
+    return 0;
+}
+
 int tl_setup_open(const struct tl_setup *setup, const struct tl_setup_needs *needs, struct trill_model **ret_model)
 {
     TL_AUTO char *path = NULL;
@@ -79,5 +91,7 @@ int tl_setup_open(const struct tl_setup *setup, const struct tl_setup_needs *nee
     options.progress = draw_bar;
     r = tl_command_status(trill_model_open(path, &options, ret_model));
     tl_progress_erase(&load.bar);
+    if (r >= 0 && setup->explain && (r = explain(*ret_model)) < 0)
+        trill_model_close(*ret_model);
     return r;
 }

@@ -180,6 +180,38 @@ static void budgets(void **state)
     tl_outlined_close(outlined);
 }
 
+/* Whatever was decided is said, in lines that a terminal shows whole. */
+static void explanations(void **state)
+{
+    static const char *const labels[] = {"\nweights ", "\ncontext ", "\nchunk ", "\nthreads ", "\nmemory "};
+    struct tl_fit fit;
+    (void)state;
+    for (size_t i = 0; i < tl_known_count; i++) {
+        struct tl_outlined *outlined = open_outlined(tl_known[i].name);
+        struct tl_fit_wish wish = base;
+        for (wish.ram_bytes = 4 * gib; wish.ram_bytes < 65536 * gib; wish.ram_bytes *= 8) {
+            struct tl_buffer text;
+            if (tl_fit_make(outlined->model, &wish, &fit) < 0)
+                continue;
+            tl_buffer_init(&text, 0);
+            tl_buffer_printf(&text, "\n");
+            tl_fit_explain(&fit, &text);
+            assert_int_equal(text.status, 0);
+            for (size_t k = 0; k < sizeof(labels) / sizeof(labels[0]); k++)
+                assert_non_null(strstr(text.data, labels[k]));
+            assert_int_equal(strstr(text.data, "\nexperts ") != NULL, fit.limits.frames > 0);
+            assert_int_equal(strstr(text.data, "\nlook-ahead ") != NULL, fit.limits.frames > 0);
+            for (const char *line = text.data, *end; *line; line = end + 1) {
+                end = strchr(line, '\n');
+                assert_non_null(end);
+                assert_true(end - line <= 100 && (end == line || end[-1] != ' '));
+            }
+            tl_buffer_done(&text);
+        }
+        tl_outlined_close(outlined);
+    }
+}
+
 /* An outline has no weights. */
 static void nothing_to_load(void **state)
 {
@@ -201,7 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_session), cmocka_unit_test(many_sessions), cmocka_unit_test(sweeps),
-        cmocka_unit_test(demands),     cmocka_unit_test(budgets),       cmocka_unit_test(nothing_to_load),
+        cmocka_unit_test(explanations), cmocka_unit_test(demands),     cmocka_unit_test(budgets),       cmocka_unit_test(nothing_to_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

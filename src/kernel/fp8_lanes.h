@@ -12,7 +12,7 @@
 enum { FP8_COLS = 128, FP8_GRANULES = FP8_COLS / 4, FP8_BLOCK_BYTES = TL_PANEL_ROWS * (FP8_COLS + 4), FP8_AHEAD = 6 * 1024 };
 
 /* Four columns of 16 rows: as two vectors of bf16 pairs, or as four of f32. */
-struct fp8_four { struct ints pairs[2]; struct lanes values[4]; };
+union fp8_four { struct ints pairs[2]; struct lanes values[4]; };
 
 /* E4M3 in byte c of each lane -> f32, exactly: e = 0 are multiples of 2^-9, all ones are NaN. */
 INLINE struct lanes fp8_value(struct ints codes, uint32_t c)
@@ -24,9 +24,9 @@ INLINE struct lanes fp8_value(struct ints codes, uint32_t c)
     return lanes_copysign(value, ints_as_lanes(ints_up(codes, 24 - 8 * c)));
 }
 
-INLINE struct fp8_four fp8_convert(const bool pairs, struct ints codes)
+INLINE union fp8_four fp8_convert(const bool pairs, struct ints codes)
 {
-    struct fp8_four four;
+    union fp8_four four;
 #ifdef LANES_HAVE_PAIRS
     if (pairs) {
         four.pairs[0] = ints_fp8_pairs(codes, 0);
@@ -42,7 +42,7 @@ INLINE struct fp8_four fp8_convert(const bool pairs, struct ints codes)
 }
 
 /* Columns 2i and 2i + 1 of four, and the pair of activations that belongs to them. */
-INLINE struct lanes fp8_step(const bool pairs, struct lanes sum, const struct fp8_four *four, uint32_t i, const uint8_t *x)
+INLINE struct lanes fp8_step(const bool pairs, struct lanes sum, const union fp8_four *four, uint32_t i, const uint8_t *x)
 {
     struct ints both = ints_every4(x + 4 * i);
 #ifdef LANES_HAVE_PAIRS
@@ -54,62 +54,90 @@ INLINE struct lanes fp8_step(const bool pairs, struct lanes sum, const struct fp
     return lanes_fma(four->values[2 * i], ints_as_lanes(ints_up(both, 16)), sum);
 }
 
-/* A block of columns of one panel against some tokens. */
+/* A block of columns of some panels against some tokens. */
 struct fp8_span {
     const struct tl_product *product;
-    const uint8_t *block;                /* of the panel */
-    struct fp8_four *converted;          /* [FP8_GRANULES], or NULL: not yet */
-    uint32_t panel, first_col, n_cols;
+    const uint8_t *block[TILE_PANELS];
+    union fp8_four (*converted)[FP8_GRANULES];           /* of each panel; NULL: not yet */
+    uint32_t panel, n_panels, first_col, n_cols;
     uint32_t token;
 };
 
+/* Four columns of each panel from their codes, which `kept` masks, or as converted before. */
+INLINE void fp8_fours(const bool pairs, const bool direct, const uint32_t panels, const struct fp8_span *span, uint32_t i, int32_t kept,
+                      union fp8_four ret_fours[TILE_PANELS])
+{
+    UNROLL
+    for (uint32_t p = 0; p < panels; p++) {
+        const uint8_t *codes = span->block[p] + TL_PANEL_ROWS * 4 + 64 * i;
+        if (direct)
+            __builtin_prefetch(codes + FP8_AHEAD);
+        ret_fours[p] = direct ? fp8_convert(pairs, ints_and(ints_load(codes), ints_set(kept))) : span->converted[p][i];
+    }
+}
+
+/* The first one or both of the two steps that four columns take. */
+INLINE void fp8_steps(const bool pairs, const uint32_t panels, const uint32_t tokens, const uint32_t steps, const union fp8_four fours[TILE_PANELS],
+                      const uint8_t *x, uint64_t x_stride, struct lanes sum[VALUE_TOKENS][TILE_PANELS])
+{
+    UNROLL
+    for (uint32_t t = 0; t < tokens; t++)
+        UNROLL
+        for (uint32_t half = 0; half < steps; half++)
+            UNROLL
+            for (uint32_t p = 0; p < panels; p++)
+                sum[t][p] = fp8_step(pairs, sum[t][p], &fours[p], half, x + t * x_stride);
+}
+
 /* Columns that the matrix lacks take no part; the odd one of a last pair is 0. */
-INLINE void fp8_block(const bool pairs, const bool direct, const uint32_t tokens, const struct fp8_span *span)
+INLINE void fp8_block(const bool pairs, const bool direct, const uint32_t panels, const uint32_t tokens, const struct fp8_span *span)
 {
     const struct tl_product *product = span->product;
     uint64_t x_stride = tl_acts_row_bytes(product->acts->form, product->cols);
     const uint8_t *x = (const uint8_t *)tl_acts_row(product->acts, span->token) + (uint64_t)span->first_col * 2;
-    const uint8_t *codes = span->block + TL_PANEL_ROWS * 4;
     float *out = product->out + span->token * product->out_stride + span->panel * TL_PANEL_ROWS;
-    uint32_t rows = tl_walk_rows(product, span->panel), whole = span->n_cols / 4, left = span->n_cols % 4;
-    struct lanes sum[VALUE_TOKENS];
+    uint32_t whole = span->n_cols / 4, left = span->n_cols % 4;
+    struct lanes sum[VALUE_TOKENS][TILE_PANELS];
+    union fp8_four fours[TILE_PANELS];
     UNROLL
     for (uint32_t t = 0; t < tokens; t++)
-        sum[t] = lanes_set(0);
-    for (uint32_t i = 0; i < whole; i++, x += 8) {
-        struct fp8_four four = direct ? fp8_convert(pairs, ints_load(codes + 64 * i)) : span->converted[i];
-        if (direct)
-            __builtin_prefetch(codes + 64 * i + FP8_AHEAD);
         UNROLL
-        for (uint32_t t = 0; t < tokens; t++) {
-            sum[t] = fp8_step(pairs, sum[t], &four, 0, x + t * x_stride);
-            sum[t] = fp8_step(pairs, sum[t], &four, 1, x + t * x_stride);
-        }
+        for (uint32_t p = 0; p < panels; p++)
+            sum[t][p] = lanes_set(0);
+    for (uint32_t i = 0; i < whole; i++, x += 8) {
+        fp8_fours(pairs, direct, panels, span, i, -1, fours);
+        fp8_steps(pairs, panels, tokens, 2, fours, x, x_stride, sum);
     }
     if (left) {
-        struct ints kept = ints_and(ints_load(codes + 64 * whole), ints_set((int32_t)((1u << 8 * left) - 1)));
-        struct fp8_four four = fp8_convert(pairs, kept);
+        fp8_fours(pairs, true, panels, span, whole, (int32_t)((1u << 8 * left) - 1), fours);
+        if (left == 3)
+            fp8_steps(pairs, panels, tokens, 2, fours, x, x_stride, sum);
+        else
+            fp8_steps(pairs, panels, tokens, 1, fours, x, x_stride, sum);
+    }
+    UNROLL
+    for (uint32_t p = 0; p < panels; p++) {
+        struct lanes scale = lanes_load((const float *)span->block[p]);
+        uint32_t rows = tl_walk_rows(product, span->panel + p);
         UNROLL
         for (uint32_t t = 0; t < tokens; t++) {
-            sum[t] = fp8_step(pairs, sum[t], &four, 0, x + t * x_stride);
-            if (left == 3)
-                sum[t] = fp8_step(pairs, sum[t], &four, 1, x + t * x_stride);
+            float *to = out + t * product->out_stride + p * TL_PANEL_ROWS;
+            struct lanes acc = span->first_col ? lanes_load_first(to, rows) : lanes_set(0);
+            lanes_store_first(to, rows, lanes_fma(sum[t][p], scale, acc));
         }
-    }
-    struct lanes scale = lanes_load((const float *)span->block);
-    UNROLL
-    for (uint32_t t = 0; t < tokens; t++) {
-        float *to = out + t * product->out_stride;
-        struct lanes acc = span->first_col ? lanes_load_first(to, rows) : lanes_set(0);
-        lanes_store_first(to, rows, lanes_fma(sum[t], scale, acc));
     }
 }
 
 INLINE void fp8_span_of(const bool pairs, const bool direct, const struct fp8_span *span, uint32_t tokens)
 {
-    switch (tokens) {
-#define CASE(n) case n: if (n <= VALUE_TOKENS) fp8_block(pairs, direct, n, span); break;
-    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+    switch (tokens * 2 + span->n_panels - 1) {
+#define CASE(panels, n) \
+    case (n) * 2 + (panels) - 1: \
+        if ((panels) <= TILE_PANELS && (n) <= VALUE_TOKENS) \
+            fp8_block(pairs, direct, panels, n, span); \
+        break;
+    CASE(1, 1) CASE(1, 2) CASE(1, 3) CASE(1, 4) CASE(1, 5) CASE(1, 6)
+    CASE(2, 1) CASE(2, 2) CASE(2, 3) CASE(2, 4) CASE(2, 5) CASE(2, 6)
 #undef CASE
     }
 }
@@ -144,25 +172,29 @@ static void fp8_span_any(bool pairs, const struct fp8_span *span, uint32_t token
     fp8_span_fma(span, tokens, direct);
 }
 
-_Static_assert(FP8_GRANULES * sizeof(struct fp8_four) <= TL_PRODUCT_SCRATCH, "a block fits the scratch");
+_Static_assert(TILE_PANELS * FP8_GRANULES * sizeof(union fp8_four) <= TL_PRODUCT_SCRATCH, "blocks fit the scratch");
 
-static struct fp8_span fp8_at(const struct tl_product *product, uint32_t panel, uint32_t block)
+static struct fp8_span fp8_at(const struct tl_product *product, uint32_t panel, uint32_t n_panels, uint32_t block)
 {
     uint32_t first = block * FP8_COLS, left = product->cols - first;
-    return (struct fp8_span){
-        .product = product, .block = tl_walk_panel(product, panel) + (uint64_t)block * FP8_BLOCK_BYTES, .panel = panel,
-        .first_col = first, .n_cols = left < FP8_COLS ? left : FP8_COLS, .token = product->token_from,
+    struct fp8_span span = {
+        .product = product, .panel = panel, .n_panels = n_panels, .first_col = first, .n_cols = left < FP8_COLS ? left : FP8_COLS,
+        .token = product->token_from,
     };
+    for (uint32_t p = 0; p < n_panels; p++)
+        span.block[p] = tl_walk_panel(product, panel + p) + (uint64_t)block * FP8_BLOCK_BYTES;
+    return span;
 }
 
 /* All tokens of a span, converted once. */
 static void fp8_tokens(bool pairs, struct fp8_span *span)
 {
     span->converted = span->product->scratch;
-    for (uint32_t i = 0; i < span->n_cols / 4; i++) {
-        struct ints codes = ints_load(span->block + TL_PANEL_ROWS * 4 + 64 * i);
-        span->converted[i] = pairs ? fp8_convert(true, codes) : fp8_convert(false, codes);
-    }
+    for (uint32_t p = 0; p < span->n_panels; p++)
+        for (uint32_t i = 0; i < span->n_cols / 4; i++) {
+            struct ints codes = ints_load(span->block[p] + TL_PANEL_ROWS * 4 + 64 * i);
+            span->converted[p][i] = pairs ? fp8_convert(true, codes) : fp8_convert(false, codes);
+        }
     for (uint32_t n; span->token < span->product->token_to; span->token += n) {
         n = span->product->token_to - span->token < VALUE_TOKENS ? span->product->token_to - span->token : VALUE_TOKENS;
         fp8_span_any(pairs, span, n, false);
@@ -177,14 +209,14 @@ static void product_fp8(const struct tl_product *product, uint32_t panel_from, u
     if (n <= VALUE_TOKENS) {
         for (uint32_t p = panel_from; p < panel_to; p++)
             for (uint32_t b = 0; b < blocks; b++) {
-                struct fp8_span span = fp8_at(product, p, b);
+                struct fp8_span span = fp8_at(product, p, 1, b);
                 fp8_span_any(pairs, &span, n, true);
             }
         return;
     }
     for (uint32_t b = 0; b < blocks; b++)
-        for (uint32_t p = panel_from; p < panel_to; p++) {
-            struct fp8_span span = fp8_at(product, p, b);
+        for (uint32_t p = panel_from; p < panel_to; p += TILE_PANELS) {
+            struct fp8_span span = fp8_at(product, p, panel_to - p < TILE_PANELS ? panel_to - p : TILE_PANELS, b);
             fp8_tokens(pairs, &span);
         }
 }

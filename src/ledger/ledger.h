@@ -40,8 +40,9 @@ void tl_ledger_set_text(struct tl_ledger_row *row, enum tl_ledger_column column,
  * All other members are left alone. */
 int tl_ledger_set_json(struct tl_ledger_row *row, const char *prefix, const char *json, size_t n_bytes);
 
-/* Joules, where none were measured, from watts x seconds; with them, and the machine's prices, money and carbon. */
-void tl_ledger_price(struct tl_ledger_row *row, const struct tl_machine *machine);
+/* Joules: those that were measured or, where that is < 0, the machine's watts x seconds; with them, and the machine's prices,
+ * money and carbon. As in plans, what a site draws besides (`pue`) counts along. */
+void tl_ledger_price(struct tl_ledger_row *row, const struct tl_machine *machine, double measured_joules);
 
 void tl_ledger_row_json(const struct tl_ledger_row *row, struct tl_buffer *json);          /* {...}: what is known */
 

@@ -104,16 +104,16 @@ void tl_ledger_row_json(const struct tl_ledger_row *row, struct tl_buffer *json)
 
 /* --- what it costs ------------------------------------------------------------------------------------------------------ */
 
-void tl_ledger_price(struct tl_ledger_row *row, const struct tl_machine *machine)
+void tl_ledger_price(struct tl_ledger_row *row, const struct tl_machine *machine, double measured_joules)
 {
     const double *fact = machine->value;
     double seconds = row->value[TL_LEDGER_SECONDS].real;
-    if (!row->value[TL_LEDGER_JOULES].known) {
-        tl_ledger_set_real(row, TL_LEDGER_JOULES, fact[TL_FACT_WATTS] * seconds);
-        tl_ledger_set_text(row, TL_LEDGER_JOULES_SOURCE, "estimated");
+    bool measured = measured_joules >= 0;
+    double joules = (measured ? measured_joules : fact[TL_FACT_WATTS] * seconds) * fact[TL_FACT_PUE], kwh = joules / joules_of_kwh;
+    tl_ledger_set_real(row, TL_LEDGER_JOULES, joules);
+    tl_ledger_set_text(row, TL_LEDGER_JOULES_SOURCE, measured ? "measured" : "estimated");
+    if (!measured)
         tl_ledger_set_real(row, TL_LEDGER_WATTS, fact[TL_FACT_WATTS]);
-    }
-    double kwh = row->value[TL_LEDGER_JOULES].real / joules_of_kwh * fact[TL_FACT_PUE];
     tl_ledger_set_text(row, TL_LEDGER_MACHINE, machine->name);
     tl_ledger_set_real(row, TL_LEDGER_PRICE_KWH, fact[TL_FACT_KWH]);
     tl_ledger_set_real(row, TL_LEDGER_PRICE_HOUR, fact[TL_FACT_HOUR]);

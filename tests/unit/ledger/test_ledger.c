@@ -145,16 +145,17 @@ static void test_price(void **state)
     machine.value[TL_FACT_PUE] = 1.5;
     machine.value[TL_FACT_CARBON] = 400;
     tl_ledger_set_real(&row, TL_LEDGER_SECONDS, 36);
-    tl_ledger_price(&row, &machine);                             /* 3600 J = 0.001 kWh, drawn one and a half times */
-    assert_float_equal(row.value[TL_LEDGER_JOULES].real, 3600, 1e-9);
+    tl_ledger_price(&row, &machine, -1);                         /* 3600 J, drawn one and a half times: 0.0015 kWh */
+    assert_float_equal(row.value[TL_LEDGER_JOULES].real, 5400, 1e-9);
+    assert_float_equal(row.value[TL_LEDGER_WATTS].real, 100, 0);
     assert_string_equal(row.value[TL_LEDGER_JOULES_SOURCE].text, "estimated");
     assert_float_equal(row.value[TL_LEDGER_MONEY].real, 0.00075 + 0.02, 1e-12);
     assert_float_equal(row.value[TL_LEDGER_CARBON].real, 0.6, 1e-12);
-    tl_ledger_set_real(&row, TL_LEDGER_JOULES, 7200);
-    tl_ledger_set_text(&row, TL_LEDGER_JOULES_SOURCE, "measured");
-    tl_ledger_price(&row, &machine);
-    assert_float_equal(row.value[TL_LEDGER_JOULES].real, 7200, 0);
+    row.value[TL_LEDGER_WATTS].known = false;
+    tl_ledger_price(&row, &machine, 7200);
+    assert_float_equal(row.value[TL_LEDGER_JOULES].real, 10800, 0);
     assert_string_equal(row.value[TL_LEDGER_JOULES_SOURCE].text, "measured");
+    assert_false(row.value[TL_LEDGER_WATTS].known);
     assert_float_equal(row.value[TL_LEDGER_CARBON].real, 1.2, 1e-12);
 }
 

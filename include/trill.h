@@ -272,6 +272,32 @@ TRILL_API const char *trill_job_report(const struct trill_job *job);  /* borrowe
 TRILL_API void trill_job_close(struct trill_job *job);                /* NULL is fine */
 TRILL_API const char *trill_job_kinds(void);                          /* their names, blanks between them */
 
+/* --- accounts ----------------------------------------------------------------------------------------------------- */
+
+/* What a run costs: tokens, seconds, bytes, energy, money, and what the plan had said; a row of the ledger when it ends. Time
+ * and energy count from here. Nothing in it can fail a run: what goes wrong is told to `log`. */
+struct trill_account;
+
+struct trill_account_options {
+    size_t size;
+    const char *command;                 /* what is run: "run", "score" */
+    const char *model;                   /* its name for people, or NULL */
+    const char *state;                   /* folder of the ledger, and of what was measured of the machine; made where it is not there */
+    const char *config;                  /* folder of what the user says of the machine (machine.json: prices, watts), or NULL */
+    int unrecorded;                      /* no row of the ledger is written */
+    void (*log)(void *context, int level, const char *text);          /* may be NULL */
+    void *context_pointer;
+};
+
+TRILL_API void trill_account_options_init(struct trill_account_options *options, size_t size);
+TRILL_API int trill_account_open(const struct trill_account_options *options, struct trill_account **ret_account);
+/* Takes what the model counted since it was opened. The last thing before it is closed, or before the next line. */
+TRILL_API void trill_account_take(struct trill_account *account, struct trill_model *model);
+/* The row so far: {"prompt_tokens": ..., "joules": ..., "money": ...} (docs/ledger.md). To be freed; NULL: out of memory. */
+TRILL_API char *trill_account_json(struct trill_account *account);
+/* `status`: how the run ended. The row is written where a model computed, or where time was spent without one. NULL is fine. */
+TRILL_API void trill_account_close(struct trill_account *account, int status);
+
 /* --- measuring ---------------------------------------------------------------------------------------------------- */
 
 struct trill_peaks {

@@ -134,7 +134,8 @@ static void append_ids(struct tl_buffer *buffer, const int32_t *ids, size_t coun
         tl_buffer_printf(buffer, "%s%" PRId32, i ? "," : "", ids[i]);
 }
 
-int tl_answer_json(const struct trill_generation *generation, const struct tl_streaming *streaming, struct tl_buffer *buffer)
+int tl_answer_json(const struct trill_generation *generation, const struct tl_streaming *streaming, const char *ledger,
+                   struct tl_buffer *buffer)
 {
     const struct trill_model_figures *figures = &streaming->after;
     struct tl_answer_sums sums = {0};
@@ -149,13 +150,7 @@ int tl_answer_json(const struct trill_generation *generation, const struct tl_st
     tl_buffer_printf(buffer, ",\"prefill_tokens_per_s\":%.3f,\"decode_tokens_per_s\":%.3f", prefill_rate(&sums),
                      decode_rate(&sums));
     tl_buffer_printf(buffer, ",\"peak_bytes\":%" PRIu64 ",\"read_bytes\":%" PRIu64, figures->peak_bytes, figures->read_bytes);
-    tl_buffer_printf(buffer,
-                     ",\"ledger\":{\"prompt_tokens\":%" PRIu64 ",\"reused_tokens\":%" PRIu64 ",\"decode_steps\":%" PRIu64,
-                     sums.prompt_tokens, sums.reused_tokens, sums.steps);
-    tl_buffer_printf(buffer, ",\"decode_weight_bytes\":%" PRIu64 ",\"read_bytes\":%" PRIu64,
-                     sums.steps * figures->bytes_per_token, figures->read_bytes);
-    tl_buffer_printf(buffer, ",\"load_s\":%.6f,\"prefill_s\":%.6f,\"decode_s\":%.6f}", figures->load_seconds,
-                     sums.prefill_seconds, sums.decode_seconds);
+    tl_buffer_printf(buffer, ",\"ledger\":%s", ledger);
     tl_streaming_json(streaming, buffer);
     return tl_buffer_printf(buffer, "}\n");
 }

@@ -29,7 +29,8 @@ void tl_answer_add(struct tl_answer_sums *sums, const struct trill_generation *g
  * texts in `figures` are not used. */
 void tl_answer_note(const struct tl_answer_sums *sums, const struct tl_streaming *streaming, bool measure);
 
-/* The document of `run --json`. */
-int tl_answer_json(const struct trill_generation *generation, const struct tl_streaming *streaming, struct tl_buffer *buffer);
+/* The document of `run --json`; ledger: the row of the ledger, an object. */
+int tl_answer_json(const struct trill_generation *generation, const struct tl_streaming *streaming, const char *ledger,
+                   struct tl_buffer *buffer);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "cli/account.h"
 #include "cli/command.h"
 #include "cli/decoding.h"
 #include "cli/job.h"
@@ -229,6 +230,7 @@ static int answer(const struct settings *settings, struct order *order, const ch
 {
     struct trill_model *model = NULL;
     struct tl_setup_needs needs = needs_of(settings, survey_report);
+    struct trill_account *account = settings->forecast ? NULL : tl_account_open("batch", &settings->setup);
     order->surveyed = survey_report;
     int r = tl_setup_open(&settings->setup, &needs, &model);
     if (r >= 0)
@@ -239,7 +241,7 @@ static int answer(const struct settings *settings, struct order *order, const ch
         r = settings->json ? tl_output_text(forecast_report->data) : 0;
     else if (r >= 0)
         r = carry_out(settings, model, order);
-    trill_model_close(model);
+    tl_account_close(account, model, r);
     if (r == TL_E_CANCEL && !settings->setup.quiet)
         note_partial(settings->output);
     return r < 0 || !settings->forecast || !settings->json ? r : tl_output_text("\n");

@@ -11,6 +11,7 @@
 #include "base/cpu.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "cli/account.h"
 #include "cli/bench_report.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
@@ -201,12 +202,13 @@ static int run_threads(const struct settings *settings, uint32_t threads, const 
     uint32_t longest = largest(prompts) > largest(tokens) ? largest(prompts) : largest(tokens);
     struct tl_setup_needs needs = {.context = longest + 1};
     setup.threads = threads;
+    struct trill_account *account = tl_account_open("bench", &setup);
     int r = tl_command_status(trill_measure_peaks(threads, setup.cpu, room(&setup), &bench.peaks, sizeof bench.peaks));
     if (r >= 0)
         r = tl_setup_open(&setup, &needs, &bench.model);
     if (r >= 0)
         r = run_tests(&bench, prompts, tokens);
-    trill_model_close(bench.model);
+    tl_account_close(account, bench.model, r);
     return r;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "cli/account.h"
 #include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/decoding.h"
@@ -43,6 +44,7 @@ static const struct tl_command_word words[] = {{"MODEL", offsetof(struct setting
 struct chat {
     const struct settings *settings;
     struct trill_model *model;
+    struct trill_account *account;
     struct trill_session *session;
     struct trill_generate_options generate;
     struct trill_bias *bias;
@@ -260,6 +262,7 @@ static int prepare(struct chat *chat)
 
 static int open_model(struct chat *chat)
 {
+    chat->account = tl_account_open("chat", &chat->settings->setup);
     int r = tl_setup_open(&chat->settings->setup, &(struct tl_setup_needs){0}, &chat->model);
     if (r >= 0 && !chat->template_text && trill_model_has_chat(chat->model) <= 0)
         r = tl_fail(TL_E_USAGE, "%s has no chat template; trill run continues texts, --template FILE brings a template",
@@ -292,7 +295,7 @@ static int run(const void *given)
     if (r >= 0 && chat->model && trill_model_figures(chat->model, &streaming.after, sizeof streaming.after) >= 0 && chat->sums.tokens)
         streaming.drive_bytes_per_s = settings->setup.quiet ? 0 : tl_streaming_measure(chat->model, &streaming.after);
     trill_session_close(chat->session);
-    trill_model_close(chat->model);
+    tl_account_close(chat->account, chat->model, r);
     if ((r >= 0 || r == TL_E_CANCEL) && !settings->setup.quiet && chat->sums.tokens)
         tl_answer_note(&chat->sums, &streaming, r >= 0);
     tl_line_done(&chat->reader);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli/account.h"
 #include "cli/command.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
@@ -234,11 +235,12 @@ static int run(const void *given)
         r = tl_fail(TL_E_USAGE, "%s: no ids", settings->ids_file);
     work.ids = ids;
     struct tl_setup_needs needs = {.sessions = (uint32_t)settings->batch, .context = (uint32_t)work.n_ids};
+    struct trill_account *account = r >= 0 ? tl_account_open("logits", &settings->setup) : NULL;
     if (r >= 0)
         r = tl_setup_open(&settings->setup, &needs, &model);
     if (r >= 0)
         r = run_sequences(&work, model);
-    trill_model_close(model);
+    tl_account_close(account, model, r);
     return r;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "cli/account.h"
 #include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/input.h"
@@ -106,11 +107,11 @@ static int answer(const struct settings *settings, struct trill_session *session
     return tl_answer_generate(session, &generate, !settings->json, ret_generation);
 }
 
-static int print_json(const struct trill_generation *generation, const struct tl_streaming *streaming)
+static int print_json(const struct trill_generation *generation, const struct tl_streaming *streaming, const struct tl_buffer *ledger)
 {
     struct tl_buffer json;
     tl_buffer_init(&json, 0);
-    int r = tl_answer_json(generation, streaming, &json);
+    int r = ledger->status < 0 ? ledger->status : tl_answer_json(generation, streaming, ledger->data, &json);
     if (r >= 0)
         r = tl_output_buffer(&json);
     tl_buffer_done(&json);
@@ -119,12 +120,14 @@ static int print_json(const struct trill_generation *generation, const struct tl
 
 /* Everything with the model open; the figures are for after it is closed. */
 static int run_with(const struct settings *settings, struct trill_model *model, const char *text, size_t n_bytes,
-                    struct tl_answer_sums *sums, struct tl_streaming *streaming)
+                    struct trill_account *account, struct tl_answer_sums *sums, struct tl_streaming *streaming)
 {
     int32_t *ids = NULL;
     size_t n_ids = 0;
     struct trill_session *session = NULL;
     struct trill_generation generation = {0};
+    struct tl_buffer ledger;
+    tl_buffer_init(&ledger, 0);
     int r = prompt_ids(settings, model, text, n_bytes, &ids, &n_ids);
     if (r >= 0)
         r = tl_command_status(trill_session_open(model, &session));
@@ -136,11 +139,14 @@ static int run_with(const struct settings *settings, struct trill_model *model, 
         r = tl_command_status(known);
     if (r >= 0 && (settings->json || !settings->setup.quiet))
         streaming->drive_bytes_per_s = tl_streaming_measure(model, figures);
-    if (r >= 0 && settings->json)
-        r = print_json(&generation, streaming);
+    if (r >= 0 && settings->json) {
+        tl_account_json(account, model, &ledger);
+        r = print_json(&generation, streaming, &ledger);
+    }
     if (r >= 0 && !settings->setup.quiet && generation.finish == TRILL_FINISH_CONTEXT)
         tl_output_note("the context of %u tokens is full; -c allows more\n", figures->context);
     tl_answer_add(sums, &generation);
+    tl_buffer_done(&ledger);
     trill_generation_done(&generation);
     trill_session_close(session);
     trill_free(ids);
@@ -151,6 +157,7 @@ static int run(const void *given)
 {
     const struct settings *settings = given;
     struct trill_model *model = NULL;
+    struct trill_account *account = NULL;
     TL_AUTO char *text = NULL;
     size_t n_bytes = 0;
     struct tl_answer_sums sums = {0};
@@ -159,10 +166,12 @@ static int run(const void *given)
     if (r >= 0)
         r = tl_prompt_text(settings->prompt, settings->file, settings->raw, &text, &n_bytes);
     if (r >= 0)
+        account = tl_account_open("run", &settings->setup);
+    if (r >= 0)
         r = tl_setup_open(&settings->setup, &(struct tl_setup_needs){0}, &model);
     if (r >= 0)
-        r = run_with(settings, model, text, n_bytes, &sums, &streaming);
-    trill_model_close(model);
+        r = run_with(settings, model, text, n_bytes, account, &sums, &streaming);
+    tl_account_close(account, model, r);
     if (!settings->setup.quiet && !settings->json && (r >= 0 || (r == TL_E_CANCEL && sums.prompt_tokens)))
         tl_answer_note(&sums, &streaming, r >= 0);
     return r;

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "cli/account.h"
 #include "cli/command.h"
 #include "cli/input.h"
 #include "cli/job.h"
@@ -147,13 +148,14 @@ static int run(const void *context)
         settings.window = settings.setup.context;
     if (r >= 0)
         r = read_input(&settings, &text);
+    struct trill_account *account = r >= 0 ? tl_account_open("score", &settings.setup) : NULL;
     if (r >= 0)
         r = open_model(&settings, &model);
     if (r >= 0)
         r = tl_job_carry_out(&(struct tl_job_order){
             .kind = "score", .model = model, .options = options, .n_options = TL_COUNT(options), .settings = &settings,
             .json = settings.json, .quiet = settings.setup.quiet, .tell = tell });
-    trill_model_close(model);
+    tl_account_close(account, model, r);
     return r;
 }
 

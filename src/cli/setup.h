@@ -15,7 +15,7 @@ struct tl_setup {
     const char *home;        /* --home; NULL: the usual folders */
     uint64_t threads, context, ram_bytes, chunk;             /* 0: the library's choice */
     const char *cpu, *kv, *activations, *io, *policy, *lookahead;                      /* NULL: the library's choice */
-    bool quiet, explain;
+    bool quiet, explain, no_ledger;
 };
 
 struct tl_setup_needs {

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "cli/account.h"
 #include "cli/command.h"
 #include "cli/input.h"
 #include "cli/job.h"
@@ -214,6 +215,7 @@ static int run(const void *given)
     };
     tl_buffer_init(&ids, 0);
     int r = check(settings);
+    struct trill_account *account = r >= 0 && settings->record ? tl_account_open("trace", &settings->setup) : NULL;
     if (r >= 0 && settings->record)
         r = tl_setup_open(&settings->setup, &(struct tl_setup_needs){0}, &model);
     if (r >= 0 && settings->record)
@@ -222,7 +224,7 @@ static int run(const void *given)
     if (r >= 0)
         r = tl_job_carry_out(&(struct tl_job_order){.kind = "trace", .model = model, .options = job_rows, .n_options = TL_COUNT(job_rows),
                                                     .settings = &order, .quiet = settings->setup.quiet, .tell = tell});
-    trill_model_close(model);
+    tl_account_close(account, model, r);
     tl_buffer_done(&ids);
     return r;
 }

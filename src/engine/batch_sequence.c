@@ -104,6 +104,8 @@ int tl_batch_sequence_share(struct tl_batch_loop *loop, struct tl_batch_sequence
     sequence->fresh = false;
     loop->report->reused_tokens += status < 0 ? 0 : sequence->state->length;
     loop->report->prompt_tokens += sequence->n_prompt;
+    tl_meter_add(&loop->engine->meters, TL_METER_PROMPT_TOKENS, sequence->n_prompt);
+    tl_meter_add(&loop->engine->meters, TL_METER_REUSED_TOKENS, status < 0 ? 0 : sequence->state->length);
     return status;
 }
 
@@ -191,6 +193,7 @@ int tl_batch_sequence_accept(struct tl_batch_loop *loop, struct tl_batch_sequenc
     sequence->ids[sequence->n_ids++] = id;
     sequence->n_tokens++;
     loop->report->tokens++;
+    tl_meter_add(&loop->engine->meters, TL_METER_ANSWER_TOKENS, 1);
     status = tl_stop_push(&sequence->stop, id);
     if (status <= 0)
         return status < 0 ? status : end(sequence, "stop");

@@ -12,6 +12,8 @@ static int begin(struct tl_session *session, struct tl_answer *answer)
     tl_buffer_init(&answer->text, 0);
     if (session->n_ids == 0)
         return tl_fail(TL_E_USAGE, "nothing to continue: the prompt is empty");
+    tl_meter_add(&session->engine->meters, TL_METER_PROMPT_TOKENS, answer->prompt_tokens);
+    tl_meter_add(&session->engine->meters, TL_METER_REUSED_TOKENS, answer->reused_tokens);
     return 0;
 }
 
@@ -50,6 +52,7 @@ static int next_token(struct tl_session *session, const struct tl_generate *how,
     if (status < 0)
         return status;
     answer->n_ids++;
+    tl_meter_add(&session->engine->meters, TL_METER_ANSWER_TOKENS, 1);
     status = tl_stop_push(stop, id);
     answer->finish = status == 0 ? TL_FINISH_STOP : TL_FINISH_LENGTH;
     return status <= 0 ? status : answer->n_ids != how->max_tokens;

@@ -191,6 +191,7 @@ static void add_up(const struct tl_scoring *s, struct tl_scored *ret)
         ret->nll_sum += s->nll[i];
         ret->nll_squares += (double)s->nll[i] * s->nll[i];
     }
+    tl_meter_add(&s->engine->meters, TL_METER_SCORED_TOKENS, ret->tokens);
 }
 
 /* --- begin and end ------------------------------------------------------------------------------------------------ */

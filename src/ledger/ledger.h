@@ -40,8 +40,8 @@ void tl_ledger_set_text(struct tl_ledger_row *row, enum tl_ledger_column column,
  * All other members are left alone. */
 int tl_ledger_set_json(struct tl_ledger_row *row, const char *prefix, const char *json, size_t n_bytes);
 
-/* Joules: those that were measured or, where that is < 0, the machine's watts x seconds; with them, and the machine's prices,
- * money and carbon. As in plans, what a site draws besides (`pue`) counts along. */
+/* Joules: those that were measured or, where that is < 0, the machine's watts x busy seconds; with them, and the machine's
+ * prices, money and carbon. As in plans, what a site draws besides (`pue`) counts along. */
 void tl_ledger_price(struct tl_ledger_row *row, const struct tl_machine *machine, double measured_joules);
 
 void tl_ledger_row_json(const struct tl_ledger_row *row, struct tl_buffer *json);          /* {...}: what is known */
@@ -52,6 +52,11 @@ void tl_ledger_row_json(const struct tl_ledger_row *row, struct tl_buffer *json)
  * *ret_notice holds a sentence that says where it is. TL_E_IO, with a sentence, where the row could not be kept. */
 int tl_ledger_record(const char *path, const struct tl_ledger_row *row, struct tl_buffer *ret_notice);
 
+/* Whether the user wants a ledger, who has one unless he says otherwise: {"record": false} in `config`/ledger.json. config NULL: he
+ * says nothing. < 0: what he says cannot be read, and *ret_wanted is false. */
+int tl_ledger_wanted(const char *config, bool *ret_wanted);
+int tl_ledger_want(const char *config, bool wanted);
+
 /* --- looking back ----------------------------------------------------------------------------------------------------- */
 
 struct tl_ledger_question {
@@ -60,6 +65,9 @@ struct tl_ledger_question {
     uint64_t last;               /* > 0: besides, the last so many runs, whole */
     bool accuracy;               /* besides, how far predictions were from what was measured */
 };
+
+/* "2026-11-22" (its beginning in the user's time zone), or a span before `now`: "12h", "7d", "4w". TL_E_USAGE: neither. */
+int tl_ledger_since(const char *text, int64_t now, int64_t *ret_since);
 
 /* One JSON document (docs/ledger.md). A database that is not there has no runs; of a damaged one as with tl_ledger_record. */
 int tl_ledger_report(const char *path, const struct tl_ledger_question *question, struct tl_buffer *json, struct tl_buffer *ret_notice);

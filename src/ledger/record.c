@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Adding a row: the table is made, or gets the columns it lacks, only when a row does not go in. */
-#include <errno.h>
-#include <string.h>
-#include <sys/stat.h>
-
-#include "base/clock.h"
 #include "base/error.h"
-#include "base/memory.h"
+#include "base/file.h"
 #include "ledger/database.h"
 #include "ledger/ledger.h"
 
@@ -126,32 +121,9 @@ static int add(const char *path, const struct tl_ledger_row *row)
 
 /* --- all of it ------------------------------------------------------------------------------------------------------------ */
 
-/* The folders on the way to a file, for the user alone. What cannot be made shows when the file is opened. */
-static int make_folders(const char *path)
-{
-    TL_AUTO char *folder = tl_strdup(path);
-    if (!folder)
-        return TL_E_NOMEM;
-    char *last = strrchr(folder, '/');
-    struct stat found;
-    if (last)
-        *last = 0;
-    if (!last || !*folder || stat(folder, &found) == 0)
-        return 0;
-    for (char *at = strchr(folder + 1, '/');; at = strchr(at + 1, '/')) {
-        if (at)
-            *at = 0;
-        if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-            return tl_fail(TL_E_IO, "%s: the folder cannot be made: %s", folder, strerror(errno));
-        if (!at)
-            return 0;
-        *at = '/';
-    }
-}
-
 int tl_ledger_record(const char *path, const struct tl_ledger_row *row, struct tl_buffer *ret_notice)
 {
-    int status = make_folders(path);
+    int status = tl_file_make_folders(path);
     if (status < 0)
         return status;
     int lock = tl_database_lock(path, false);

@@ -107,7 +107,7 @@ void tl_ledger_row_json(const struct tl_ledger_row *row, struct tl_buffer *json)
 void tl_ledger_price(struct tl_ledger_row *row, const struct tl_machine *machine, double measured_joules)
 {
     const double *fact = machine->value;
-    double seconds = row->value[TL_LEDGER_SECONDS].real;
+    double seconds = row->value[TL_LEDGER_BUSY_S].real;
     bool measured = measured_joules >= 0;
     double joules = (measured ? measured_joules : fact[TL_FACT_WATTS] * seconds) * fact[TL_FACT_PUE], kwh = joules / joules_of_kwh;
     tl_ledger_set_real(row, TL_LEDGER_JOULES, joules);

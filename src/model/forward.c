@@ -273,8 +273,13 @@ static int run_step(struct tl_model *model, struct tl_pool *pool)
 static void count_step(struct tl_model *model, const struct tl_batch *batch, uint64_t begin_ns, uint64_t missed_before)
 {
     bool decodes = model->step.n_tokens == batch->n_spans;
+    uint64_t behind = 0;
     uint64_t missed = tl_meter_get(model->meters, TL_METER_MISSED_BYTES) - missed_before;
+    for (uint32_t i = 0; i < batch->n_spans; i++)
+        behind += (uint64_t)batch->spans[i].n_tokens * batch->spans[i].state->length;
     tl_meter_add(model->meters, TL_METER_STEPS, 1);
+    tl_meter_add(model->meters, TL_METER_PREFILL_STEPS, !decodes);
+    tl_meter_add(model->meters, decodes ? TL_METER_DECODE_BEHIND : TL_METER_PREFILL_BEHIND, behind);
     tl_meter_add(model->meters, TL_METER_MEMORY_BYTES, model->program.product_bytes);
     tl_meter_add(model->meters, decodes ? TL_METER_DECODE_TOKENS : TL_METER_PREFILL_TOKENS, model->step.n_tokens);
     tl_meter_add(model->meters, decodes ? TL_METER_DECODE_NS : TL_METER_PREFILL_NS, tl_clock_ns() - begin_ns);

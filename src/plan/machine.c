@@ -290,3 +290,18 @@ int tl_machine_write(const char *path, const struct tl_machine *machine)
     tl_buffer_done(&json);
     return r;
 }
+
+static int read_in(const char *folder, struct tl_machine *machine)
+{
+    TL_AUTO char *path = folder ? tl_file_join(folder, "machine.json") : NULL;
+    if (folder && !path)
+        return TL_E_NOMEM;
+    return path && tl_file_exists(path) ? tl_machine_read(path, false, machine) : 0;
+}
+
+int tl_machine_here(const char *state, const char *config, const char *models, struct tl_machine *ret_machine)
+{
+    tl_machine_ask(models, ret_machine);
+    int measured = read_in(state, ret_machine), said = read_in(config, ret_machine);
+    return measured < 0 ? measured : said;
+}

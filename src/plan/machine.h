@@ -32,6 +32,10 @@ const char *tl_source_name(enum tl_fact_source source);               /* "usual"
 
 /* This machine, with nothing measured. folder: where models are kept, or NULL. */
 void tl_machine_ask(const char *folder, struct tl_machine *ret_machine);
+/* This machine as all know it: asked, then what was measured of it (`state`/machine.json), then what the user says
+ * (`config`/machine.json), as far as there are such files; folders may be NULL. < 0, with a sentence: one of them cannot be
+ * read; the machine is what the rest says. Not finished. */
+int tl_machine_here(const char *state, const char *config, const char *models, struct tl_machine *ret_machine);
 /* Takes over what a file says: {"name": ..., "drive": "7GB/s", "ram": 64000000000, "measured": ["drive"]}. Facts that are
  * not listed as measured count as said. `other`: the file describes another machine, so that what was asked of this one
  * is forgotten first. TL_E_FILE names file, key, found and expected; TL_E_IO where it cannot be read. */

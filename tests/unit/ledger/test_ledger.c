@@ -144,7 +144,8 @@ static void test_price(void **state)
     machine.value[TL_FACT_HOUR] = 2;
     machine.value[TL_FACT_PUE] = 1.5;
     machine.value[TL_FACT_CARBON] = 400;
-    tl_ledger_set_real(&row, TL_LEDGER_SECONDS, 36);
+    tl_ledger_set_real(&row, TL_LEDGER_SECONDS, 1e6);            /* a conversation waits for its user */
+    tl_ledger_set_real(&row, TL_LEDGER_BUSY_S, 36);
     tl_ledger_price(&row, &machine, -1);                         /* 3600 J, drawn one and a half times: 0.0015 kWh */
     assert_float_equal(row.value[TL_LEDGER_JOULES].real, 5400, 1e-9);
     assert_float_equal(row.value[TL_LEDGER_WATTS].real, 100, 0);

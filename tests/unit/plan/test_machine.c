@@ -112,10 +112,39 @@ static void test_files(void **state)
     unlink(path);
 }
 
+static void test_here(void **state)
+{
+    char measured[] = "/tmp/trill-test-state-XXXXXX", said[] = "/tmp/trill-test-config-XXXXXX", file[2][64];
+    struct tl_machine machine;
+    (void)state;
+    assert_non_null(mkdtemp(measured));
+    assert_non_null(mkdtemp(said));
+    snprintf(file[0], sizeof file[0], "%s/machine.json", measured);
+    snprintf(file[1], sizeof file[1], "%s/machine.json", said);
+    assert_int_equal(tl_machine_here(NULL, NULL, NULL, &machine), 0);
+    assert_int_equal(tl_machine_here(measured, said, NULL, &machine), 0);
+    assert_int_equal(machine.source[TL_FACT_DRIVE], TL_SOURCE_USUAL);
+    write_text(file[0], "{\"drive\":\"3GB/s\",\"memory\":\"50GB/s\",\"measured\":[\"drive\",\"memory\"]}");
+    write_text(file[1], "{\"price-kwh\":0.4,\"memory\":\"60GB/s\"}");
+    assert_int_equal(tl_machine_here(measured, said, NULL, &machine), 0);
+    assert_float_equal(machine.value[TL_FACT_DRIVE], 3e9, 1);
+    assert_float_equal(machine.value[TL_FACT_MEMORY], 60e9, 1);
+    assert_float_equal(machine.value[TL_FACT_KWH], 0.4, 1e-12);
+    write_text(file[0], "{");
+    assert_int_equal(tl_machine_here(measured, said, NULL, &machine), TL_E_FILE);
+    assert_non_null(strstr(tl_error_text(), file[0]));
+    assert_float_equal(machine.value[TL_FACT_KWH], 0.4, 1e-12);
+    for (int i = 0; i < 2; i++)
+        unlink(file[i]);
+    rmdir(measured);
+    rmdir(said);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts), cmocka_unit_test(test_rows_print_what_they_parse), cmocka_unit_test(test_sources), cmocka_unit_test(test_files),
+        cmocka_unit_test(test_here),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* trill_account: what a run costs. Meters and clocks into a row, the machine's prices, what a plan of the same steps says,
  * and the ledger at the end. */
-#include <math.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
 
+#include "api/account.h"
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -14,7 +14,6 @@
 #include "base/memory.h"
 #include "base/power.h"
 #include "ledger/ledger.h"
-#include "plan/cost.h"
 
 struct trill_account {
     struct trill_account_options options;
@@ -141,45 +140,7 @@ static void take_meters(struct tl_ledger_row *row, struct tl_meters *meters)
         tl_ledger_set_real(row, times[i].column, (double)tl_meter_get(meters, times[i].meter) * 1e-9);
 }
 
-/* --- what a plan would have said -------------------------------------------------------------------------------------- */
-
-static uint64_t mean(uint64_t sum, uint64_t n) { return n ? (sum + n / 2) / n : 0; }
-
-static double rate(const struct tl_cost *cost) { return cost->seconds > 0 ? cost->tokens / cost->seconds : NAN; }
-
-static void predict_decode(struct trill_account *account, struct tl_engine *engine)
-{
-    struct tl_meters *m = &engine->meters;
-    uint64_t tokens = tl_meter_get(m, TL_METER_DECODE_TOKENS), steps = tl_meter_get(m, TL_METER_STEPS) - tl_meter_get(m, TL_METER_PREFILL_STEPS);
-    uint64_t sequences = mean(tokens, steps);
-    struct tl_cost cost;
-    if (!sequences)
-        return;
-    tl_cost_decode(engine->model, tl_model_limits(engine->model), &account->machine, (uint32_t)sequences,
-                   (uint32_t)mean(tl_meter_get(m, TL_METER_DECODE_BEHIND), tokens), &cost);
-    tl_ledger_set_real(&account->row, TL_LEDGER_WANT_DECODE, rate(&cost));
-    tl_ledger_set_real(&account->row, TL_LEDGER_WANT_READ, cost.drive_bytes / cost.tokens);
-    tl_ledger_set_real(&account->row, TL_LEDGER_WANT_JOULES, cost.joules / cost.tokens);
-}
-
-static void predict_prefill(struct trill_account *account, struct tl_engine *engine)
-{
-    struct tl_meters *m = &engine->meters;
-    const struct tl_model_limits *limits = tl_model_limits(engine->model);
-    uint64_t tokens = tl_meter_get(m, TL_METER_PREFILL_TOKENS), steps = tl_meter_get(m, TL_METER_PREFILL_STEPS);
-    struct tl_cost cost;
-    if (!tokens)
-        return;
-    if (tl_meter_get(m, TL_METER_SCORED_TOKENS)) {
-        tl_cost_score(engine->model, limits, &account->machine, tokens, &cost);
-        tl_ledger_set_real(&account->row, TL_LEDGER_WANT_SCORE, rate(&cost));
-        return;
-    }
-    struct tl_cost_step step = { .n_tokens = mean(tokens, steps), .n_sequences = 1, .n_logits = 1,
-                                 .context = (double)tl_meter_get(m, TL_METER_PREFILL_BEHIND) / (double)tokens };
-    tl_cost_of_step(engine->model, limits, &account->machine, &step, &cost);
-    tl_ledger_set_real(&account->row, TL_LEDGER_WANT_PREFILL, rate(&cost));
-}
+/* --- taking and ending ------------------------------------------------------------------------------------------------ */
 
 void trill_account_take(struct trill_account *account, struct trill_model *model)
 {
@@ -191,13 +152,10 @@ void trill_account_take(struct trill_account *account, struct trill_model *model
     take_model(&account->row, &figures);
     take_meters(&account->row, &model->engine->meters);
     tl_engine_enter(model->engine);
-    predict_decode(account, model->engine);
-    predict_prefill(account, model->engine);
+    tl_account_predict(model->engine->model, &model->engine->meters, &account->machine, &account->row);
     tl_engine_leave(model->engine);
     tl_ledger_set_count(&account->row, TL_LEDGER_WANT_PEAK, figures.planned_bytes);
 }
-
-/* --- the end ---------------------------------------------------------------------------------------------------------- */
 
 static double busy_seconds(const struct trill_account *account)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* SQLite, as the ledger uses it: a write-ahead log, so that a row is one append and readers never wait; no waiting for the
- * drive but when the log is folded into the file, now and then; nothing in the file is trusted. */
+/* SQLite, as the ledger uses it: a write-ahead log, so that a row is one append and readers never wait. The log is folded into
+ * the file, which waits for the drive, once in a hundred rows or so: each who opens it reads all of it first, so that it must
+ * stay short. Nothing in the file is trusted. */
 #include "ledger/database.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-enum { WAIT_MS = 200, NAP_MS = 2, MOST_VALUE_BYTES = 1 << 20, MOST_ASIDE = 1000 };
+enum { WAIT_MS = 200, NAP_MS = 2, MOST_VALUE_BYTES = 1 << 20, MOST_ASIDE = 1000, LONG_LOG = 128 /* pages */ };
 
 int tl_database_fail(sqlite3 *database, const char *path, int code)
 {
@@ -46,10 +47,23 @@ int tl_database_run(sqlite3 *database, const char *path, const char *sql)
 
 /* --- opening -------------------------------------------------------------------------------------------------------------- */
 
+/* Where others are at work on it, they or a later run will do it. */
+static int fold_log(void *context, sqlite3 *database, const char *name, int n_pages)
+{
+    (void)context, (void)name;
+    if (n_pages >= LONG_LOG) {
+        sqlite3_busy_timeout(database, 0);
+        sqlite3_wal_checkpoint_v2(database, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        sqlite3_busy_timeout(database, WAIT_MS);
+    }
+    return SQLITE_OK;
+}
+
 static void distrust(sqlite3 *database)
 {
     sqlite3_busy_timeout(database, WAIT_MS);
     sqlite3_extended_result_codes(database, 1);
+    sqlite3_wal_hook(database, fold_log, NULL);
     sqlite3_limit(database, SQLITE_LIMIT_LENGTH, MOST_VALUE_BYTES);
     sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);

@@ -271,6 +271,7 @@ def main(path):
     with tempfile.TemporaryDirectory() as scratch:
         files = Files(pathlib.Path(scratch))
         os.environ['TMPDIR'] = scratch
+        os.environ.update(XDG_STATE_HOME=f'{scratch}/state', XDG_CONFIG_HOME=f'{scratch}/config')
         for case in cases:
             words = shlex.split(case['args'])
             absent = files.absent(words + [case.get('stdin', ''), case.get('output', '')])

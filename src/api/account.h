@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* What a plan says of the steps that a model has made. Private to this room. */
+#ifndef TL_API_ACCOUNT_H
+#define TL_API_ACCOUNT_H
+
+#include "base/meter.h"
+#include "ledger/ledger.h"
+#include "model/model.h"
+
+/* Sets the predicted speeds, bytes and joules of a row, for steps as those that were counted were on average: as many tokens
+ * and sequences, as much before them. No step may run meanwhile. */
+void tl_account_predict(struct tl_model *model, struct tl_meters *meters, const struct tl_machine *machine, struct tl_ledger_row *row);
+
+#endif

@@ -16,6 +16,7 @@
 #include "cli/output.h"
 #include "cli/prompt.h"
 #include "cli/setup.h"
+#include "cli/svg.h"
 #include "cli/trace_svg.h"
 
 struct settings {
@@ -140,16 +141,10 @@ static int print_table(const struct tl_trace_table *t)
 
 static int write_svg(const char *path, const struct tl_trace_table *t)
 {
-    struct tl_outfile *file = NULL;
     struct tl_buffer svg;
     tl_buffer_init(&svg, 0);
     tl_trace_svg(t, &svg);
-    int r = svg.status < 0 ? svg.status : tl_outfile_open(path, &file);
-    if (r >= 0)
-        r = tl_outfile_write(file, svg.data, svg.len);
-    if (r >= 0)
-        r = tl_outfile_commit(file);
-    tl_outfile_close(file);
+    int r = tl_svg_write(path, &svg);
     tl_buffer_done(&svg);
     return r;
 }

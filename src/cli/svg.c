@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/outfile.h"
+#include "base/file.h"
 
 static double share_of(const struct tl_svg_axis *axis, double value)
 {

@@ -9,7 +9,8 @@ uint32_t tl_op_weights(const struct tl_op *op, uint32_t ids[4])
 {
     uint32_t n = 0;
     bool weighs = op->kind == TL_OP_EMBED || op->kind == TL_OP_NORM || op->kind == TL_OP_LINEAR || op->kind == TL_OP_ATTEND ||
-                  op->kind == TL_OP_ROUTE || op->kind == TL_OP_HEADS || op->kind == TL_OP_CONV || op->kind == TL_OP_DECAY;
+                  op->kind == TL_OP_ROUTE || op->kind == TL_OP_HEADS || op->kind == TL_OP_CONV || op->kind == TL_OP_DECAY ||
+                  op->kind == TL_OP_PLANNED;
     ids[n++] = weighs ? op->weight : TL_NO_WEIGHT;
     ids[n++] = op->kind == TL_OP_LINEAR || op->kind == TL_OP_DECAY ? op->bias : TL_NO_WEIGHT;
     return n;

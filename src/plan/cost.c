@@ -80,15 +80,18 @@ static double through_memory(const struct walk *w, double bytes)
 
 static double peak(const struct walk *w, enum tl_fact fact) { return w->machine->value[fact] * w->threads_share; }
 
-/* `matrices` like the weight's, each of which computes with `rows` rows of activations. The time of a weight grows by the
- * same with every row behind the first, which also unpacks it. */
+/* Arithmetic of `rows` rows that share what they read: each row behind the first takes the same, the first one also unpacks. */
+static double for_rows(double each, double ops, double one, double many, double rows)
+{
+    return rows <= 1 ? rows * each / (ops * one) : each / ops * (1 / one + (rows - 1) / many);
+}
+
+/* `matrices` like the weight's, each of which computes with `rows` rows of activations. */
 static void take_product(struct walk *w, const struct tl_weight *weight, enum tl_acts_form form, double matrices, double rows)
 {
     const struct tl_rate *rate = &tl_rates[form == TL_ACTS_F32 ? TL_NUMBER_F32 : weight->number->id];
     double each = 2.0 * weight->rows * weight->cols, ops = peak(w, form_fact[form]), bytes = matrices * (double)weight->matrix_bytes;
-    double first = each / (ops * rate->one), next = each / (ops * rate->many);
-    double arithmetic_s = matrices * (first + (rows > 1 ? rows - 1 : 0) * next) * (rows < 1 ? rows : 1);
-    take(w, bytes, through_memory(w, bytes), each * rows * matrices, arithmetic_s);
+    take(w, bytes, through_memory(w, bytes), each * rows * matrices, matrices * for_rows(each, ops, rate->one, rate->many, rows));
 }
 
 static void take_linear(struct walk *w, const struct tl_op *op, double rows)
@@ -141,10 +144,12 @@ static void take_attention(struct walk *w, const struct tl_op *op)
     }
     double indexed = 0, packed = packed_positions(g, op->layer, before + n / 2, &indexed);
     seen += n * packed;
-    double v_dim = g->kv_rank ? g->kv_rank : g->v_dim, operations = 2.0 * g->n_heads * (g->head_dim + v_dim) * seen * (double)w->step->n_sequences;
-    operations += 2.0 * indexed * n * (double)w->step->n_sequences;
-    double bytes = (held + n * packed) * g->n_kv_heads * (double)group->head_bytes / TL_PAGE_TOKENS * (double)w->step->n_sequences;
-    take(w, bytes, through_memory(w, bytes), operations, operations / (peak(w, TL_FACT_F32) * reach(TL_REACH_ATTEND)));
+    double heads = g->n_kv_heads * (double)w->step->n_sequences, rows = g->n_heads / g->n_kv_heads * n, f32 = peak(w, TL_FACT_F32);
+    double v_dim = g->kv_rank ? g->kv_rank : g->v_dim, each = 2 * (g->head_dim + v_dim) * seen / n;      /* of a row */
+    double bytes = (held + n * packed) * heads * (double)group->head_bytes / TL_PAGE_TOKENS;
+    double index = 2 * indexed * n * (double)w->step->n_sequences;
+    double arithmetic_s = heads * for_rows(each, f32, reach(TL_REACH_ATTEND_ONE), reach(TL_REACH_ATTEND), rows) + index / (f32 * reach(TL_REACH_ATTEND));
+    take(w, bytes, through_memory(w, bytes), heads * rows * each + index, arithmetic_s);
 }
 
 static void take_delta(struct walk *w)
@@ -191,10 +196,13 @@ static void take_program(struct walk *w)
         bool last = part + 1 == p->n_parts;
         double rows = last ? (double)w->step->n_logits : (double)w->step->n_tokens;
         uint32_t from = p->part_stage[part], to = p->part_stage[part + 1];
-        take(w, 0, 0, 0, (to - from) * (last ? rows > 0 : w->blocks) * reach(TL_REACH_STAGE_S));
-        for (uint32_t stage = from; stage < to; stage++)
+        for (uint32_t stage = from; stage < to; stage++) {
+            bool alone = w->threads == 1 || (rows == 1 && p->stages[stage].kind == TL_STAGE_ROWS);
+            double each_s = reach(TL_REACH_STAGE_S) + (alone ? 0 : reach(TL_REACH_MEET_S));
+            take(w, 0, 0, 0, (last ? rows > 0 : w->blocks) * each_s);
             for (uint32_t i = 0; i < p->stages[stage].n_ops; i++)
                 take_op(w, &p->ops[p->stages[stage].first_op + i], rows);
+        }
     }
 }
 

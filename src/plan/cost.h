@@ -64,7 +64,7 @@ double tl_cost_distinct(double experts, double used, double n);
 double tl_cost_break_even(struct tl_model *model, const struct tl_machine *machine);
 
 /* Stored bytes of all weights by what they are for (parts.def). */
-enum tl_part {
+enum tl_weight_part {
 #define PART(id, name, meaning) TL_PART_##id,
 #define PART_ROLE(role, part)
 #include "plan/parts.def"
@@ -73,9 +73,9 @@ enum tl_part {
     TL_PARTS
 };
 
-struct tl_part_row { const char *name, *meaning; };
-extern const struct tl_part_row tl_parts[TL_PARTS];
-enum tl_part tl_part_of(enum tl_role role);
+struct tl_weight_part_row { const char *name, *meaning; };
+extern const struct tl_weight_part_row tl_weight_parts[TL_PARTS];
+enum tl_weight_part tl_weight_part_of(enum tl_role role);
 
 /* All sizes of a model in bytes, counted from its program, its store and its cache. */
 struct tl_sizes {

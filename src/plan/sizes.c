@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-const struct tl_part_row tl_parts[TL_PARTS] = {
+const struct tl_weight_part_row tl_weight_parts[TL_PARTS] = {
 #define PART(id, name, meaning) {name, meaning},
 #define PART_ROLE(role, part)
 #include "plan/parts.def"
@@ -20,12 +20,12 @@ static const uint8_t part_of[TL_ROLES] = {
 #undef PART_ROLE
 };
 
-enum tl_part tl_part_of(enum tl_role role) { return (enum tl_part)part_of[role]; }
+enum tl_weight_part tl_weight_part_of(enum tl_role role) { return (enum tl_weight_part)part_of[role]; }
 
 struct counter { const struct tl_store *store; struct tl_sizes *sizes; uint32_t n_seen; };
 
 /* Ids are declared in the order of their first use. */
-static void count(struct counter *c, uint32_t id, enum tl_part part)
+static void count(struct counter *c, uint32_t id, enum tl_weight_part part)
 {
     struct tl_weight weight;
     uint64_t stored;
@@ -72,7 +72,7 @@ void tl_sizes_of(struct tl_model *model, struct tl_sizes *ret_sizes)
         uint32_t ids[4], n = tl_op_weights(op, ids);
         for (uint32_t i = 0; i < n; i++)
             if (ids[i] != TL_NO_WEIGHT)
-                count(&counter, ids[i], tl_part_of(op->role));
+                count(&counter, ids[i], tl_weight_part_of(op->role));
         if (op->kind == TL_OP_EXPERTS)
             count_bank(&counter, op);
     }

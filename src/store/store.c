@@ -230,6 +230,7 @@ void tl_store_log(struct tl_store *store, void (*log)(void *context, int level, 
 
 uint32_t tl_store_count(const struct tl_store *store) { return store->n_slots; }
 uint64_t tl_store_bytes(const struct tl_store *store) { return store->stored_bytes; }
+uint64_t tl_store_resident_bytes(const struct tl_store *store) { return store->read_bytes; }
 
 int tl_store_layout(struct tl_store *store, const struct tl_store_limits *limits, struct tl_arena *arena)
 {

@@ -164,6 +164,7 @@ void tl_store_describe(const struct tl_store *store, uint32_t id, struct tl_weig
 uint32_t tl_store_bank_weight(const struct tl_store *store, uint32_t bank, int matrix);
 /* As laid out: frames that keep their expert from step to step; through the others experts only pass. */
 uint32_t tl_store_kept_frames(const struct tl_store *store);
+uint64_t tl_store_resident_bytes(const struct tl_store *store);       /* as laid out: stored bytes that loading reads and that stay */
 
 /* The tensor of the file that holds a weight, or the first one of several; of a bank's matrix. */
 const struct tl_tensor *tl_store_tensor(const struct tl_store *store, uint32_t id);

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/* One plan as a page: the model, memory, speed, cost, and what was taken for granted. Every number has its unit; every speed
+ * its limit, and the fact behind that with its source. */
+#include "cli/plan_report.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/amount.h"
+#include "cli/command.h"
+#include "cli/output.h"
+
+struct page { const struct tl_flat *plan; const char *prefix; struct tl_buffer *out; };
+
+static double number(const struct page *p, const char *path) { return tl_flat_number(p->plan, p->prefix, path); }
+static const char *text(const struct page *p, const char *path) { return tl_flat_text(p->plan, p->prefix, path); }
+
+static double work_number(const struct page *p, const char *work, const char *what)
+{
+    char path[80];
+    snprintf(path, sizeof path, "speed.%s.%s", work, what);
+    return number(p, path);
+}
+
+static const char *work_text(const struct page *p, const char *work, const char *what)
+{
+    char path[80];
+    snprintf(path, sizeof path, "speed.%s.%s", work, what);
+    return text(p, path);
+}
+
+#define LINE(...) tl_buffer_printf(p->out, __VA_ARGS__)
+#define AMOUNT(kind, value) tl_amount_of_##kind(value, (char[TL_AMOUNT_BYTES]){0})
+
+/* --- the model ---------------------------------------------------------------------------------------------------- */
+
+static void tell_head(const struct page *p)
+{
+    const char *name = text(p, "model"), *slash = strrchr(name, '/'), *licence = text(p, "licence");
+    double all = number(p, "parameters"), active = number(p, "active_parameters");
+    LINE("%.60s: %s parameters", slash && slash[1] ? slash + 1 : name, AMOUNT(count, all));
+    if (active < 0.95 * all)
+        LINE(", %s of them used for a token", AMOUNT(count, active));
+    LINE("\n%s, %.0f layers of width %.0f, %s", text(p, "architecture"), number(p, "layers"), number(p, "width"),
+         strcmp(text(p, "source"), "geometry") == 0 ? "planned without a file" : "planned from the headers of its file");
+    LINE(*licence ? "; licence: %s\n" : "\n", licence);
+    if (number(p, "assumed") > 0)
+        LINE("An assumed geometry: its maker has published none.\n");
+    if (number(p, "runs") == 0)
+        LINE("trill plans models of this architecture, and does not run them yet.\n");
+}
+
+static void tell_parts(const struct page *p)
+{
+    const struct tl_flat_row *row;
+    const char *part;
+    double all = number(p, "weight_bytes");
+    for (uint64_t at = 0; (row = tl_flat_next(p->plan, p->prefix, "bytes_by_role", &at, &part));) {
+        LINE("    %-18s %10s %5.1f %%", part, AMOUNT(bytes, row->number), all > 0 ? 100 * row->number / all : 0);
+        if (strcmp(part, "experts") == 0)
+            LINE("   %s of %s; a token uses %.0f in each of %.0f layers", AMOUNT(count, number(p, "experts")),
+                 AMOUNT(bytes, number(p, "expert_bytes")), number(p, "experts_used"), number(p, "expert_layers"));
+        LINE("\n");
+    }
+}
+
+static void tell_model(const struct page *p)
+{
+    const struct tl_flat_row *row;
+    const char *format;
+    int n = 0;
+    LINE("\nMODEL\n  %-20s %10s  ", "weights", AMOUNT(bytes, number(p, "weight_bytes")));
+    for (uint64_t at = 0; (row = tl_flat_next(p->plan, p->prefix, "bytes_by_format", &at, &format));)
+        if (row->number >= 0.01 * number(p, "weight_bytes"))
+            LINE("%s%s in %s", n++ ? ", " : "", AMOUNT(bytes, row->number), format);
+    LINE("\n");
+    tell_parts(p);
+    LINE("  %-20s %10s  of weights are computed with for each token\n", "a token", AMOUNT(bytes, number(p, "weight_bytes_per_token")));
+    LINE("  %-20s %10s  of keys and values for each token of the context (%s)\n", "", AMOUNT(bytes, number(p, "kv_bytes_per_token")), text(p, "kv"));
+    if (number(p, "state_bytes") > 0)
+        LINE("  %-20s %10s  of state that does not grow with it\n", "", AMOUNT(bytes, number(p, "state_bytes")));
+}
+
+/* --- memory ------------------------------------------------------------------------------------------------------- */
+
+static const char *source_of(const struct page *p, const char *fact)
+{
+    char path[80];
+    snprintf(path, sizeof path, "machine.facts.%s.source", fact);
+    return text(p, path);
+}
+
+static double fact(const struct page *p, const char *name)
+{
+    char path[80];
+    snprintf(path, sizeof path, "machine.facts.%s.value", name);
+    return number(p, path);
+}
+
+static void tell_held(const struct page *p)
+{
+    const char *held = text(p, "held");
+    double experts = number(p, "experts"), frames = number(p, "expert_frames"), passing = number(p, "passing_bytes");
+    LINE("  %-20s %10s  ", "weights kept", AMOUNT(bytes, number(p, "memory.weights")));
+    if (strcmp(held, "resident") == 0) {
+        LINE("all of them: nothing is read again\n");
+        return;
+    }
+    if (frames > 0)
+        LINE("%s of %s experts fit; %s%.0f %% of those needed are there\n", AMOUNT(count, frames), AMOUNT(count, experts),
+             number(p, "expected_hits") < 0.01 ? "less than " : "", fmax(1, 100 * number(p, "expected_hits")));
+    if (passing > 0)
+        LINE("%*s%s of the other weights pass through memory in every step\n", frames > 0 ? 35 : 0, "", AMOUNT(bytes, passing));
+    LINE("  %-20s %10s  with so much memory all of them would be\n", "", AMOUNT(bytes, number(p, "all_resident_bytes")));
+}
+
+static void tell_memory(const struct page *p)
+{
+    double budget = number(p, "budget_bytes"), disk = fact(p, "disk"), weights = number(p, "weight_bytes");
+    LINE("\nMEMORY\n  %-20s %10s  %.1f GiB, %s\n", "budget", AMOUNT(bytes, budget), budget / (1 << 30),
+         strcmp(source_of(p, "ram"), "said") == 0 ? "as said" : "what is free here, less a margin");
+    tell_held(p);
+    LINE("  %-20s %10s  keys, values and states: %s tokens in %.0f %s\n", "context", AMOUNT(bytes, number(p, "memory.states")),
+         AMOUNT(count, number(p, "context")), number(p, "sessions"), number(p, "sessions") > 1 ? "sessions" : "session");
+    LINE("  %-20s %10s  steps of up to %s tokens\n", "computing", AMOUNT(bytes, number(p, "memory.step")), AMOUNT(count, number(p, "chunk")));
+    LINE("  %-20s %10s  program, vocabulary, sampling, loading\n", "the rest",
+         AMOUNT(bytes, number(p, "peak_bytes") - number(p, "memory.weights") - number(p, "memory.states") - number(p, "memory.step")));
+    LINE("  %-20s %10s  at most, when the context is full\n", "peak", AMOUNT(bytes, number(p, "peak_bytes")));
+    if (disk > 0)
+        LINE("  %-20s %10s  %s free\n", weights <= disk ? "disk" : "disk: TOO SMALL", AMOUNT(bytes, weights), AMOUNT(bytes, disk));
+}
+
+/* --- speed -------------------------------------------------------------------------------------------------------- */
+
+static void tell_limit(const struct page *p, const char *work)
+{
+    const char *bound = work_text(p, work, "bound");
+    bool drive = strcmp(bound, "drive") == 0, memory = strcmp(bound, "memory") == 0;
+    double read = work_number(p, work, "read_bytes_per_token"), through = work_number(p, work, "memory_bytes_per_token");
+    if (drive || memory)
+        LINE("%s: %s a token", bound, AMOUNT(bytes, drive ? read : through));
+    else
+        LINE("%s: %s operations a token", bound, AMOUNT(count, work_number(p, work, "operations_per_token")));
+    LINE("\n");
+}
+
+static double two_figures(double value)
+{
+    double unit = value >= 10 ? pow(10, floor(log10(value)) - 1) : 1;
+    return ceil(value / unit) * unit;
+}
+
+static void tell_speed(const struct page *p)
+{
+    static const struct { const char *work, *label; } rows[] = {{"decode", "answer"}, {"prefill", "prompt"}, {"score", "long text, swept"}, {"batch", "batch"}};
+    char range[64], label[64];
+    LINE("\nSPEED                   tokens/s  likely range      limited by\n");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (work_number(p, rows[i].work, "seconds") <= 0) {
+            LINE("  %-20s %9s  %-16s  does not fit\n", rows[i].label, "-", "-");
+            continue;
+        }
+        snprintf(range, sizeof range, "%s - %s", AMOUNT(number, work_number(p, rows[i].work, "low_tokens_per_s")),
+                 AMOUNT(number, work_number(p, rows[i].work, "high_tokens_per_s")));
+        snprintf(label, sizeof label, strcmp(rows[i].work, "batch") == 0 ? "%s of %.0f, answers" : "%s", rows[i].label,
+                 work_number(p, rows[i].work, "sessions"));
+        LINE("  %-20s %9s  %-16s  ", label, AMOUNT(number, work_number(p, rows[i].work, "tokens_per_s")), range);
+        tell_limit(p, rows[i].work);
+    }
+    LINE("  A request, %.0f tokens and %.0f of answer, takes %s; loading the model before it %s.\n", number(p, "request.prompt_tokens"),
+         number(p, "request.answer_tokens"), AMOUNT(seconds, number(p, "request.seconds")), AMOUNT(seconds, number(p, "request.load_s")));
+    if (strcmp(text(p, "held"), "resident") != 0 && number(p, "break_even_tokens") >= 1)
+        LINE("  A sweep reads the model once, however long the text: from about %s tokens on arithmetic takes longer.\n",
+             AMOUNT(count, two_figures(number(p, "break_even_tokens"))));
+}
+
+/* --- cost --------------------------------------------------------------------------------------------------------- */
+
+static void tell_served(const struct page *p, const char *work, const char *label)
+{
+    char from[80], to[80];
+    snprintf(from, sizeof from, "served.%s.joules_per_token.0", work);
+    snprintf(to, sizeof to, "served.%s.joules_per_token.1", work);
+    double joules = work_number(p, work, "joules_per_token"), low = number(p, from), high = number(p, to);
+    if (joules <= 0 || low <= 0)
+        return;
+    LINE("    %s %s to %s J a token, here ", label, AMOUNT(number, low), AMOUNT(number, high));
+    if (joules > high)
+        LINE("%s to %s times as much\n", AMOUNT(number, joules / high), AMOUNT(number, joules / low));
+    else
+        LINE(joules < low ? "less: the model is smaller\n" : "as much\n");
+}
+
+static void tell_cost(const struct page *p)
+{
+    static const struct { const char *work, *label; } rows[] = {{"decode", "answer"}, {"prefill", "prompt"}, {"score", "long text, swept"}, {"batch", "batch"}};
+    LINE("\nCOST                  J a token      a million tokens: money          CO2         time\n");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double rate = work_number(p, rows[i].work, "tokens_per_s");
+        if (rate > 0)
+            LINE("  %-20s %8s %30s %12s %12s\n", rows[i].label, AMOUNT(number, work_number(p, rows[i].work, "joules_per_token")),
+                 AMOUNT(number, work_number(p, rows[i].work, "price_per_million_tokens")),
+                 AMOUNT(grams, work_number(p, rows[i].work, "grams_per_million_tokens")), AMOUNT(seconds, 1e6 / rate));
+    }
+    LINE("  For scale, %s:\n", text(p, "served.decode.who"));
+    tell_served(p, "decode", "answers");
+    tell_served(p, "prefill", "prompts");
+}
+
+/* --- facts -------------------------------------------------------------------------------------------------------- */
+
+static void tell_facts(const struct page *p)
+{
+    static const struct { const char *fact, *words; } rows[] = {
+        {"threads", "%s threads"}, {"memory", "memory %s"}, {"drive", "drive %s"}, {"flops", "int8 %s"}, {"flops-bf16", "bf16 %s"},
+        {"flops-f32", "f32 %s"}, {"watts", "%s"}, {"price-kwh", "%s a kWh"}, {"price-hour", "%s an hour"}, {"carbon", "%s CO2 a kWh"}, {"pue", "PUE %s"},
+    };
+    static const char *const sources[] = {"measured", "said", "asked", "usual"};
+    static const char *const meanings[] = {"measured by `trill doctor`", "said by you", "asked from the system", "usual values, nobody has measured"};
+    LINE("\nMACHINE  %s\n", text(p, "machine.name"));
+    for (size_t s = 0; s < sizeof sources / sizeof *sources; s++) {
+        size_t column = 0;
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            char words[80], path[80];
+            snprintf(path, sizeof path, "machine.facts.%s.text", rows[i].fact);
+            if (strcmp(source_of(p, rows[i].fact), sources[s]) != 0)
+                continue;
+            int n = snprintf(words, sizeof words, rows[i].words, text(p, path));
+            if (!column)
+                column = (size_t)snprintf(words, sizeof words, "  %s: ", meanings[s]), LINE("%s", words), snprintf(words, sizeof words, rows[i].words, text(p, path));
+            else if (column + 2 + (size_t)n > 98)
+                column = 4, LINE(",\n    ");
+            else
+                column += 2, LINE(", ");
+            LINE("%s", words);
+            column += (size_t)n;
+        }
+        if (column)
+            LINE("\n");
+    }
+    if (strcmp(source_of(p, "memory"), "usual") == 0 || strcmp(source_of(p, "drive"), "usual") == 0)
+        LINE("  `trill doctor` measures this machine; then the ranges above become narrow.\n");
+}
+
+static void tell_reasons(const struct page *p)
+{
+    const struct tl_flat_row *row;
+    const char *tail;
+    LINE("\nWHY\n");
+    for (uint64_t at = 0; (row = tl_flat_next(p->plan, p->prefix, "reasons", &at, &tail));)
+        tl_plan_wrap(row->text ? row->text : "", 2, p->out);
+}
+
+void tl_plan_tell(const struct tl_flat *plan, const char *prefix, bool explain, struct tl_buffer *out)
+{
+    struct page page = {plan, prefix, out};
+    tell_head(&page);
+    tell_model(&page);
+    tell_memory(&page);
+    tell_speed(&page);
+    tell_cost(&page);
+    tell_facts(&page);
+    if (explain)
+        tell_reasons(&page);
+}
+
+void tl_plan_wrap(const char *words, int indent, struct tl_buffer *out)
+{
+    enum { COLUMNS = 98 };
+    int column = 0;
+    for (const char *word = words; *word; word += strspn(word, " ")) {
+        int n = (int)strcspn(word, " ");
+        bool first = column == 0;
+        if (!first && column + 1 + n > COLUMNS)
+            column = 0;
+        tl_buffer_printf(out, "%s%*s%.*s", column == 0 && !first ? "\n" : "", column ? 1 : first ? indent : indent + 2, "", n, word);
+        column = (column ? column + 1 : first ? indent : indent + 2) + n;
+        word += n;
+    }
+    tl_buffer_printf(out, "\n");
+}
+
+int tl_plan_report(const char *report, bool explain)
+{
+    struct tl_flat plan = {0};
+    struct tl_buffer out;
+    uint64_t n = 0;
+    char path[40];
+    int r = tl_flat_read("the plan", report, &plan);
+    if (r < 0)
+        return r;
+    tl_buffer_init(&out, 0);
+    while (snprintf(path, sizeof path, "plans.%u.model", (unsigned)n), tl_flat_has(&plan, "", path))
+        n++;
+    if (n)
+        tl_plan_compare(&plan, n, &out);
+    else
+        tl_plan_tell(&plan, "", explain, &out);
+    r = tl_output_buffer(&out);
+    tl_buffer_done(&out);
+    tl_flat_done(&plan);
+    return r;
+}

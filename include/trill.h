@@ -72,6 +72,7 @@ struct trill_model_options {
     uint64_t score_tokens;
     const char *score_text;
     unsigned score_statistics;
+    uint32_t better_chunk;               /* where chunk is 0: measured to be better than the default; as far as the budget allows */
 };
 
 enum { TRILL_SCORE_ROUTER = 1, TRILL_SCORE_EXPERTS = 2, TRILL_SCORE_MOMENTS = 4 };

@@ -25,6 +25,7 @@ static int translate(const struct trill_model_options *from, struct tl_engine_op
         return tl_fail(TL_E_USAGE, "activations \"%.40s\" are not known (there are: auto f32)", activations);
     *to = (struct tl_engine_options){
         .threads = from->threads, .context = from->context, .sessions = from->sessions, .chunk = from->chunk,
+        .better_chunk = from->better_chunk,
         .ram_bytes = from->ram_bytes, .cpu = from->cpu, .kv = from->kv, .exact = !strcmp(activations, "f32"),
         .vocabulary_only = from->vocabulary_only, .log = from->log, .progress = from->progress,
         .context_pointer = from->context_pointer, .cancel = from->cancel, .io = from->io, .policy = from->policy,

@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/place.h"
 #include "cli/progress.h"
+#include "cli/tuning.h"
 
 struct load {
     struct tl_progress_bar bar;
@@ -57,6 +58,16 @@ static void fill(struct trill_model_options *options, const struct tl_setup *set
     options->log = log_line;
 }
 
+/* What was measured to be best for this model here, where nothing else is said. */
+static void fill_tuned(struct trill_model_options *options, const struct tl_tuning *tuning)
+{
+    options->threads = options->threads ? options->threads : (uint32_t)tuning->threads;
+    options->better_chunk = (uint32_t)tuning->chunk;
+    options->io = options->io ? options->io : tuning->io;
+    options->policy = options->policy ? options->policy : tuning->policy;
+    options->lookahead = options->lookahead ? options->lookahead : tuning->lookahead;
+}
+
 int tl_setup_check(const struct tl_setup *setup)
 {
     if (setup->model)
@@ -86,12 +97,19 @@ int tl_setup_open(const struct tl_setup *setup, const struct tl_setup_needs *nee
         return r;
     struct load load = {.bar = {.quiet = setup->quiet}, .started_ns = tl_clock_ns()};
     struct trill_model_options options;
+    struct tl_tuning tuning = {0};
     fill(&options, setup, needs);
+    if (!needs->vocabulary_only)
+        tl_tuning_read(path, setup->home, &tuning);
+    fill_tuned(&options, &tuning);
     options.context_pointer = &load;
     options.progress = draw_bar;
     r = tl_command_status(trill_model_open(path, &options, ret_model));
     tl_progress_erase(&load.bar);
     if (r >= 0 && setup->explain && (r = explain(*ret_model)) < 0)
         trill_model_close(*ret_model);
+    if (r >= 0 && setup->explain && tuning.texts)
+        tl_output_note("%-10s What trill tune found here is used where nothing else is said; --show tells it.\n", "tuned");
+    tl_tuning_done(&tuning);
     return r;
 }

@@ -22,6 +22,7 @@
 
 struct tl_engine_options {
     uint32_t threads, context, sessions, chunk;      /* 0: the default */
+    uint32_t better_chunk;               /* measured to be better than the default; 0: not known */
     uint64_t ram_bytes;                  /* 0: what is available less a margin */
     const char *cpu, *kv;                /* NULL or "auto": the default */
     const char *io, *policy, *lookahead; /* of experts that are streamed; NULL or "auto": the default */

@@ -33,7 +33,7 @@ int tl_engine_fit(struct tl_model *model, const struct tl_engine_options *o, str
     struct tl_engine_options copy = *o;                  /* the callback's */
     struct tl_fit_wish wish = {
         .threads = o->threads, .context = o->context, .sessions = o->sessions, .chunk = o->chunk, .block = o->block, .frames = o->frames,
-        .ram_bytes = o->ram_bytes, .trunk_bytes = o->trunk_bytes, .score_tokens = o->score_tokens, .fewer_sessions = o->fewer_sessions,
+        .better_chunk = o->better_chunk, .ram_bytes = o->ram_bytes, .trunk_bytes = o->trunk_bytes, .score_tokens = o->score_tokens, .fewer_sessions = o->fewer_sessions,
         .shorter_context = o->shorter_context, .process_bytes = o->process_bytes ? o->process_bytes : tl_cpu_rss(), .machine = o->machine,
         .users = users, .users_context = &copy,
     };

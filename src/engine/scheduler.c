@@ -61,7 +61,7 @@ static void take(struct step *step, struct tl_request *request, uint32_t room)
 {
     struct tl_engine *engine = step->engine;
     uint32_t left = request->n_ids - request->n_done, n = left < room ? left : room;
-    int status = atomic_load(&request->session->cancel) ? tl_fail(TL_E_CANCEL, "interrupted") : tl_state_reserve(request->session->state, n);
+    int status = tl_session_stops(request->session) ? tl_fail(TL_E_CANCEL, "interrupted") : tl_state_reserve(request->session->state, n);
     if (status < 0) {
         finish(request, status);
         return;
@@ -113,7 +113,7 @@ static bool all_cancelled(void *context)
 {
     struct step *step = context;
     for (uint32_t i = 0; i < step->n_requests; i++)
-        if (!atomic_load(&step->engine->step_requests[i]->session->cancel))
+        if (!tl_session_stops(step->engine->step_requests[i]->session))
             return false;
     return true;
 }
@@ -134,7 +134,7 @@ static void settle(struct tl_engine *engine, struct step *step, int status)
         struct tl_request *r = engine->step_requests[i];
         if (status >= 0)
             r->n_done += r->n_now;
-        if (status >= 0 && (r->status < 0 || atomic_load(&r->session->cancel)))
+        if (status >= 0 && (r->status < 0 || tl_session_stops(r->session)))
             finish(r, tl_fail(TL_E_CANCEL, "interrupted"));
         else if (status < 0 || r->n_done == r->n_ids)
             finish(r, status);

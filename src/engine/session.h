@@ -15,7 +15,13 @@ struct tl_session {
     uint32_t logits_at;                  /* they follow this many ids; 0: none */
     struct tl_sampler *sampler;
     _Atomic int cancel;
+    const volatile int *stop;            /* of whoever drives it: while not 0, as good as cancelled; may be NULL */
 };
+
+static inline bool tl_session_stops(const struct tl_session *session)
+{
+    return atomic_load(&session->cancel) || (session->stop && *session->stop);
+}
 
 int tl_session_open(struct tl_engine *engine, struct tl_session **ret_session);
 void tl_session_close(struct tl_session *session);

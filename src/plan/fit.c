@@ -186,14 +186,15 @@ static uint32_t whole_context(const struct tl_fitting *f, uint32_t usual)
 
 static int climb_sessions(struct tl_fitting *f, uint32_t context, uint32_t easy_frames, struct tl_model_limits *limits)
 {
-    uint32_t sessions = f->wish->sessions ? f->wish->sessions : 1;
+    uint32_t sessions = f->wish->sessions ? f->wish->sessions : 1, better = f->wish->better_chunk && f->fit->way == TL_FIT_RESIDENT ? f->wish->better_chunk : USUAL_CHUNK;
     const struct rung rungs[] = {
         {TL_QUANTITY_CONTEXT, tl_fit_least(context, USEFUL_CONTEXT), CONTEXT_STEP},
         {TL_QUANTITY_FRAMES, easy_frames, 1},
         {TL_QUANTITY_SESSIONS, tl_fit_least(sessions, FEW_SESSIONS), 1},
-        {TL_QUANTITY_CHUNK, f->wish->chunk ? 0 : USUAL_CHUNK, CHUNK_STEP},
+        {TL_QUANTITY_CHUNK, f->wish->chunk ? 0 : tl_fit_least(better, USUAL_CHUNK), CHUNK_STEP},
         {TL_QUANTITY_CONTEXT, context, CONTEXT_STEP},
         {TL_QUANTITY_SESSIONS, sessions, 1},
+        {TL_QUANTITY_CHUNK, f->wish->chunk ? 0 : better, CHUNK_STEP},        /* nothing is less for it */
     };
     return climb(f, rungs, sizeof(rungs) / sizeof(rungs[0]), limits);
 }

@@ -14,6 +14,7 @@
 struct tl_fit_wish {
     uint32_t threads;                    /* that compute; 0: those of the machine */
     uint32_t context, sessions, chunk, block, frames;        /* demands; 0: as fits best */
+    uint32_t better_chunk;               /* measured to be better than the usual chunk, where none is demanded; 0: not known */
     uint64_t ram_bytes;                  /* the budget for all that the process takes; 0: what the machine has less a margin */
     uint64_t trunk_bytes;                /* a demand too: model.h */
     uint64_t score_tokens;               /* laid out for sweeps over so many tokens; 0: for sessions */

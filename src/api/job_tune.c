@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* The job "tune": the settings with which a model is fastest here (room engine), and the file that keeps them. */
+#include <inttypes.h>
+#include <time.h>
+
+#include "api/job.h"
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "engine/tune.h"
+
+struct options {
+    const char *model, *output, *kv, *activations, *cpu, *io, *policy, *lookahead;
+    uint64_t threads, context, ram, chunk;
+    double seconds, minutes;
+};
+
+#define FIELD(field) offsetof(struct options, field)
+static const struct tl_option rows[] = {
+    {"model", 0, TL_OPTION_FILE, "PATH", NULL, 0, 0, "a model file or folder", FIELD(model)},
+    {"output", 0, TL_OPTION_FILE, "FILE", NULL, 0, 0, "where the winners are kept, folders made; nowhere unless given", FIELD(output)},
+    {"threads", 0, TL_OPTION_U64, "N", NULL, 1, 4096, "", FIELD(threads)},
+    {"context", 0, TL_OPTION_U64, "N", NULL, 1, 1 << 30, "", FIELD(context)},
+    {"ram", 0, TL_OPTION_BYTES, "BYTES", NULL, 1, 1e18, "", FIELD(ram)},
+    {"chunk", 0, TL_OPTION_U64, "N", NULL, 1, 1 << 20, "", FIELD(chunk)},
+    {"cpu", 0, TL_OPTION_TEXT, "LEVEL", NULL, 0, 0, "", FIELD(cpu)},
+    {"kv", 0, TL_OPTION_TEXT, "FORMAT", NULL, 0, 0, "", FIELD(kv)},
+    {"activations", 0, TL_OPTION_CHOICE, "auto|f32", NULL, 0, 0, "", FIELD(activations)},
+    {"io", 0, TL_OPTION_TEXT, "WAY", NULL, 0, 0, "", FIELD(io)},
+    {"policy", 0, TL_OPTION_TEXT, "NAME", NULL, 0, 0, "", FIELD(policy)},
+    {"lookahead", 0, TL_OPTION_TEXT, "on|off", NULL, 0, 0, "", FIELD(lookahead)},
+    {"seconds", 0, TL_OPTION_F64, "S", "1", 0.001, 600, "a run's prompt and its answer each take, about", FIELD(seconds)},
+    {"minutes", 0, TL_OPTION_F64, "M", "10", 0, 1e5, "in all, at most", FIELD(minutes)},
+};
+
+static const char *or_none(const char *name) { return name && strcmp(name, "auto") != 0 ? name : NULL; }
+
+/* --- the document ------------------------------------------------------------------------------------------------- */
+
+static void put_setting(const char *name, const char *value, const char *separator, struct tl_buffer *json)
+{
+    bool number = value[0] >= '0' && value[0] <= '9';
+    tl_buffer_printf(json, number ? "%s\"%s\":%s" : "%s\"%s\":\"%s\"", separator, name, value);
+}
+
+static void put_trial(enum tl_tune_setting setting, const struct tl_tune_trial *trial, struct tl_buffer *json)
+{
+    tl_buffer_printf(json, "{\"setting\":\"%s\",\"help\":\"%s\",\"why\":\"%s\"", tl_tune_name(setting), tl_tune_help(setting), trial->why);
+    if (trial->n_values)
+        tl_buffer_printf(json, ",\"usual\":\"%s\",\"chosen\":\"%s\",\"gain\":%.4f", trial->values[0].text, trial->values[trial->chosen].text, trial->gain);
+    tl_buffer_printf(json, ",\"values\":[");
+    for (uint32_t i = 0; i < trial->n_values; i++) {
+        const struct tl_tune_value *value = &trial->values[i];
+        tl_buffer_printf(json, "%s{\"value\":\"%s\",\"seconds\":%.6g,\"samples\":[", i ? "," : "", value->text, value->median);
+        for (uint32_t k = 0; k < value->n_samples; k++)
+            tl_buffer_printf(json, "%s%.6g", k ? "," : "", value->samples[k]);
+        tl_buffer_printf(json, "]}");
+    }
+    tl_buffer_printf(json, "]}");
+}
+
+static void put_when(struct tl_buffer *json)
+{
+    time_t now = time(NULL);
+    struct tm utc;
+    char text[32];
+    if (gmtime_r(&now, &utc) && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc))
+        tl_buffer_printf(json, ",\"when\":\"%s\"", text);
+}
+
+static void report(const struct options *o, const struct tl_tune *tune, struct tl_buffer *json)
+{
+    const char *separator = "";
+    tl_buffer_printf(json, "{\"model\":");
+    tl_buffer_json_string(json, o->model, strlen(o->model));
+    tl_buffer_printf(json, ",\"machine\":");
+    tl_buffer_json_string(json, tl_cpu_model(), strlen(tl_cpu_model()));
+    tl_buffer_printf(json, ",\"cpus\":%" PRIu32, tl_cpu_count());
+    put_when(json);
+    tl_buffer_printf(json, ",\n\"settings\":{");
+    for (int i = 0; i < TL_TUNE_SETTINGS; i++)
+        if (*tune->values.text[i]) {
+            put_setting(tl_tune_name((enum tl_tune_setting)i), tune->values.text[i], separator, json);
+            separator = ",";
+        }
+    tl_buffer_printf(json, "},\n\"ram\":%" PRIu64 ",\"streamed\":%s,\"prompt_tokens\":%" PRIu32 ",\"answer_tokens\":%" PRIu32 ",\"seconds\":%.1f,\"trials\":[",
+                     o->ram, tune->facts.streamed ? "true" : "false", tune->facts.prompt_tokens, tune->facts.answer_tokens, tune->seconds);
+    for (int i = 0; i < TL_TUNE_SETTINGS; i++) {
+        tl_buffer_printf(json, i ? ",\n " : "\n ");
+        put_trial((enum tl_tune_setting)i, &tune->trials[i], json);
+    }
+    tl_buffer_printf(json, "]}");
+}
+
+static int keep(const char *path, const struct tl_buffer *json)
+{
+    struct tl_outfile *file = NULL;
+    int status = json->status < 0 ? json->status : tl_file_make_folders(path);
+    if (status >= 0)
+        status = tl_outfile_open(path, &file);
+    if (status >= 0)
+        status = tl_outfile_write(file, json->data, json->len);
+    if (status >= 0)
+        status = tl_outfile_commit(file);
+    tl_outfile_close(file);
+    return status;
+}
+
+int tl_job_tune(struct tl_job_run *run)
+{
+    struct options o = {0};
+    struct tl_tune tune = {0};
+    int status = tl_job_options(run, rows, sizeof(rows) / sizeof(rows[0]), &o);
+    if (status >= 0 && !o.model)
+        status = tl_fail(TL_E_USAGE, "option model: missing");
+    if (status < 0)
+        return status;
+    struct tl_engine_options options = {
+        .threads = (uint32_t)o.threads, .context = (uint32_t)o.context, .chunk = (uint32_t)o.chunk, .ram_bytes = o.ram, .cpu = o.cpu, .kv = o.kv,
+        .exact = o.activations && strcmp(o.activations, "f32") == 0, .io = or_none(o.io), .policy = or_none(o.policy), .lookahead = or_none(o.lookahead),
+    };
+    status = tl_tune_model(o.model, &options, o.seconds, 60 * o.minutes, &run->progress, &tune);
+    if (status < 0)
+        return status;
+    report(&o, &tune, &run->report);
+    return o.output ? keep(o.output, &run->report) : 0;
+}

@@ -108,7 +108,7 @@ int tl_setup_open(const struct tl_setup *setup, const struct tl_setup_needs *nee
     tl_progress_erase(&load.bar);
     if (r >= 0 && setup->explain && (r = explain(*ret_model)) < 0)
         trill_model_close(*ret_model);
-    if (r >= 0 && setup->explain && tuning.texts)
+    if (r >= 0 && setup->explain && (tuning.threads || tuning.chunk || tuning.io || tuning.policy || tuning.lookahead))
         tl_output_note("%-10s What trill tune found here is used where nothing else is said; --show tells it.\n", "tuned");
     tl_tuning_done(&tuning);
     return r;

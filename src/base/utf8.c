@@ -32,7 +32,12 @@ static unsigned well_formed(const char *text, size_t n_bytes, struct lead lead)
 
 int tl_utf8_decode(const char *text, size_t n_bytes, uint32_t *ret_code)
 {
-    struct lead lead = lead_of((unsigned char)text[0]);
+    unsigned char first = (unsigned char)text[0];
+    if (first < 0x80) {
+        *ret_code = first;
+        return 1;
+    }
+    struct lead lead = lead_of(first);
     unsigned n = well_formed(text, n_bytes, lead);
     if (n != lead.length) {
         *ret_code = TL_UTF8_REPLACEMENT;

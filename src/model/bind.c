@@ -131,7 +131,7 @@ static int check_one(const struct tl_file_binding *b, const struct tl_want *want
 }
 
 /* Experts that are tensors of their own. */
-static int gather_each(const struct tl_file_binding *b, const struct tl_want *want, struct tl_matrix *m)
+static int gather_each(const struct tl_file_binding *b, const struct tl_want *want, const struct tl_name *name, struct tl_matrix *m)
 {
     const struct tl_apart *apart = tl_apart_of(m->tensor);
     uint32_t stored = stored_of(b->geometry, want);
@@ -141,8 +141,7 @@ static int gather_each(const struct tl_file_binding *b, const struct tl_want *wa
         return TL_E_NOMEM;
     for (uint32_t i = 0; i < want->count; i++) {
         char tried[TL_NAME_BYTES];
-        const struct tl_name *name = NULL;
-        const struct tl_tensor *tensor = tl_name_find(b->file, b->geometry, want->role, want->layer, i % stored, &name, tried), *scales = NULL;
+        const struct tl_tensor *tensor = tl_name_find_expert(b->file, b->geometry, m->tensor, name, want->layer, i % stored, tried), *scales = NULL;
         if (!tensor)
             return tl_fail(TL_E_FILE, "%s: tensor %s is missing", tl_modelfile_path(b->file), tried);
         if (tl_apart_of(tensor) != apart)
@@ -186,7 +185,7 @@ static int bind(void *context, const struct tl_want *want, uint32_t *ret_id, con
         layout &= ~(unsigned)TL_LAYOUT_TRANSPOSED;
     struct tl_matrix m = { .form = want->rows ? TL_WEIGHT_PANELS : TL_WEIGHT_VECTOR, .count = want->count ? want->count : 1,
                            .rows = want->rows ? want->rows : 1, .cols = want->cols, .tensor = tensor, .add = want->add, .stored = stored_of(b->geometry, want) < want->count ? stored_of(b->geometry, want) : 0 };
-    int status = each ? gather_each(b, want, &m) : check_one(b, want, layout, stacked, tensor, &m.scales);
+    int status = each ? gather_each(b, want, name, &m) : check_one(b, want, layout, stacked, tensor, &m.scales);
     if (status < 0) {
         tl_free(m.each);
         tl_free(m.each_scales);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "model/bind.h"
 #include "model/model_impl.h"
@@ -40,25 +41,17 @@ static const struct tl_number *default_kv(const struct tl_modelfile *file, const
     return tl_number(TL_NUMBER_F32);
 }
 
-static uint64_t mix(uint64_t hash, const void *bytes, size_t n_bytes)
-{
-    for (size_t i = 0; i < n_bytes; i++)         /* FNV-1a */
-        hash = (hash ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3u;
-    return hash;
-}
-
 /* Names, shapes, formats and places of all tensors, and what changes the state's bits. */
 static uint64_t fingerprint(const struct tl_model *model, bool exact)
 {
-    uint64_t hash = mix(0xcbf29ce484222325u, &exact, sizeof(exact)), total = tl_modelfile_bytes(model->file);
-    hash = mix(hash, model->cache.format->name, strlen(model->cache.format->name));
-    hash = mix(hash, &total, sizeof(total));
+    uint64_t total = tl_modelfile_bytes(model->file), hash = tl_hash_bytes(&total, sizeof(total), exact);
+    hash = tl_hash_bytes(model->cache.format->name, strlen(model->cache.format->name), hash);
     for (uint64_t i = 0; i < tl_modelfile_tensors(model->file); i++) {
         const struct tl_tensor *tensor = tl_modelfile_tensor(model->file, i);
-        hash = mix(hash, tensor->name, strlen(tensor->name));
-        hash = mix(hash, tensor->shape, sizeof(tensor->shape));
-        hash = mix(hash, tensor->type_name, strlen(tensor->type_name));
-        hash = mix(hash, &tensor->offset, sizeof(tensor->offset));
+        hash = tl_hash_bytes(tensor->name, strlen(tensor->name), hash);
+        hash = tl_hash_bytes(tensor->shape, sizeof(tensor->shape), hash);
+        hash = tl_hash_bytes(tensor->type_name, strlen(tensor->type_name), hash);
+        hash = tl_hash_bytes(&tensor->offset, sizeof(tensor->offset), hash);
     }
     return hash;
 }

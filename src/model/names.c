@@ -141,6 +141,20 @@ const struct tl_tensor *tl_name_find(const struct tl_modelfile *file, const stru
     return tensor ? tensor : search(file, g, common, role, layer, expert, ret_name, ret_tried);
 }
 
+const struct tl_tensor *tl_name_find_expert(const struct tl_modelfile *file, const struct tl_geometry *g, const struct tl_tensor *first,
+                                            const struct tl_name *name, uint32_t layer, uint32_t expert, char ret_tried[TL_NAME_BYTES])
+{
+    const char *mark = strstr(name->hf, "%e"), *tail = mark ? strstr(first->name, mark + 2) : NULL;
+    const struct tl_name *found;
+    if (tail && tail > first->name && tail[-1] == '0' && strlen(first->name) + 10 < TL_NAME_BYTES) {     /* behind the same prefix, with the same ending */
+        snprintf(ret_tried, TL_NAME_BYTES, "%.*s%u%s", (int)(tail - 1 - first->name), first->name, expert, tail);
+        const struct tl_tensor *tensor = tl_modelfile_find(file, ret_tried);
+        if (tensor)
+            return tensor;
+    }
+    return tl_name_find(file, g, name->role, layer, expert, &found, ret_tried);
+}
+
 const struct tl_name *tl_name_write(const struct tl_geometry *g, enum tl_role role, uint32_t layer, uint32_t expert,
                                     char ret_name[TL_NAME_BYTES])
 {

@@ -15,6 +15,10 @@ extern const char *const tl_name_endings[];      /* of the tensor of codes; ende
 const struct tl_tensor *tl_name_find(const struct tl_modelfile *file, const struct tl_geometry *geometry, enum tl_role role,
                                      uint32_t layer, uint32_t expert, const struct tl_name **ret_name, char ret_tried[TL_NAME_BYTES]);
 
+/* The same of another expert, once that of expert 0 has been found in a row: where it has no such tensor, NULL, as above. */
+const struct tl_tensor *tl_name_find_expert(const struct tl_modelfile *file, const struct tl_geometry *geometry, const struct tl_tensor *first,
+                                            const struct tl_name *name, uint32_t layer, uint32_t expert, char ret_tried[TL_NAME_BYTES]);
+
 /* The name that a file of this geometry's format has for it; NULL: none. */
 const struct tl_name *tl_name_write(const struct tl_geometry *geometry, enum tl_role role, uint32_t layer, uint32_t expert,
                                     char ret_name[TL_NAME_BYTES]);

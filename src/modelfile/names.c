@@ -85,6 +85,10 @@ bool tl_name_valid(const char *text, size_t n_bytes)
         return false;
     for (size_t at = 0; at < n_bytes;) {
         uint32_t code;
+        if (text[at] >= 0x20 && text[at] < 0x7f) {       /* most names are plain */
+            at++;
+            continue;
+        }
         int n = tl_utf8_decode(text + at, n_bytes - at, &code);
         if (n <= 0 || code < 0x20 || (code >= 0x7f && code < 0xa0))
             return false;

@@ -196,10 +196,30 @@ static void memory_runs_out(void **state)
     }
 }
 
+/* Wherever a byte stands in a string, it is taken as what it is. */
+static void every_byte_at_every_place(void **state)
+{
+    enum { N = 21 };                     /* whole words of eight and a rest */
+    (void)state;
+    for (unsigned byte = 1; byte < 256; byte++)
+        for (unsigned place = 0; place < N; place++) {
+            char text[N + 2], found[64];
+            bool fits = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+            memset(text, 'a', sizeof text);
+            text[0] = text[N + 1] = '"';
+            text[1 + place] = (char)byte;
+            trace(text, sizeof text, found);
+            if (byte == '"')
+                assert_string_equal(found, "s!");
+            else
+                assert_string_equal(found, fits ? "s." : "!");       /* "\\a" is no escape, and the last one hides the quote */
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(documents), cmocka_unit_test(every_prefix_fails), cmocka_unit_test(strings),
+        cmocka_unit_test(documents), cmocka_unit_test(every_prefix_fails), cmocka_unit_test(strings), cmocka_unit_test(every_byte_at_every_place),
         cmocka_unit_test(depth_is_bounded), cmocka_unit_test(typed_values), cmocka_unit_test(skipping),
         cmocka_unit_test(memory_runs_out),
     };

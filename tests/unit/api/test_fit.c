@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* What is planned of a file is what opening it takes: in several budgets, for sessions and for sweeps. The explanation is
+ * there for whoever asks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "engine/engine.h"
+#include "trill.h"
+
+static char folder[] = "/tmp/trill-fit-XXXXXX";
+static char path[64];
+
+static void must(int status)
+{
+    if (status < 0)
+        fail_msg("%s", trill_error());
+}
+
+static int make_model(void **state)
+{
+    struct trill_job *job = NULL;
+    char options[256];
+    (void)state;
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(path, sizeof path, "%s/model.gguf", folder);
+    snprintf(options, sizeof options, "{\"geometry\":\"kimi-k2\",\"output\":\"%s\",\"tiny\":true,\"threads\":1}", path);
+    must(trill_job_new("synth", NULL, options, &job));
+    must(trill_job_run(job, NULL, NULL));
+    trill_job_close(job);
+    return 0;
+}
+
+static int remove_all(void **state)
+{
+    char command[64];
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+static void same(struct tl_engine_options options)
+{
+    struct tl_engine *planned, *opened;
+    options.plan_only = true;
+    options.process_bytes = 12 << 20;
+    must(tl_engine_open(path, &options, &planned));
+    options.plan_only = false;
+    must(tl_engine_open(path, &options, &opened));
+    const struct tl_model_limits *limits = tl_model_limits(opened->model);
+    assert_memory_equal(&planned->fit.limits, limits, sizeof(*limits));
+    assert_int_equal(planned->fit.planned_bytes, opened->fit.planned_bytes);
+    assert_int_equal(planned->fit.way, opened->fit.way);
+    assert_null(planned->pool);
+    assert_int_equal(opened->max_sessions, limits->sweep ? 0 : limits->sessions);
+    tl_engine_close(planned);
+    tl_engine_close(opened);
+}
+
+static void planned_as_opened(void **state)
+{
+    (void)state;
+    for (uint64_t ram = 48 << 20; ram < (uint64_t)600 << 20; ram *= 2) {
+        same((struct tl_engine_options){.threads = 2, .ram_bytes = ram});
+        same((struct tl_engine_options){.threads = 1, .ram_bytes = ram, .sessions = 5, .context = 700, .fewer_sessions = true});
+        same((struct tl_engine_options){.threads = 2, .ram_bytes = ram, .score_tokens = 50000});
+    }
+    same((struct tl_engine_options){.threads = 2, .ram_bytes = 96 << 20, .context = 512, .frames = 20});
+    same((struct tl_engine_options){.threads = 2, .ram_bytes = 96 << 20, .context = 512, .trunk_bytes = 1});
+}
+
+static void explained(void **state)
+{
+    struct trill_model_options options;
+    struct trill_model *model;
+    char *text;
+    (void)state;
+    trill_model_options_init(&options, sizeof options);
+    options.ram_bytes = 256 << 20;
+    options.threads = 1;
+    options.context = 99;
+    must(trill_model_open(path, &options, &model));
+    must(trill_model_explain(model, &text));
+    assert_non_null(strstr(text, "99 tokens: as asked for."));
+    assert_non_null(strstr(text, "of 256 MiB: weights"));
+    trill_free(text);
+    trill_model_close(model);
+    options.vocabulary_only = 1;
+    must(trill_model_open(path, &options, &model));
+    must(trill_model_explain(model, &text));
+    assert_string_equal(text, "");
+    trill_free(text);
+    trill_model_close(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(planned_as_opened), cmocka_unit_test(explained)};
+    return cmocka_run_group_tests(tests, make_model, remove_all);
+}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests follow each other from the thread that reports the former one, so that always as many are under way as asked
- * for. The time runs from the first that is reported to the last one before the end: filling and draining the queue do
- * not count. */
+ * for. The time runs from the first request until the last is reported: a drive that answers in bursts looks no faster. */
 #include "store/probe.h"
 
 #include <errno.h>
@@ -44,7 +43,7 @@ struct tl_probe {
     uint32_t n_in_flight;
     bool stop;
     int error;                           /* errno of the first that failed */
-    uint64_t bytes, first_ns, last_ns;   /* reported behind the first one */
+    uint64_t bytes, last_ns;             /* reported; when the last one was */
 };
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
@@ -65,11 +64,8 @@ static void done(void *context, uint32_t tag, int64_t result)
     p->n_in_flight--;
     if (result < 0 && result != -EINTR && result != -EAGAIN)
         p->error = p->error ? p->error : (int)-result;
-    if (!p->stop && result > 0) {
-        p->last_ns = tl_clock_ns();
-        p->bytes += p->first_ns ? (uint64_t)result : 0;
-        p->first_ns = p->first_ns ? p->first_ns : p->last_ns;
-    }
+    p->bytes += result > 0 ? (uint64_t)result : 0;
+    p->last_ns = tl_clock_ns();
     if (!p->stop && !p->error)
         begin(p, tag);
     pthread_cond_signal(&p->landed);
@@ -111,7 +107,7 @@ int tl_probe_read(struct tl_probe *p, uint64_t request_bytes, uint32_t depth, do
     p->stride = stride_of(p->n_slots);
     p->stop = false;
     p->error = 0;
-    p->bytes = p->first_ns = p->last_ns = 0;
+    p->bytes = 0;
     for (uint32_t tag = 0; tag < depth && !p->error; tag++)
         begin(p, tag);
     while (!p->error && status >= 0 && (tl_clock_seconds(start) < seconds || !p->bytes)) {
@@ -124,7 +120,7 @@ int tl_probe_read(struct tl_probe *p, uint64_t request_bytes, uint32_t depth, do
     if (p->error && status >= 0)
         status = tl_fail(TL_E_IO, "%s: reading: %s", p->path, strerror(p->error));
     if (status >= 0)
-        *ret_bytes_per_s = (double)p->bytes / ((double)(p->last_ns - p->first_ns) * 1e-9);
+        *ret_bytes_per_s = (double)p->bytes / ((double)(p->last_ns - start) * 1e-9);
     pthread_mutex_unlock(&p->lock);
     return status;
 }

@@ -30,9 +30,11 @@ static int plan(const struct tl_plan_options *options, const struct order *order
     status = tl_planned_open(options, order->name, order->format, &machine, &planned);
     if (status < 0)
         return alone || status == TL_E_CANCEL || status == TL_E_NOMEM ? status : say_why(order, json);
-    tl_plan_write(&planned.plan, planned.model, &planned.subject, &machine, json);
+    tl_plan_write_open(&planned.plan, planned.model, &planned.subject, &machine, json);
+    status = tl_plan_write_more(options, &planned, json);
+    tl_buffer_printf(json, "}");
     tl_planned_close(&planned);
-    return 0;
+    return status;
 }
 
 /* "a,b": the parts, in `text`, which is changed. */
@@ -77,8 +79,13 @@ int tl_job_plan(struct tl_job_run *run)
     int status = tl_job_options(run, tl_plan_option_rows, tl_plan_option_count, &o);
     if (status < 0)
         return status;
+    status = tl_plan_check_purposes(&o);
+    if (status < 0)
+        return status;
+    if (!o.model && !o.like.count && !o.purposes.count)
+        return tl_planned_suits(run, &o);
     if (!o.model && !o.like.count)
-        return tl_fail(TL_E_USAGE, "MODEL is missing: a file, a folder, a name in the cache, or a geometry such as kimi-k2");
+        return tl_fail(TL_E_USAGE, "MODEL is missing: jobs (--for) are priced for a file, a folder, a name in the cache, or a geometry such as kimi-k2");
     if (o.model)
         names[n_names++] = o.model;
     TL_AUTO char *to = o.to && strchr(o.to, ',') ? tl_strdup(o.to) : NULL;

@@ -17,6 +17,7 @@ const struct tl_option tl_plan_option_rows[] = {
     ROW(model, TEXT, "model", .value_name = "MODEL|GEOMETRY"),
     ROW(like, LIST, "like", .value_name = "NAME"),
     ROW(machine, LIST, "machine", .value_name = "FILE"),
+    ROW(purposes, LIST, "for", .value_name = "JOB"),
     ROW(to, TEXT, "to", .value_name = "FORMAT"),
     ROW(experts, TEXT, "experts", .value_name = "FORMAT"),
     ROW(trunk, TEXT, "trunk", .value_name = "FORMAT"),

@@ -12,7 +12,7 @@
 /* Options of the job; the command's rows have the same names. facts: as typed, in the order of machine.def. */
 struct tl_plan_options {
     const char *model, *to, *experts, *trunk, *embed, *head, *kv, *activations, *models, *state, *config;
-    struct tl_option_list like, machine;
+    struct tl_option_list like, machine, purposes;
     uint64_t context, chunk, prompt, answer, batch;
     const char *facts[TL_FACTS];
 };
@@ -34,5 +34,12 @@ struct tl_planned {
 int tl_planned_open(const struct tl_plan_options *options, const char *name, const char *format, const struct tl_machine *machine,
                     struct tl_planned *ret_planned);
 void tl_planned_close(struct tl_planned *planned);
+
+/* plan_more.c: jobs that are to be priced, and published prices, for the plan's object. */
+int tl_plan_check_purposes(const struct tl_plan_options *options);
+int tl_plan_write_more(const struct tl_plan_options *options, struct tl_planned *planned, struct tl_buffer *json);
+/* planned_suits.c: the report of a plan without a model. */
+struct tl_job_run;
+int tl_planned_suits(struct tl_job_run *run, const struct tl_plan_options *options);
 
 #endif

@@ -9,14 +9,16 @@
 #include "base/memory.h"
 #include "cli/command.h"
 #include "cli/job.h"
+#include "cli/output.h"
 #include "cli/place.h"
 #include "cli/plan_report.h"
 
 struct settings {
     const char *model, *to, *experts, *trunk, *embed, *head, *kv, *activations, *home;
-    struct tl_option_list like, machine;
+    struct tl_option_list like, machine, purposes;
     uint64_t context, chunk, prompt, answer, batch;
     const char *threads, *ram, *disk, *memory, *drive, *flops, *flops_bf16, *flops_f32, *watts, *price_kwh, *price_hour, *carbon, *pue;
+    const char *svg;
     bool json, quiet, explain;
 };
 
@@ -40,6 +42,7 @@ struct order { struct settings settings; const char *models, *state, *config; };
     ROW(answer, U64, 'n', "tokens", "N", .fallback = "128", .min = 1, .max = 1 << 30, .help = "tokens of its answer"),  \
     ROW(batch, U64, 0, "batch", "N", .fallback = "32", .min = 1, .max = 4096, .help = "requests that are answered together"), \
     ROW(machine, LIST, 0, "machine", "FILE", .help = "another machine, described in a file; several are compared"),     \
+    ROW(purposes, LIST, 0, "for", "JOB", .help = "what a job costs: \"1 Mtok score\", \"distill 300M student 2B tokens\""), \
     ROW(threads, TEXT, 't', "threads", "N", .help = "threads that compute; one per CPU unless given"),                  \
     ROW(ram, TEXT, 0, "ram", "BYTES", .help = "all memory the process may take: 20G, 512M"),                            \
     ROW(disk, TEXT, 0, "disk", "BYTES", .help = "free space where models are kept"),                                    \
@@ -57,6 +60,7 @@ struct order { struct settings settings; const char *models, *state, *config; };
 static const struct tl_option options[] = {
     JOB_ROWS,
     ROW(json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),
+    ROW(svg, FILE, 0, "svg", "FILE", .help = "a picture too: the roofline of one, the costs of several"),
     ROW(explain, FLAG, 0, "explain", NULL, .help = "why it is held and cut as it is"),
     ROW(quiet, FLAG, 'q', "quiet", NULL, .help = "no progress on standard error"),
     ROW(home, FILE, 0, "home", "DIR", .help = "folder of models, settings and state, instead of the usual ones"),
@@ -139,8 +143,12 @@ static int find_folders(struct found *found, struct order *order)
 
 static int tell(const char *report, const void *context)
 {
-    const struct order *order = context;
-    return tl_plan_report(report, order->settings.explain);
+    const struct settings *settings = &((const struct order *)context)->settings;
+    int r = settings->svg ? tl_plan_picture(report, settings->svg) : 0;
+    if (r < 0 || !settings->json)
+        return r < 0 ? r : tl_plan_report(report, settings->explain);
+    r = tl_output_text(report);
+    return r < 0 ? r : tl_output_text("\n");
 }
 
 static int run(const void *context)
@@ -152,7 +160,7 @@ static int run(const void *context)
         r = find_names(&found, &order);
     if (r >= 0)
         r = tl_job_carry_out(&(struct tl_job_order){
-            .kind = "plan", .options = job_options, .n_options = TL_COUNT(job_options), .settings = &order, .json = order.settings.json,
+            .kind = "plan", .options = job_options, .n_options = TL_COUNT(job_options), .settings = &order, .json = order.settings.json && !order.settings.svg,
             .quiet = order.settings.quiet, .tell = tell});
     for (size_t i = 0; i < found.n; i++)
         tl_free(found.text[i]);
@@ -164,11 +172,14 @@ const struct tl_command_body tl_plan_command = {
              "bytes and memory, what of it is kept and what is read again and again, tokens per second for each\n"
              "kind of work and what limits them, energy, money and carbon. Of a model file only headers are read;\n"
              "a geometry, such as kimi-k2, needs no file at all. Facts of the machine come from `trill doctor`,\n"
-             "which measures them; what nobody measured or said is taken as usual, and marked so.",
+             "which measures them; what nobody measured or said is taken as usual, and marked so. Without a name:\n"
+             "which of the known models suit this machine, in which format, and what they give.",
     .examples = "trill plan kimi-k2 --ram 24G\n"
                 "trill plan model.gguf -c 8192 --json\n"
                 "trill plan kimi-k2 --like deepseek-v3,glm-4.5,ten-trillion --drive 7GB/s\n"
                 "trill plan qwen3-235b-a22b --to q4_k,q8_0,bf16    # formats side by side\n"
+                "trill plan kimi-k2 --for \"distill 300M student 2B tokens\"\n"
+                "trill plan --svg costs.svg    # what suits this machine\n"
                 "trill plan ten-trillion --machine server.json --machine laptop.json\n",
     .options = options, .n_options = TL_COUNT(options),
     .words = words, .n_words = TL_COUNT(words),

@@ -10,6 +10,8 @@
 #include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/plan_suits.h"
+#include "cli/svg.h"
 
 struct page { const struct tl_flat *plan; const char *prefix; struct tl_buffer *out; };
 
@@ -260,6 +262,8 @@ void tl_plan_tell(const struct tl_flat *plan, const char *prefix, bool explain, 
     tell_memory(&page);
     tell_speed(&page);
     tell_cost(&page);
+    tl_plan_prices(plan, prefix, out);
+    tl_plan_purposes(plan, prefix, out);
     tell_facts(&page);
     if (explain)
         tell_reasons(&page);
@@ -281,23 +285,59 @@ void tl_plan_wrap(const char *words, int indent, struct tl_buffer *out)
     tl_buffer_printf(out, "\n");
 }
 
+static uint64_t count_plans(const struct tl_flat *plan)
+{
+    char path[40];
+    uint64_t n = 0;
+    while (snprintf(path, sizeof path, "plans.%u.model", (unsigned)n), tl_flat_has(plan, "", path))
+        n++;
+    return n;
+}
+
+static void tell_all(const struct tl_flat *plan, bool explain, struct tl_buffer *out)
+{
+    uint64_t n = count_plans(plan);
+    char prefix[40];
+    if (tl_flat_has(plan, "", "suits.0.model") || tl_flat_has(plan, "", "left_out.0.model"))
+        tl_plan_suits(plan, out);
+    else if (n)
+        tl_plan_compare(plan, n, out);
+    else
+        tl_plan_tell(plan, "", explain, out);
+    for (uint64_t i = 0; i < n; i++) {
+        snprintf(prefix, sizeof prefix, "plans.%u.", (unsigned)i);
+        if (!tl_flat_has(plan, prefix, "for.0.text"))
+            continue;
+        tl_buffer_printf(out, "\n%s, %s", tl_flat_text(plan, prefix, "model"), tl_flat_text(plan, prefix, "format"));
+        tl_plan_purposes(plan, prefix, out);
+    }
+}
+
 int tl_plan_report(const char *report, bool explain)
 {
     struct tl_flat plan = {0};
     struct tl_buffer out;
-    uint64_t n = 0;
-    char path[40];
     int r = tl_flat_read("the plan", report, &plan);
     if (r < 0)
         return r;
     tl_buffer_init(&out, 0);
-    while (snprintf(path, sizeof path, "plans.%u.model", (unsigned)n), tl_flat_has(&plan, "", path))
-        n++;
-    if (n)
-        tl_plan_compare(&plan, n, &out);
-    else
-        tl_plan_tell(&plan, "", explain, &out);
+    tell_all(&plan, explain, &out);
     r = tl_output_buffer(&out);
+    tl_buffer_done(&out);
+    tl_flat_done(&plan);
+    return r;
+}
+
+int tl_plan_picture(const char *report, const char *path)
+{
+    struct tl_flat plan = {0};
+    struct tl_buffer out;
+    int r = tl_flat_read("the plan", report, &plan);
+    if (r < 0)
+        return r;
+    tl_buffer_init(&out, 0);
+    tl_plan_svg(&plan, tl_flat_has(&plan, "", "model") ? 1 : count_plans(&plan), &out);
+    r = tl_svg_write(path, &out);
     tl_buffer_done(&out);
     tl_flat_done(&plan);
     return r;

@@ -9,6 +9,7 @@
 #include "cli/flat.h"
 
 int tl_plan_report(const char *report, bool explain);                 /* to standard output */
+int tl_plan_picture(const char *report, const char *path);            /* to a file, as SVG */
 
 /* For those two: what lies behind `prefix` ("" or "plans.0."). */
 void tl_plan_tell(const struct tl_flat *plan, const char *prefix, bool explain, struct tl_buffer *out);

@@ -55,8 +55,11 @@ int tl_plan_make(struct tl_model *model, const struct tl_plan_wish *wish, struct
 /* The same of a model that is placed with `fit`: nothing is fitted anew (wish->fit is not called). */
 void tl_plan_placed(struct tl_model *model, const struct tl_plan_wish *wish, const struct tl_fit *fit, struct tl_plan *ret_plan);
 
-/* One object. */
+/* One object; _open: without its closing brace, so that more can follow. */
 void tl_plan_write(const struct tl_plan *plan, struct tl_model *model, const struct tl_plan_subject *subject, const struct tl_machine *machine,
                    struct tl_buffer *json);
+void tl_plan_write_open(const struct tl_plan *plan, struct tl_model *model, const struct tl_plan_subject *subject, const struct tl_machine *machine,
+                        struct tl_buffer *json);
+void tl_plan_write_machine(const struct tl_machine *machine, struct tl_buffer *json);         /* ,"machine":{...} */
 
 #endif

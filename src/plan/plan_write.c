@@ -180,7 +180,7 @@ static void put_prices(struct tl_buffer *json, const struct tl_plan *plan)
 
 /* --- the rest ----------------------------------------------------------------------------------------------------- */
 
-static void put_machine(struct tl_buffer *json, const struct tl_machine *machine)
+void tl_plan_write_machine(const struct tl_machine *machine, struct tl_buffer *json)
 {
     tl_buffer_printf(json, ",\"machine\":{\"name\":");
     tl_buffer_json_string(json, machine->name, strlen(machine->name));
@@ -212,14 +212,20 @@ static void put_reasons(struct tl_buffer *json, const struct tl_fit *fit)
     tl_buffer_done(&text);
 }
 
-void tl_plan_write(const struct tl_plan *plan, struct tl_model *model, const struct tl_plan_subject *subject, const struct tl_machine *machine,
-                   struct tl_buffer *json)
+void tl_plan_write_open(const struct tl_plan *plan, struct tl_model *model, const struct tl_plan_subject *subject, const struct tl_machine *machine,
+                        struct tl_buffer *json)
 {
     put_model(json, plan, model, subject);
     put_memory(json, plan, model);
     put_works(json, plan, model, machine);
     put_prices(json, plan);
-    put_machine(json, machine);
+    tl_plan_write_machine(machine, json);
     put_reasons(json, &plan->fit);
+}
+
+void tl_plan_write(const struct tl_plan *plan, struct tl_model *model, const struct tl_plan_subject *subject, const struct tl_machine *machine,
+                   struct tl_buffer *json)
+{
+    tl_plan_write_open(plan, model, subject, machine, json);
     tl_buffer_printf(json, "}");
 }

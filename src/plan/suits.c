@@ -51,6 +51,7 @@ static int list(const struct tl_outline *outline, const char *to, struct candida
 static int choose_format(const struct tl_outline *outline, const struct tl_machine *machine, struct candidate *ret)
 {
     static const double room = 0.9, kept = 0.75e9;        /* of the memory; for everything but weights */
+    static const double reached = 0.75;                  /* of the memory's bandwidth, whatever else a token takes */
     struct candidate best = {NULL}, next;
     bool resident = false;
     for (size_t i = 0; i <= sizeof(narrower) / sizeof(narrower[0]); i++) {
@@ -61,7 +62,7 @@ static int choose_format(const struct tl_outline *outline, const struct tl_machi
             continue;
         best = next;
         resident = (double)next.weight_bytes < room * machine->value[TL_FACT_RAM] - kept;
-        if (resident && machine->value[TL_FACT_MEMORY] > read_along * (double)next.token_bytes)
+        if (resident && reached * machine->value[TL_FACT_MEMORY] > read_along * (double)next.token_bytes)
             break;
     }
     *ret = best;

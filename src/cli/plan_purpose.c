@@ -34,7 +34,7 @@ static void tell_student(const struct page *p)
 {
     double student = number(p, "student_parameters");
     LINE("  The student: %s parameters, %s of memory to train it.\n", AMOUNT(count, student), AMOUNT(bytes, number(p, "training_bytes")));
-    LINE("  Trained from nothing it comes to a loss of %.3f nats a token, by the scaling law; none goes below %.3f.\n", number(p, "loss.predicted"),
+    LINE("  Trained from nothing it comes to a loss of %.3f nats a token, by a scaling law with floor %.3f.\n", number(p, "loss.predicted"),
          number(p, "loss.floor"));
     if (number(p, "loss.best_for_same_operations") < number(p, "loss.predicted") - 0.005)
         LINE("  The same operations make %.3f of %s parameters and %s tokens.\n", number(p, "loss.best_for_same_operations"),

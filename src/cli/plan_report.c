@@ -173,7 +173,7 @@ static void tell_speed(const struct page *p)
     LINE("  A request, %.0f tokens and %.0f of answer, takes %s; loading the model before it %s.\n", number(p, "request.prompt_tokens"),
          number(p, "request.answer_tokens"), AMOUNT(seconds, number(p, "request.seconds")), AMOUNT(seconds, number(p, "request.load_s")));
     if (strcmp(text(p, "held"), "resident") != 0 && number(p, "break_even_tokens") >= 1)
-        LINE("  A sweep reads the model once, however long the text: from about %s tokens on arithmetic takes longer.\n",
+        LINE("  A sweep reads the model once: with more than about %s tokens arithmetic takes longer.\n",
              AMOUNT(count, two_figures(number(p, "break_even_tokens"))));
 }
 

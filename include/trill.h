@@ -124,6 +124,10 @@ TRILL_API int trill_measure_drive(struct trill_model *model, double seconds, dou
 /* What is in a model file, headers only: the document of `trill inspect --json`. To be freed. */
 TRILL_API int trill_inspect(const char *path, char **ret_json);
 
+/* What an open model costs on this machine: the document of `trill plan --json`, of the model as it was opened. options_json:
+ * those of the job "plan" ("prompt-tokens", "tokens", "state", "config", facts of the machine); NULL: the usual. To be freed. */
+TRILL_API int trill_model_plan(struct trill_model *model, const char *options_json, char **ret_json);
+
 /* --- text --------------------------------------------------------------------------------------------------------- */
 
 enum {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens what a plan is of, and plans it by the code that the engine obeys. */
+/* Opens what a plan is of, and plans it by the code that the engine obeys; trill_model_plan. */
 #include "api/plan.h"
 
 #include <dirent.h>
@@ -183,4 +183,43 @@ void tl_planned_close(struct tl_planned *planned)
     tl_engine_close(planned->engine);
     tl_outlined_close(planned->outlined);
     *planned = (struct tl_planned){0};
+}
+
+/* --- of a model that is open -------------------------------------------------------------------------------------- */
+
+static int plan_open(struct tl_engine *engine, const struct tl_plan_options *options, struct tl_buffer *json)
+{
+    struct tl_machine machine;
+    struct tl_plan plan;
+    struct tl_plan_subject subject = {.name = tl_modelfile_path(engine->file), .source = "open"};
+    int status = tl_plan_machine(options, NULL, &machine);
+    if (status < 0)
+        return status;
+    struct tl_plan_wish wish = {.machine = &machine, .prompt = (uint32_t)options->prompt, .answer = (uint32_t)options->answer};
+    tl_engine_enter(engine);
+    tl_plan_placed(engine->model, &wish, &engine->fit, &plan);
+    tl_plan_write(&plan, engine->model, &subject, &machine, json);
+    tl_engine_leave(engine);
+    return json->status;
+}
+
+int trill_model_plan(struct trill_model *model, const char *options_json, char **ret_json)
+{
+    struct tl_plan_options options = {0};
+    struct tl_buffer json;
+    char *texts = NULL;
+    const char *given = options_json ? options_json : "{}";
+    if (!model->engine->model)
+        return tl_fail(TL_E_USAGE, "a plan needs a model that was opened with its weights");
+    int status = tl_options_read_json(tl_plan_option_rows, tl_plan_option_count, given, strlen(given), &options, &texts);
+    tl_buffer_init(&json, 0);
+    if (status >= 0)
+        status = plan_open(model->engine, &options, &json);
+    char *text = status >= 0 ? tl_buffer_take(&json, NULL) : NULL;
+    tl_buffer_done(&json);
+    tl_free(texts);
+    if (status < 0)
+        return status;
+    *ret_json = text;
+    return 0;
 }

@@ -109,6 +109,37 @@ static void test_file(void **state)
     assert_true(number("peak_bytes") > peak);
 }
 
+/* The plan of the open model is that of its file, with the same budget. */
+static void test_open(void **state)
+{
+    char path[64], *json = NULL;
+    struct trill_model_options options;
+    struct trill_model *model;
+    (void)state;
+    snprintf(path, sizeof path, "%s/model.gguf", folder);
+    trill_model_options_init(&options, sizeof options);
+    options.context = 700;
+    options.threads = 2;
+    options.ram_bytes = UINT64_C(2) << 30;
+    if (trill_model_open(path, &options, &model) < 0)
+        fail_msg("%s", trill_error());
+    struct trill_model_figures figures;
+    trill_model_figures(model, &figures, sizeof figures);
+    if (trill_model_plan(model, "{\"memory\": \"20GB/s\", \"threads\": \"2\", \"tokens\": 100}", &json) < 0)
+        fail_msg("%s", trill_error());
+    snprintf(report, sizeof report, "%s", json);
+    trill_free(json);
+    assert_true(number("peak_bytes") == (double)figures.planned_bytes);
+    assert_true(number("weight_bytes") == (double)figures.weight_bytes && number("answer_tokens") == 100);
+    double rate = number("decode_tokens_per_s"), planned = number("peak_bytes");
+    assert_true(rate > 0);
+    assert_int_equal(trill_model_plan(model, "{\"memory\": \"quick\"}", &json), TRILL_USAGE);
+    trill_model_close(model);
+    plan("{\"model\": \"%s\", \"ram\": \"2G\", \"context\": 700, \"threads\": \"2\", \"memory\": \"20GB/s\", \"tokens\": 100}", path);
+    assert_true(fabs(number("decode_tokens_per_s") / rate - 1) < 1e-4);
+    assert_true(fabs(number("peak_bytes") - planned) < 16e6);
+}
+
 static void test_many(void **state)
 {
     (void)state;
@@ -171,7 +202,7 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known), cmocka_unit_test(test_file), cmocka_unit_test(test_many), cmocka_unit_test(test_machines),
+        cmocka_unit_test(test_known), cmocka_unit_test(test_file), cmocka_unit_test(test_open), cmocka_unit_test(test_many), cmocka_unit_test(test_machines),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_all);

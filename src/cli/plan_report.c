@@ -128,7 +128,8 @@ static void tell_memory(const struct page *p)
     LINE("  %-20s %10s  steps of up to %s tokens\n", "computing", AMOUNT(bytes, number(p, "memory.step")), AMOUNT(count, number(p, "chunk")));
     LINE("  %-20s %10s  program, vocabulary, sampling, loading\n", "the rest",
          AMOUNT(bytes, number(p, "peak_bytes") - number(p, "memory.weights") - number(p, "memory.states") - number(p, "memory.step")));
-    LINE("  %-20s %10s  at most, when the context is full\n", "peak", AMOUNT(bytes, number(p, "peak_bytes")));
+    LINE("  %-20s %10s  at most, when the context is full; %s for a request of %.0f tokens\n", "peak", AMOUNT(bytes, number(p, "peak_bytes")),
+         AMOUNT(bytes, number(p, "request.peak_bytes")), number(p, "request.prompt_tokens") + number(p, "request.answer_tokens"));
     if (disk > 0)
         LINE("  %-20s %10s  %s free\n", weights <= disk ? "disk" : "disk: TOO SMALL", AMOUNT(bytes, weights), AMOUNT(bytes, disk));
 }

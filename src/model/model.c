@@ -185,4 +185,5 @@ const struct tl_model_limits *tl_model_limits(const struct tl_model *model) { re
 const char *tl_model_path(const struct tl_model *model) { return tl_modelfile_path(model->file); }
 uint64_t tl_model_weight_bytes(const struct tl_model *model) { return tl_store_bytes(model->store); }
 struct tl_store *tl_model_store(const struct tl_model *model) { return model->store; }
+uint32_t tl_model_logit_rows(const struct tl_model *model) { return model->step.max_out; }
 uint64_t tl_model_staging_bytes(const struct tl_model *model) { return tl_store_staging_bytes(model->store); }

@@ -46,6 +46,7 @@ const struct tl_model_limits *tl_model_limits(const struct tl_model *model);
 const char *tl_model_path(const struct tl_model *model);              /* of its file */
 uint64_t tl_model_weight_bytes(const struct tl_model *model);
 struct tl_store *tl_model_store(const struct tl_model *model);
+uint32_t tl_model_logit_rows(const struct tl_model *model);          /* that a step computes together, as laid out */
 uint64_t tl_model_staging_bytes(const struct tl_model *model);       /* a thread takes while loading */
 
 /* A run of tokens that follow each other in one sequence. */

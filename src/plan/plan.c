@@ -18,7 +18,8 @@ static void note(struct tl_plan *p, enum tl_work work, const struct tl_fit *fit)
     p->planned_bytes[work] = fit->planned_bytes;
 }
 
-/* The prompt gives the first token of the answer. Pages that nobody comes to are never touched. */
+/* The prompt gives the first token of the answer. Pages that nobody comes to are never touched, nor are rows of logits beyond
+ * the one that is wanted. */
 static void cost_request(struct tl_model *model, const struct tl_machine *machine, struct tl_plan *p)
 {
     const struct tl_model_limits *limits = &p->fit.limits;
@@ -30,7 +31,8 @@ static void cost_request(struct tl_model *model, const struct tl_machine *machin
     tl_cost_add(&p->request, &p->work[TL_WORK_PREFILL], 1, machine);
     tl_cost_add(&p->request, &p->work[TL_WORK_DECODE], p->answer ? p->answer - 1 : 0, machine);
     p->request.tokens = used;
-    p->request_bytes = p->fit.planned_bytes - (uint64_t)((double)pages * (1 - used / all));
+    uint64_t logits = (tl_model_logit_rows(model) - 1) * tl_stream_width(tl_model_geometry(model), TL_S_LOGITS) * sizeof(float);
+    p->request_bytes = p->fit.planned_bytes - (uint64_t)((double)pages * (1 - used / all)) - logits;
 }
 
 static void cost_sessions(struct tl_model *model, const struct tl_machine *machine, struct tl_plan *p)

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""How far plans are from what happens. For each model some rounds; in each the peaks of the machine are measured, the model
+runs, the peaks are measured again, and `trill plan` is asked with the mean of both (of the drive: what the model's own queue
+gave in that run). What is compared: stored bytes, the peak of the process, bytes missed, tokens/s of an answer and of a prompt.
+
+  bench/plan.py MODEL[:RAM] ... [--rounds 5] [--threads N] [--prompt 512] [--tokens 128]
+
+Writes bench/records/DATE-plan.json and DATE-plan.md. Ratios are planned ÷ measured, medians of the rounds.
+"""
+import argparse, datetime, json, os, pathlib, statistics, subprocess
+from peers import ROOT, git, machine
+
+TRILL = str(ROOT / 'build/trill')
+
+
+def trill(*arguments):
+    command = [TRILL, *map(str, arguments), '--json']
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
+
+
+def drop_caches():
+    try:
+        pathlib.Path('/proc/sys/vm/drop_caches').write_text('3')
+    except OSError:
+        print('the page cache could not be dropped')
+
+
+def peaks(threads):
+    measured = trill('bench', '--peaks', '-t', threads)
+    keys = {'memory': 'memory_bytes_per_s', 'flops': 'int8_ops_per_s', 'flops-bf16': 'bf16_flops', 'flops-f32': 'f32_flops'}
+    return {fact: measured[key][str(threads)] for fact, key in keys.items()}
+
+
+def measure(model, ram, options):
+    """One round: (facts, measured, planned)."""
+    means = ['-t', options.threads] + (['--ram', ram] if ram else [])
+    before = peaks(options.threads)
+    drop_caches()
+    prompt, answer = trill('bench', model, '-p', options.prompt, '-n', options.tokens, '-r', 1, *means)
+    after = peaks(options.threads)
+    facts = {fact: (before[fact] + after[fact]) / 2 for fact in before}
+    streaming = answer.get('streaming')
+    if streaming:
+        facts['drive'] = streaming['drive_bytes_per_s']
+    told = [x for fact, value in facts.items() for x in (f'--{fact}', value)]
+    context = max(options.prompt, options.tokens) + 1
+    plan = trill('plan', model, '-c', context, '-p', options.prompt, '-n', 1, *means, *told)
+    decode = trill('plan', model, '-c', context, '-p', 1, '-n', options.tokens, *means, *told)
+    measured = {'prefill': prompt['mean_tokens_per_s'], 'decode': answer['mean_tokens_per_s'],
+                'missed': streaming['decode_missed_bytes_per_token'] if streaming else 0}
+    planned = {'prefill': plan['prefill_tokens_per_s'], 'decode': decode['decode_tokens_per_s'], 'missed': decode['read_bytes_per_token'],
+               'bound': decode['bound']}
+    return {'facts': facts, 'measured': measured, 'planned': planned}
+
+
+def measure_memory(model, ram, options):
+    """A run that fills its context: bytes and peak."""
+    means = ['-t', options.threads] + (['--ram', ram] if ram else [])
+    words = ' '.join(['word'] * (options.prompt - 8))
+    run = trill('run', model, '--raw', '-p', words, '-n', options.tokens, '--temp', 0, '-c', options.prompt + options.tokens + 64, *means)
+    used = run['prompt_tokens'], run['tokens']
+    plan = trill('plan', model, '-c', options.prompt + options.tokens + 64, '-p', used[0], '-n', max(1, used[1]), *means)
+    return {'peak': run['peak_bytes'], 'planned_peak': plan['request']['peak_bytes'], 'bound': plan['peak_bytes'],
+            'loaded': run['read_bytes'], 'resident': plan['resident_bytes'], 'weights': plan['weight_bytes'], 'held': plan['held']}
+
+
+def median_ratio(rounds, what):
+    return statistics.median(r['planned'][what] / r['measured'][what] for r in rounds if r['measured'][what])
+
+
+def row(name, result):
+    memory, rounds = result['memory'], result['rounds']
+    spread = [r['planned']['decode'] / r['measured']['decode'] for r in rounds]
+    read = f'{median_ratio(rounds, "missed"):.2f}' if rounds[0]['measured']['missed'] else '–'
+    exact = 'equal' if memory['held'] != 'resident' or memory['loaded'] == memory['resident'] == memory['weights'] else 'NOT EQUAL'
+    decode, prefill = (statistics.median(r['measured'][w] for r in rounds) for w in ('decode', 'prefill'))
+    return (f'| {name} | {memory["weights"] / 1e9:.3f} | {memory["held"]} | {exact} | {memory["peak"] / 1e6:.0f} | '
+            f'{(memory["planned_peak"] - memory["peak"]) / 1e6:+.1f} MB, {100 * (memory["planned_peak"] / memory["peak"] - 1):+.1f} % | '
+            f'{decode:.4g} | {median_ratio(rounds, "decode"):.2f} ({min(spread):.2f}–{max(spread):.2f}) | {prefill:.4g} | '
+            f'{median_ratio(rounds, "prefill"):.2f} | {read} |')
+
+
+HEAD = ('| model | GB | held | bytes loaded | peak MB | planned peak | answer t/s | planned ÷ measured (range) | prompt t/s | planned ÷ measured | bytes missed |\n'
+        '|---|---|---|---|---|---|---|---|---|---|---|')
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('models', nargs='+', help='a file or a name in the cache; behind a colon its --ram')
+    for name, value in (('rounds', 5), ('threads', os.cpu_count()), ('prompt', 512), ('tokens', 128)):
+        parser.add_argument(f'--{name}', type=int, default=value)
+    options = parser.parse_args()
+    results, load = {}, os.getloadavg()[0]
+    for given in options.models:
+        model, _, ram = given.partition(':')
+        results[pathlib.Path(model).name] = {'ram': ram, 'memory': measure_memory(model, ram, options),
+                                             'rounds': [measure(model, ram, options) for _ in range(options.rounds)]}
+        print(row(pathlib.Path(model).name, results[pathlib.Path(model).name]), flush=True)
+    date = datetime.date.today().isoformat()
+    about = {'commit': git('rev-parse', '--short', 'HEAD'), 'machine': machine(), 'threads': options.threads, 'prompt': options.prompt,
+             'tokens': options.tokens, 'load': [load, os.getloadavg()[0]], 'models': results}
+    place = ROOT / 'bench/records'
+    (place / f'{date}-plan.json').write_text(json.dumps(about, indent=1) + '\n')
+    text = (f'# Plans and what happened, {date}\n\nCommit {about["commit"]}; {about["machine"]}; {options.threads} threads; prompt {options.prompt} '
+            f'tokens, answer {options.tokens}; load {load:.1f} at the start, {about["load"][1]:.1f} at the end. Medians of {options.rounds} rounds; each round plans with '
+            f'the bandwidths measured in it. Peak: a run that fills its context. Raw values in the JSON beside this.\n\n')
+    (place / f'{date}-plan.md').write_text(text + HEAD + '\n' + '\n'.join(row(name, result) for name, result in results.items()) + '\n')
+
+
+if __name__ == '__main__':
+    main()

@@ -78,7 +78,10 @@ static double through_memory(const struct walk *w, double bytes)
     return bytes / (w->machine->value[TL_FACT_MEMORY] * reach(TL_REACH_MEMORY));
 }
 
-static double peak(const struct walk *w, enum tl_fact fact) { return w->machine->value[fact] * w->threads_share; }
+static double peak(const struct walk *w, enum tl_fact fact)
+{
+    return w->machine->value[fact] * w->threads_share * (w->threads > 1 ? reach(TL_REACH_TEAM) : 1);
+}
 
 /* Arithmetic of `rows` rows that share what they read: each row behind the first takes the same, the first one also unpacks. */
 static double for_rows(double each, double ops, double one, double many, double rows)
@@ -103,7 +106,15 @@ static void take_linear(struct walk *w, const struct tl_op *op, double rows)
         take_product(w, &weight, op->form, weight.count, rows);
 }
 
-/* Every expert that is needed goes through memory once. */
+/* Values that operations on rows put out, by as many threads as there are rows. */
+static void take_values(struct walk *w, double rows, double values)
+{
+    double share = rows < w->threads ? rows : w->threads;
+    take(w, 0, 0, 0, share > 0 ? values * reach(TL_REACH_VALUE_S) / share : 0);
+}
+
+/* Every expert that is needed goes through memory once. Each of its rows is gathered and rounded, goes through the unit, is
+ * rounded again, and its output is added. */
 static void take_experts(struct walk *w, const struct tl_op *op)
 {
     double experts = tl_store_bank_experts(w->store, op->weight), used = w->geometry->n_used, n = (double)w->step->n_tokens;
@@ -115,6 +126,8 @@ static void take_experts(struct walk *w, const struct tl_op *op)
         tl_store_describe(w->store, id, &weight, &stored);
         take_product(w, &weight, i == TL_BANK_DOWN ? op->down_form : op->form, distinct, rows);
         w->cost->drive_bytes += distinct * (1 - w->hits) * (double)stored / weight.count;
+        if (i == TL_BANK_DOWN)
+            take_values(w, n * used, n * used * 2 * ((double)weight.rows + weight.cols));
     }
 }
 
@@ -163,9 +176,7 @@ static void take_delta(struct walk *w)
 /* What has no weights to speak of: its values, and of all the cut into stages. */
 static void take_rows(struct walk *w, const struct tl_op *op, double rows)
 {
-    double values = rows * (double)tl_stream_width(w->geometry, op->out);
-    double share = rows < w->threads ? rows : w->threads;
-    take(w, 0, 0, 0, share > 0 ? values * reach(TL_REACH_VALUE_S) / share : 0);
+    take_values(w, rows, rows * (double)tl_stream_width(w->geometry, op->out));
 }
 
 static void take_op(struct walk *w, const struct tl_op *op, double rows)

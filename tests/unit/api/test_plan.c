@@ -178,7 +178,6 @@ static void test_machines(void **state)
 static void test_refused(void **state)
 {
     static const struct { const char *options; int status; const char *says; } rows[] = {
-        {"{}", TRILL_USAGE, "MODEL is missing"},
         {"{\"model\": \"kimi-k3x\"}", TRILL_USAGE, "unknown geometry"},
         {"{\"model\": \"kimi-k2\", \"drive\": \"fast\"}", TRILL_USAGE, "expected a rate"},
         {"{\"model\": \"kimi-k2\", \"drive\": \"-1\"}", TRILL_USAGE, "expected a rate"},

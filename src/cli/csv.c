@@ -102,6 +102,8 @@ int tl_csv_from_json(const char *text, const char *list, struct tl_buffer *out)
     tl_buffer_init(&t.names, 0);
     tl_buffer_init(&t.line, 0);
     int r = tl_json_next(&t.json);
+    if (r >= 0 && r != TL_JSON_OBJECT)
+        r = tl_json_fail(&t.json, "an object");
     while (r >= 0 && (r = tl_json_next(&t.json)) == TL_JSON_KEY)
         r = tl_json_is(&t.json, list) ? put_list(&t) : tl_json_skip(&t.json);
     tl_json_done(&t.json);

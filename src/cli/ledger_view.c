@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "base/parse.h"
 
-enum { LABEL_COLUMNS = 28 };
+enum { LABEL_COLUMNS = 24 };
 
 static const char *const names[TL_FIGURES] = {
     [TL_FIGURE_RUNS] = "runs", [TL_FIGURE_UNFINISHED] = "unfinished", [TL_FIGURE_PROMPT] = "prompt_tokens",
@@ -163,7 +163,7 @@ static const char *scaled(double value, const char *unit, char *text, size_t roo
     size_t i = 2;
     for (; fabs(value) >= 999.5 && i + 1 < sizeof prefixes / sizeof *prefixes; i++)
         value /= 1000;
-    for (; value != 0 && fabs(value) < 0.0995 && i > 0; i--)
+    for (; value != 0 && fabs(value) < 0.995 && i > 0; i--)
         value *= 1000;
     snprintf(text, room, i != 2 || value != floor(value) ? "%.3g %s%s" : "%.0f %s%s", value, prefixes[i], unit);
     size_t n = strlen(text);
@@ -194,7 +194,7 @@ static void print_entry(const struct tl_ledger_entry *e, const char *label, stru
         do
             bytes++;
         while (((unsigned char)label[bytes] & 0xC0) == 0x80);
-    tl_buffer_printf(out, "| %.*s%*s | %5.0f | %8s | %9s | %8s | %8s | %10.4g | %7s |\n", bytes, label, LABEL_COLUMNS - columns, "", f[TL_FIGURE_RUNS],
+    tl_buffer_printf(out, "| %.*s%*s | %5.0f | %6s | %9s | %7s | %8s | %9.4g | %7s |\n", bytes, label, LABEL_COLUMNS - columns, "", f[TL_FIGURE_RUNS],
                      scaled(f[TL_FIGURE_TOKENS], "", tokens, sizeof tokens), span(f[TL_FIGURE_BUSY], time, sizeof time),
                      scaled(f[TL_FIGURE_DRIVE], "B", drive, sizeof drive), scaled(f[TL_FIGURE_JOULES] / 3600, "Wh", energy, sizeof energy),
                      f[TL_FIGURE_MONEY], scaled(f[TL_FIGURE_CARBON], "g", carbon, sizeof carbon));
@@ -206,10 +206,10 @@ static void print_group(const struct tl_ledger_view *view, const struct tl_ledge
     uint64_t from = days && most && group->n > most ? group->n - most : 0;
     char label[LABEL_COLUMNS + 1];
     snprintf(label, sizeof label, "by %s", group->name);
-    tl_buffer_printf(out, "\n| %-*s |  runs |   tokens |      busy |    drive |   energy |      money |    CO2e |\n", LABEL_COLUMNS, label);
-    tl_buffer_printf(out, "| :--------------------------- | ----: | -------: | --------: | -------: | -------: | ---------: | ------: |\n");
+    tl_buffer_printf(out, "\n| %-*s |  runs | tokens |      busy |   drive |   energy |     money |    CO2e |\n", LABEL_COLUMNS, label);
+    tl_buffer_printf(out, "| :----------------------- | ----: | -----: | --------: | ------: | -------: | --------: | ------: |\n");
     if (from)
-        tl_buffer_printf(out, "| %-*s |       |          |           |          |          |            |         |\n", LABEL_COLUMNS, "... (--by day: all of them)");
+        tl_buffer_printf(out, "| %-*s |       |        |           |         |          |           |         |\n", LABEL_COLUMNS, "... (--by day: all)");
     for (uint64_t i = from; i < group->n; i++)
         print_entry(&group->entries[i], group->entries[i].label, out);
     if (group->n > 1)
@@ -219,7 +219,7 @@ static void print_group(const struct tl_ledger_view *view, const struct tl_ledge
 /* "+4.2 %" */
 static const char *percent(double error, char *text, size_t room)
 {
-    snprintf(text, room, fabs(error) < 9.995 ? "%+.1f %%" : "%+.3g %%", 100 * error);
+    snprintf(text, room, fabs(error) < 9.995 ? "%+.1f %%" : "%+.0f %%", 100 * error);
     return text;
 }
 
@@ -237,7 +237,7 @@ static void print_accuracy(const struct tl_ledger_view *view, struct tl_buffer *
         }
         snprintf(range, sizeof range, "%s ... %s", percent(q->least, least, sizeof least), percent(q->most, most, sizeof most));
         percent(q->median_absolute, size, sizeof size);
-        tl_buffer_printf(out, "| %-22.22s | %4.0f | %12s | %11s | %-22.22s | %9.0f %% |\n", q->name, q->runs,
+        tl_buffer_printf(out, "| %-22.22s | %4.0f | %12s | %11s | %-22s | %9.0f %% |\n", q->name, q->runs,
                          percent(q->median, median, sizeof median), size + (*size == '+'), range, 100 * q->near);
     }
 }

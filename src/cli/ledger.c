@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "cli/command.h"
@@ -15,6 +14,7 @@
 #include "cli/ledger_view.h"
 #include "cli/output.h"
 #include "cli/place.h"
+#include "cli/svg.h"
 
 enum { USUAL_DAYS = 14 };
 
@@ -73,16 +73,10 @@ static void note_warnings(const char *report)
 
 static int write_svg(const char *path, const struct tl_ledger_view *view)
 {
-    struct tl_outfile *file = NULL;
     struct tl_buffer svg;
     tl_buffer_init(&svg, 0);
     tl_ledger_view_svg(view, &svg);
-    int r = svg.status < 0 ? svg.status : tl_outfile_open(path, &file);
-    if (r >= 0)
-        r = tl_outfile_write(file, svg.data, svg.len);
-    if (r >= 0)
-        r = tl_outfile_commit(file);
-    tl_outfile_close(file);
+    int r = tl_svg_write(path, &svg);
     tl_buffer_done(&svg);
     return r;
 }

@@ -68,7 +68,7 @@ static enum unit unit_of(const char *word)
 static double size_of(const char *word)
 {
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-        if (!strcmp(sizes[i].word, word))
+        if (strcmp(sizes[i].word, word) == 0)
             return sizes[i].times;
     return 0;
 }
@@ -162,7 +162,7 @@ static int unknown(const char *word)
 static int read_word(struct reader *r, const char *word)
 {
     double times = size_of(word);
-    char first[2] = {word[0], 0};
+    char first[WORD_BYTES] = {word[0], 0};
     enum unit unit = unit_of(word), short_unit = word[0] ? unit_of(word + 1) : NOTHING;
     if (isdigit((unsigned char)word[0]) || word[0] == '-' || word[0] == '.' || word[0] == '+')
         return read_number(r, word);

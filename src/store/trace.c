@@ -147,9 +147,9 @@ static int read_all(struct reader *r, struct banks *banks, struct tl_accesses *a
     banks->first_key = status < 0 ? NULL : tl_alloc(banks->n + 1u, sizeof(*banks->first_key));
     if (!banks->first_key)
         return status < 0 ? status : TL_E_NOMEM;
-    for (uint32_t i = 0, n; i < banks->n && status >= 0; i++) {
+    for (uint32_t i = 0, n = 0; i < banks->n && status >= 0; i++) {
         status = get_u32(r, MAX_EXPERTS, &n);
-        banks->first_key[i + 1] = banks->first_key[i] + (status < 0 ? 0 : n);
+        banks->first_key[i + 1] = banks->first_key[i] + n;
         if (status >= 0 && banks->first_key[i + 1] > 1u << 24)
             status = fail(r, "the trace names too many experts");
     }

@@ -18,7 +18,7 @@ int tl_filler_init(struct tl_filler *filler, const struct tl_geometry *geometry,
                    double skew)
 {
     struct tl_spread spread;
-    *filler = (struct tl_filler){.geometry = geometry, .seed = seed, .skew = skew};
+    *filler = (struct tl_filler){.geometry = geometry, .seed = seed};
     for (uint64_t i = 0; i < entries->n; i++)
         if (entries->entry[i].listed) {
             int r = tl_weights_spread(geometry, &entries->entry[i].listed->want, &spread);
@@ -26,7 +26,7 @@ int tl_filler_init(struct tl_filler *filler, const struct tl_geometry *geometry,
                 return r;
         }
     filler->factors = tl_alloc(geometry->n_experts + 1u, sizeof(*filler->factors));
-    return filler->factors ? 0 : TL_E_NOMEM;
+    return filler->factors ? tl_weights_range(geometry->n_experts, geometry->n_used, skew, &filler->range) : TL_E_NOMEM;
 }
 
 void tl_filler_done(struct tl_filler *filler)
@@ -59,7 +59,7 @@ int tl_filler_begin(struct tl_filler *filler, const struct tl_entry *entry, stru
     int r = entry->listed ? tl_weights_spread(filler->geometry, &entry->listed->want, &fill.spread) : 0;
     fill.unit_bytes = blocks ? (uint64_t)entry->number->block_bytes * TL_RANDOM_UNIT : whole ? each * VALUES : each * TL_RANDOM_UNIT;
     if (r >= 0 && whole && !blocks && fill.spread.rows_differ) {
-        r = tl_weights_router(filler->geometry->n_experts, filler->geometry->n_used, filler->skew, fill.key, filler->factors);
+        tl_weights_router(filler->geometry->n_experts, filler->range, fill.key, filler->factors);
         fill.factors = filler->factors;
     }
     if (r >= 0 && (blocks || entry->kind == TL_ENTRY_CODES || entry->kind == TL_ENTRY_SCALES))

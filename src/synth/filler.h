@@ -12,7 +12,7 @@ enum { TL_FILLER_KEPT = 16 };
 struct tl_filler {
     const struct tl_geometry *geometry;
     uint64_t seed;
-    double skew;
+    double range;                        /* of routers' rows */
     struct { struct tl_blocks *blocks; double sigma; } kept[TL_FILLER_KEPT];     /* those in use lately */
     uint32_t next;
     float *factors;                      /* of the rows of the router being written [n_experts] */

@@ -69,20 +69,26 @@ static double share_of_quarter(uint32_t n, uint32_t n_used, double range)
     return busiest / n_used;
 }
 
-int tl_weights_router(uint32_t n, uint32_t n_used, double skew, struct tl_stream_key key, float *ret)
+int tl_weights_range(uint32_t n, uint32_t n_used, double skew, double *ret_range)
 {
     enum { MOST_RANGE = 6 };
-    double low = 0, high = MOST_RANGE;
-    if (skew > 0.25 && n >= 4 && share_of_quarter(n, n_used, high) < skew)
+    double low = 0, high = skew > 0.25 && n >= 4 ? MOST_RANGE : 0;
+    if (high > 0 && share_of_quarter(n, n_used, high) < skew)
         return tl_fail(TL_E_USAGE, "--skew: a quarter of %u experts, of which %u are used, cannot take %g of all choices (at most %.2f)", n,
                        n_used, skew, share_of_quarter(n, n_used, high));
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 50 && high > 0; i++) {
         double middle = (low + high) / 2;
-        *(share_of_quarter(n, n_used, middle) < skew && n >= 4 ? &low : &high) = middle;
+        *(share_of_quarter(n, n_used, middle) < skew ? &low : &high) = middle;
     }
+    *ret_range = low;
+    return 0;
+}
+
+void tl_weights_router(uint32_t n, double range, struct tl_stream_key key, float *ret)
+{
     double squares = 0;
     for (uint32_t e = 0; e < n; e++) {
-        ret[e] = (float)deviation_of(e, n, skew > 0.25 ? low : 0);
+        ret[e] = (float)deviation_of(e, n, range);
         squares += (double)ret[e] * (double)ret[e];
     }
     for (uint32_t e = 0; e < n; e++)
@@ -93,5 +99,4 @@ int tl_weights_router(uint32_t n, uint32_t n_used, double skew, struct tl_stream
         ret[e] = ret[other];
         ret[other] = value;
     }
-    return 0;
 }

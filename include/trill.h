@@ -73,6 +73,9 @@ struct trill_model_options {
     const char *score_text;
     unsigned score_statistics;
     uint32_t better_chunk;               /* where chunk is 0: measured to be better than the default; as far as the budget allows */
+    /* Folders whose machine.json tells this machine's facts: measured ones in `state`, the user's in `config`. From its speeds
+     * follows how much is scored in one sweep; "ram" said by the user is the budget where ram_bytes is 0. NULL: as usual. */
+    const char *state, *config;
 };
 
 enum { TRILL_SCORE_ROUTER = 1, TRILL_SCORE_EXPERTS = 2, TRILL_SCORE_MOMENTS = 4 };

@@ -36,14 +36,25 @@ static int translate(const struct trill_model_options *from, struct tl_engine_op
     return 0;
 }
 
+/* Facts of this machine; what cannot be read of them is as usual. */
+static void know_machine(const struct trill_model_options *options, struct tl_machine *ret_machine)
+{
+    if (tl_machine_here(options->state, options->config, NULL, ret_machine) < 0 && options->log)
+        options->log(options->context_pointer, TRILL_LOG_INFO, tl_error_text());
+    tl_machine_finish(ret_machine);
+}
+
 int trill_model_open(const char *path, const struct trill_model_options *options, struct trill_model **ret_model)
 {
     struct trill_model_options known = { .size = sizeof(known) };
     struct tl_engine_options engine_options;
+    struct tl_machine machine;
     tl_api_in(&known, sizeof(known), options);
     int status = translate(&known, &engine_options);
     if (status < 0)
         return status;
+    know_machine(&known, &machine);
+    engine_options.machine = &machine;
     struct trill_model *model = tl_alloc(1, sizeof(*model));
     if (!model)
         return TL_E_NOMEM;

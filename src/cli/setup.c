@@ -89,7 +89,7 @@ static int explain(struct trill_model *model)
 
 int tl_setup_open(const struct tl_setup *setup, const struct tl_setup_needs *needs, struct trill_model **ret_model)
 {
-    TL_AUTO char *path = NULL;
+    TL_AUTO char *path = NULL, *state = NULL, *config = NULL;
     int r = tl_setup_check(setup);
     if (r >= 0)
         r = tl_place_model(setup->model, setup->home, &path);
@@ -102,6 +102,10 @@ int tl_setup_open(const struct tl_setup *setup, const struct tl_setup_needs *nee
     if (!needs->vocabulary_only)
         tl_tuning_read(path, setup->home, &tuning);
     fill_tuned(&options, &tuning);
+    if (tl_place_state(setup->home, &state) >= 0 && tl_place_config(setup->home, &config) >= 0) {    /* where there is no home, nothing was said */
+        options.state = state;
+        options.config = config;
+    }
     options.context_pointer = &load;
     options.progress = draw_bar;
     r = tl_command_status(trill_model_open(path, &options, ret_model));

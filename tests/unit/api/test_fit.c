@@ -11,9 +11,8 @@
 
 #include <cmocka.h>
 
-#include "base/error.h"
+#include "api/api.h"
 #include "engine/engine.h"
-#include "trill.h"
 
 static char folder[] = "/tmp/trill-fit-XXXXXX";
 static char path[64];
@@ -101,8 +100,53 @@ static void explained(void **state)
     trill_model_close(model);
 }
 
+static void write_machine(const char *text)
+{
+    char name[80];
+    snprintf(name, sizeof name, "%s/machine.json", folder);
+    FILE *file = fopen(name, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* What the user says of memory is the budget, what was measured of the drive decides how much is swept; a damaged file
+ * changes nothing. */
+static void facts(void **state)
+{
+    struct trill_model_options options;
+    struct trill_model *model;
+    struct trill_model_figures figures;
+    (void)state;
+    trill_model_options_init(&options, sizeof options);
+    options.threads = 1;
+    options.config = folder;
+    write_machine("{\"ram\": \"200M\"}");
+    must(trill_model_open(path, &options, &model));
+    must(trill_model_figures(model, &figures, sizeof figures));
+    assert_int_equal(figures.budget_bytes, 200 << 20);
+    trill_model_close(model);
+    options.ram_bytes = 250 << 20;
+    must(trill_model_open(path, &options, &model));
+    must(trill_model_figures(model, &figures, sizeof figures));
+    assert_int_equal(figures.budget_bytes, 250 << 20);
+    trill_model_close(model);
+    write_machine("{\"ram\": ");
+    must(trill_model_open(path, &options, &model));
+    trill_model_close(model);
+    double slow, fast;
+    options = (struct trill_model_options){.size = sizeof options, .threads = 1, .state = folder, .score_tokens = 1000, .ram_bytes = 250 << 20};
+    for (int i = 0; i < 2; i++) {
+        write_machine(i ? "{\"drive\": \"8GB/s\", \"measured\": [\"drive\"]}" : "{\"drive\": \"1GB/s\", \"measured\": [\"drive\"]}");
+        must(trill_model_open(path, &options, &model));
+        *(i ? &fast : &slow) = model->engine->fit.break_even_tokens;
+        trill_model_close(model);
+    }
+    assert_true(slow > 7.9 * fast && slow < 8.1 * fast);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(planned_as_opened), cmocka_unit_test(explained)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(planned_as_opened), cmocka_unit_test(explained), cmocka_unit_test(facts)};
     return cmocka_run_group_tests(tests, make_model, remove_all);
 }

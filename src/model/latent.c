@@ -73,7 +73,7 @@ static int read_temper(const struct tl_modelfile *file, struct tl_geometry *g)
         status = tl_geometry_f32(file, g, "attention.temperature_length", "rope_parameters.original_max_position_embeddings", &length);
     if (status == 0 && g->temper_beta > 0)
         status = tl_geometry_f32(file, g, "rope.scaling.original_context_length", NULL, &length);
-    if (status >= 0 && g->temper_beta > 0 && !(length >= 1))
+    if (status >= 0 && g->temper_beta > 0 && !(length >= 1 && length <= 1e9f))
         return tl_fail(TL_E_FILE, "%s: queries grow with their position, from %g tokens on, which cannot be", tl_modelfile_path(file),
                        (double)length);
     g->temper_length = length;

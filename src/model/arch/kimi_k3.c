@@ -10,6 +10,8 @@
 #include "model/latent.h"
 #include "model/router.h"
 
+enum { MOST_BLOCKS = 64 };
+
 static const struct tl_name names[] = {
     { TL_R_ATTN_MIX, "blk.%u.attn_res_score.weight", "model.layers.%u.self_attention_res_proj.weight", 0 },
     { TL_R_FFN_MIX, "blk.%u.ffn_res_score.weight", "model.layers.%u.mlp_res_proj.weight", 0 },
@@ -87,9 +89,9 @@ static int read_kimi_k3(const struct tl_modelfile *file, struct tl_geometry *g)
         status = read_layers(file, g);
     if (status < 0)
         return status;
-    if (!block || !heads || !dim || !g->conv_taps)
-        return tl_fail(TL_E_FILE, "%s: delta nets of %u heads of %u and %u taps, blocks of %u layers, which cannot be",
-                       tl_modelfile_path(file), heads, dim, g->conv_taps, block);
+    if (!block || !heads || !dim || !g->conv_taps || !g->expert_width || g->n_layers > MOST_BLOCKS * (uint64_t)block)
+        return tl_fail(TL_E_FILE, "%s: delta nets of %u heads of %u and %u taps, blocks of %u layers, experts of width %u: of this kind Kimi K3 alone is known",
+                       tl_modelfile_path(file), heads, dim, g->conv_taps, block, g->expert_width);
     g->n_shared = shared;
     g->ff_shared = shared * g->ff_expert;
     g->delta_k_heads = g->delta_v_heads = heads;
@@ -141,7 +143,7 @@ static int layer(struct tl_builder *b)
     TL_TRY(tl_build_planned(b, TL_S_XS, TL_S_X, TL_R_ATTN_MIX, 0, g->width));
     TL_TRY(g->layer_recurrent[b->layer] ? build_delta(b) : tl_build_mla(b));
     TL_TRY(tl_build_planned(b, TL_S_XS, TL_S_X, TL_R_FFN_MIX, 0, g->width));
-    TL_TRY(b->layer < g->n_dense || !g->expert_width ? tl_build_dense_ffn(b, 0) : build_experts(b));
+    TL_TRY(b->layer < g->n_dense ? tl_build_dense_ffn(b, 0) : build_experts(b));
     return b->layer + 1 < g->n_layers ? 0 : tl_build_planned(b, TL_S_XS, TL_S_X, TL_R_OUT_MIX, 0, g->width);
 }
 

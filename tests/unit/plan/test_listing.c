@@ -4,7 +4,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -109,6 +112,65 @@ static void states(void **state)
     }
 }
 
+/* Bytes of routed experts that a token uses, at the bits in which they are commonly run. */
+static void routed(void **state)
+{
+    static const struct { const char *name; enum tl_number_id number; double gigabytes; } cases[] = {
+        {"kimi-k3", TL_NUMBER_MXFP4, 25.8}, {"qwen3.8-2.4t-a95b", TL_NUMBER_Q4_K, 26.1}, {"deepseek-v4-pro", TL_NUMBER_MXFP4, 12.8},
+        {"glm-5.2", TL_NUMBER_MXFP4, 12.0}, {"kimi-k2", TL_NUMBER_INT4_G32, 11.9}, {"deepseek-v4-flash", TL_NUMBER_MXFP4, 3.45},
+        {"gpt-oss-120b", TL_NUMBER_MXFP4, 1.9},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tl_outline *outline;
+        struct tl_listing listing;
+        double bytes = 0;
+        if (tl_outline_open(cases[i].name, &whole, &outline) < 0 ||
+            tl_listing_make(&outline->geometry, outline->file, &(struct tl_recipe){.experts = tl_number(cases[i].number)}, &listing) < 0)
+            fail_msg("%s", tl_error_text());
+        for (uint32_t t = 0; t < listing.n_tensors; t++)
+            bytes += tl_role_routed(listing.tensors[t].want.role) ? (double)listing.tensors[t].n_bytes : 0;
+        bytes *= 1e-9 * outline->geometry.n_used / outline->geometry.n_experts;
+        if (bytes < 0.985 * cases[i].gigabytes || bytes > 1.015 * cases[i].gigabytes)
+            fail_msg("%s: %.2f GB of routed experts a token, expected %.2f", cases[i].name, bytes, cases[i].gigabytes);
+        drop(outline, &listing);
+    }
+}
+
+/* Configurations of planned architectures that cannot be. */
+static void hostile(void **state)
+{
+    static const struct { const char *name, *key, *value, *sentence; } cases[] = {
+        {"kimi-k3", "\"attn_res_block_size\": 12", "\"attn_res_block_size\": 0", "blocks of 0 layers"},
+        {"kimi-k3", "\"attn_res_block_size\": 12", "\"attn_res_block_size\": 1", "blocks of 1 layers"},
+        {"kimi-k3", "\"routed_expert_hidden_size\": 3584", "\"routed_expert_hidden_size\": 0", "experts of width 0"},
+        {"kimi-k3", "\"short_conv_kernel_size\": 4", "\"short_conv_kernel_size\": 400", "short_conv_kernel_size"},
+        {"deepseek-v4-flash", "\"hc_mult\": 4", "\"hc_mult\": 0", "0 residual streams"},
+        {"deepseek-v4-flash", "[0, 0, 4", "[0, 0, 5", "is 5, expected 0, 4 or 128"},
+        {"deepseek-v4-flash", "[0, 0, 4,", "[0, 0,", "has 42 entries, expected 43"},
+        {"deepseek-v4-flash", "\"o_groups\": 8", "\"o_groups\": 7", "7 groups"},
+        {"mistral-large-3", "\"original_max_position_embeddings\": 8192", "\"original_max_position_embeddings\": 1e30", "which cannot be"},
+        {"ling-1t", "\"num_shared_experts\": 1", "\"num_shared_experts\": 1e9", "shared experts of width"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *config = tl_known_find(cases[i].name)->config, *at = strstr(config, cases[i].key);
+        char path[] = "/tmp/trill-config-XXXXXX";
+        struct tl_outline *none = NULL;
+        int fd = mkstemp(path);
+        FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+        assert_non_null(at);
+        assert_non_null(file);
+        fprintf(file, "%.*s%s%s", (int)(at - config), config, cases[i].value, at + strlen(cases[i].key));
+        assert_int_equal(fclose(file), 0);
+        int status = tl_outline_open(path, &whole, &none);
+        unlink(path);
+        if (status != TL_E_FILE || !strstr(tl_error_text(), cases[i].sentence))
+            fail_msg("%s, %s: %d \"%s\" does not say \"%s\"", cases[i].name, cases[i].value, status, tl_error_text(), cases[i].sentence);
+        assert_null(none);
+    }
+}
+
 static void unknown(void **state)
 {
     static const struct { const char *name, *sentence; } cases[] = {
@@ -142,7 +204,7 @@ static void recipes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(totals), cmocka_unit_test(ten_trillion), cmocka_unit_test(sizes), cmocka_unit_test(unknown), cmocka_unit_test(states), cmocka_unit_test(recipes),
+        cmocka_unit_test(totals), cmocka_unit_test(ten_trillion), cmocka_unit_test(sizes), cmocka_unit_test(unknown), cmocka_unit_test(states), cmocka_unit_test(routed), cmocka_unit_test(hostile), cmocka_unit_test(recipes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

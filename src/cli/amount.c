@@ -52,6 +52,7 @@ static const char *scaled(double value, const char *const *units, int n_units, c
 
 const char *tl_amount_of_bytes(double bytes, char *text) { SCALED(bytes, text, "bytes", "kB", "MB", "GB", "TB", "PB"); }
 const char *tl_amount_of_rate(double rate, char *text) { SCALED(rate, text, "B/s", "kB/s", "MB/s", "GB/s", "TB/s"); }
+const char *tl_amount_of_operations(double n, char *text) { SCALED(n, text, "ops", "kops", "Mops", "Gops", "Tops", "Pops"); }
 const char *tl_amount_of_grams(double grams, char *text) { SCALED(grams, text, "g", "kg", "t", "kt"); }
 
 const char *tl_amount_of_count(double count, char *text)

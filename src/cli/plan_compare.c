@@ -29,8 +29,8 @@ static const struct row { const char *label, *path; enum kind kind; } rows[] = {
     {"", NULL, TEXT},
     {"memory, budget", "budget_bytes", BYTES},
     {"  peak", "peak_bytes", BYTES},
-    {"weights are", "held", HELD},
-    {"  all resident with", "all_resident_bytes", BYTES},
+    {"weights in memory", "held", HELD},
+    {"  all of them with", "all_resident_bytes", BYTES},
     {"  context", "context", COUNT},
     {"  experts found", "expected_hits", SHARE},
     {"  read for a token", "read_bytes_per_token", BYTES},
@@ -56,7 +56,7 @@ static const struct row { const char *label, *path; enum kind kind; } rows[] = {
 
 static const char *held(const char *word)
 {
-    return strcmp(word, "resident") == 0 ? "in memory" : strcmp(word, "streamed") == 0 ? "all read" : "experts read";
+    return strcmp(word, "resident") == 0 ? "all" : strcmp(word, "streamed") == 0 ? "a part" : "not experts";
 }
 
 static void put_cell(const struct column *c, const struct row *row, char *cell)
@@ -114,7 +114,11 @@ static void compare(const struct column *columns, uint64_t n, struct tl_buffer *
     width = width > MOST_WIDTH ? MOST_WIDTH : width;
     tl_buffer_printf(out, "%-*s", LABEL, "");
     for (uint64_t i = 0; i < n; i++) {
-        const char *name = text(&columns[i], "model"), *slash = strrchr(name, '/');
+        char name[CELL];
+        snprintf(name, sizeof name, "%s", text(&columns[i], "model"));
+        char *slash = strrchr(name, '/'), *end = strstr(name, ".gguf");
+        if (end && !end[5])
+            *end = 0;
         put_padded(out, slash && slash[1] ? slash + 1 : name, width);
     }
     tl_buffer_printf(out, "\n");

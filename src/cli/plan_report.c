@@ -128,7 +128,7 @@ static void tell_memory(const struct page *p)
     LINE("  %-20s %10s  steps of up to %s tokens\n", "computing", AMOUNT(bytes, number(p, "memory.step")), AMOUNT(count, number(p, "chunk")));
     LINE("  %-20s %10s  program, vocabulary, sampling, loading\n", "the rest",
          AMOUNT(bytes, number(p, "peak_bytes") - number(p, "memory.weights") - number(p, "memory.states") - number(p, "memory.step")));
-    LINE("  %-20s %10s  at most, when the context is full; %s for a request of %.0f tokens\n", "peak", AMOUNT(bytes, number(p, "peak_bytes")),
+    LINE("  %-20s %10s  at most; %s while a request of %.0f tokens is answered\n", "peak", AMOUNT(bytes, number(p, "peak_bytes")),
          AMOUNT(bytes, number(p, "request.peak_bytes")), number(p, "request.prompt_tokens") + number(p, "request.answer_tokens"));
     if (disk > 0)
         LINE("  %-20s %10s  %s free\n", weights <= disk ? "disk" : "disk: TOO SMALL", AMOUNT(bytes, weights), AMOUNT(bytes, disk));
@@ -136,16 +136,18 @@ static void tell_memory(const struct page *p)
 
 /* --- speed -------------------------------------------------------------------------------------------------------- */
 
+/* What binds, the fact behind it and where that comes from; how much of it a token takes. */
 static void tell_limit(const struct page *p, const char *work)
 {
-    const char *bound = work_text(p, work, "bound");
+    const char *bound = work_text(p, work, "bound"), *limit = work_text(p, work, "fact");
     bool drive = strcmp(bound, "drive") == 0, memory = strcmp(bound, "memory") == 0;
-    double read = work_number(p, work, "read_bytes_per_token"), through = work_number(p, work, "memory_bytes_per_token");
+    char path[80];
+    snprintf(path, sizeof path, "machine.facts.%s.text", limit);
+    LINE("%s %s, %s; ", drive || memory ? bound : "CPU", text(p, path), source_of(p, limit));
     if (drive || memory)
-        LINE("%s: %s a token", bound, AMOUNT(bytes, drive ? read : through));
+        LINE("%s a token\n", AMOUNT(bytes, work_number(p, work, drive ? "read_bytes_per_token" : "memory_bytes_per_token")));
     else
-        LINE("%s: %s operations a token", bound, AMOUNT(count, work_number(p, work, "operations_per_token")));
-    LINE("\n");
+        LINE("%s a token\n", AMOUNT(operations, work_number(p, work, "operations_per_token")));
 }
 
 static double two_figures(double value)

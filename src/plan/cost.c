@@ -238,17 +238,32 @@ static double doubt(const struct tl_machine *machine, enum tl_fact fact)
     return fact == TL_FACT_DRIVE && factor < drive_swings ? drive_swings : factor;
 }
 
-enum tl_fact tl_bound_fact(const struct tl_model *model, enum tl_bound bound)
+/* Weights that a token is multiplied with in this form. */
+static double form_columns(const struct tl_model *model, enum tl_acts_form form)
 {
     const struct tl_program *p = tl_model_program(model);
+    double columns = 0, used = tl_model_geometry(model)->n_used;
+    for (const struct tl_op *op = p->ops; op < p->ops + p->n_ops; op++) {
+        if (op->kind == TL_OP_LINEAR && op->form == form)
+            columns += (double)op->rows * op->cols;
+        for (int i = 0; i < TL_BANK_MATRICES && op->kind == TL_OP_EXPERTS; i++) {
+            struct tl_weight weight;
+            uint64_t stored;
+            tl_store_describe(tl_model_store(model), tl_store_bank_weight(tl_model_store(model), op->weight, i), &weight, &stored);
+            columns += (i == TL_BANK_DOWN ? op->down_form : op->form) == form ? used * weight.rows * weight.cols : 0;
+        }
+    }
+    return columns;
+}
+
+enum tl_fact tl_bound_fact(const struct tl_model *model, enum tl_bound bound)
+{
     double most = -1;
     enum tl_fact fact = TL_FACT_INT8;
     if (bound != TL_BOUND_ARITHMETIC)
         return bound == TL_BOUND_DRIVE ? TL_FACT_DRIVE : TL_FACT_MEMORY;
     for (int form = 0; form < TL_ACTS_FORMS; form++) {
-        double columns = 0;
-        for (const struct tl_op *op = p->ops; op < p->ops + p->n_ops; op++)
-            columns += op->kind == TL_OP_LINEAR && op->form == (enum tl_acts_form)form ? (double)op->rows * op->cols : 0;
+        double columns = form_columns(model, (enum tl_acts_form)form);
         fact = columns > most ? form_fact[form] : fact;
         most = columns > most ? columns : most;
     }

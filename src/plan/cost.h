@@ -19,7 +19,8 @@
 enum tl_bound { TL_BOUND_MEMORY, TL_BOUND_DRIVE, TL_BOUND_ARITHMETIC, TL_BOUNDS };
 
 const char *tl_bound_name(enum tl_bound bound);                       /* "memory", "drive", "arithmetic" */
-enum tl_fact tl_bound_fact(const struct tl_model *model, enum tl_bound bound);       /* whose value sets it: MEMORY, DRIVE, INT8 ... */
+/* Whose value sets it: MEMORY, DRIVE; of arithmetic INT8, BF16 or F32, as most weights are multiplied. */
+enum tl_fact tl_bound_fact(const struct tl_model *model, enum tl_bound bound);
 
 struct tl_cost {
     double tokens;                       /* computed; of decoding: of all sequences */

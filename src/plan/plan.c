@@ -39,8 +39,10 @@ static void cost_sessions(struct tl_model *model, const struct tl_machine *machi
 {
     const struct tl_model_limits *limits = &p->fit.limits;
     uint32_t context = limits->context;
-    p->prompt = p->prompt < context ? p->prompt : context;
-    p->answer = p->answer < context - p->prompt ? p->answer : context - p->prompt;
+    if ((uint64_t)p->prompt + p->answer > context) {     /* at least three quarters for the prompt */
+        p->answer = p->answer < context / 4 ? p->answer : context / 4;
+        p->prompt = context - p->answer;
+    }
     note(p, TL_WORK_DECODE, &p->fit);
     note(p, TL_WORK_PREFILL, &p->fit);
     tl_cost_decode(model, limits, machine, 1, p->prompt + p->answer / 2, &p->work[TL_WORK_DECODE]);

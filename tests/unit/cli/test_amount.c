@@ -23,7 +23,7 @@ static void test_amounts(void **state)
         {tl_amount_of_seconds, 1068, "17.8 min"}, {tl_amount_of_seconds, 12276, "3.41 h"}, {tl_amount_of_seconds, 6.1e6, "70.6 days"},
         {tl_amount_of_seconds, 1e9, "31.7 years"}, {tl_amount_of_number, 0.0129, "0.013"}, {tl_amount_of_number, 0.0996, "0.10"},
         {tl_amount_of_number, 99.96, "100"}, {tl_amount_of_number, 4502.4, "4,502"}, {tl_amount_of_number, 27.44, "27.4"},
-        {tl_amount_of_grams, 45400, "45.4 kg"}, {tl_amount_of_bytes, 1e300, "1,000,000,000,000 PB"},
+        {tl_amount_of_operations, 7.214e10, "72.1 Gops"}, {tl_amount_of_grams, 45400, "45.4 kg"}, {tl_amount_of_bytes, 1e300, "1,000,000,000,000 PB"},
     };
     char text[TL_AMOUNT_BYTES];
     (void)state;

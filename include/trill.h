@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* trill: run, measure and teach large language models on ordinary machines.
  *
- * Three opaque things: a model (weights under one memory budget), a session (one sequence of tokens) and a job (long
- * work). Sessions of one model may be driven from any threads; the model's scheduler joins all that wait into one step.
+ * Opaque things: a model (weights under one memory budget), a session (one sequence of tokens), a job (long work), and an
+ * account (what a run costs). Sessions of one model may be driven from any threads; the model's scheduler joins all that wait into one step.
  *
  * Rules: functions return a trill_status, >= 0 is good; the sentence for a failure is trill_error(), of the calling
  * thread. What comes back through ret_... is written only on success; what the caller must free says so. Text is UTF-8.

@@ -152,9 +152,8 @@ void trill_account_take(struct trill_account *account, struct trill_model *model
     take_model(&account->row, &figures);
     take_meters(&account->row, &model->engine->meters);
     tl_engine_enter(model->engine);
-    tl_account_predict(model->engine->model, &model->engine->meters, &account->machine, &account->row);
+    tl_account_predict(model->engine->model, &model->engine->fit, &model->engine->meters, &account->machine, &account->row);
     tl_engine_leave(model->engine);
-    tl_ledger_set_count(&account->row, TL_LEDGER_WANT_PEAK, figures.planned_bytes);
 }
 
 static double busy_seconds(const struct trill_account *account)

@@ -6,9 +6,11 @@
 #include "base/meter.h"
 #include "ledger/ledger.h"
 #include "model/model.h"
+#include "plan/fit.h"
 
-/* Sets the predicted speeds, bytes and joules of a row, for steps as those that were counted were on average: as many tokens
- * and sequences, as much before them. No step may run meanwhile. */
-void tl_account_predict(struct tl_model *model, struct tl_meters *meters, const struct tl_machine *machine, struct tl_ledger_row *row);
+/* Sets the predicted memory, speeds, bytes and joules of a row: of a model that is placed with `fit`, for steps as those that
+ * were counted were on average (as many tokens and sequences, as much before them). No step may run meanwhile. */
+void tl_account_predict(struct tl_model *model, const struct tl_fit *fit, struct tl_meters *meters, const struct tl_machine *machine,
+                        struct tl_ledger_row *row);
 
 #endif

@@ -40,8 +40,23 @@ static void predict_prefill(struct tl_model *model, struct tl_meters *m, const s
     tl_ledger_set_real(row, TL_LEDGER_WANT_PREFILL, rate(&cost));
 }
 
-void tl_account_predict(struct tl_model *model, struct tl_meters *meters, const struct tl_machine *machine, struct tl_ledger_row *row)
+/* As in plans: pages of keys and values that nobody comes to are never touched, nor are rows of logits beyond the one that is
+ * wanted where answers are made. */
+static void predict_peak(struct tl_model *model, const struct tl_fit *fit, struct tl_meters *m, struct tl_ledger_row *row)
 {
+    const struct tl_record_pool *records = &tl_model_cache(model)->records;
+    uint64_t fixed = records->n_records * records->record_bytes, pages = fit->memory.states > fixed ? fit->memory.states - fixed : 0;
+    double used = fit->limits.context ? (double)tl_meter_get(m, TL_METER_LONGEST) / fit->limits.context : 1;
+    uint64_t untouched = used < 1 && !fit->limits.sweep ? (uint64_t)((double)pages * (1 - used)) : 0;
+    if (tl_meter_get(m, TL_METER_ANSWER_TOKENS))
+        untouched += (tl_model_logit_rows(model) - 1) * tl_stream_width(tl_model_geometry(model), TL_S_LOGITS) * sizeof(float);
+    tl_ledger_set_count(row, TL_LEDGER_WANT_PEAK, fit->planned_bytes - untouched);
+}
+
+void tl_account_predict(struct tl_model *model, const struct tl_fit *fit, struct tl_meters *meters, const struct tl_machine *machine,
+                        struct tl_ledger_row *row)
+{
+    predict_peak(model, fit, meters, row);
     predict_decode(model, meters, machine, row);
     predict_prefill(model, meters, machine, row);
 }

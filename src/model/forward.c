@@ -275,8 +275,11 @@ static void count_step(struct tl_model *model, const struct tl_batch *batch, uin
     bool decodes = model->step.n_tokens == batch->n_spans;
     uint64_t behind = 0;
     uint64_t missed = tl_meter_get(model->meters, TL_METER_MISSED_BYTES) - missed_before;
-    for (uint32_t i = 0; i < batch->n_spans; i++)
-        behind += (uint64_t)batch->spans[i].n_tokens * batch->spans[i].state->length;
+    for (uint32_t i = 0; i < batch->n_spans; i++) {
+        const struct tl_span *span = &batch->spans[i];
+        behind += (uint64_t)span->n_tokens * span->state->length;
+        tl_meter_raise(model->meters, TL_METER_LONGEST, (uint64_t)span->state->length + span->n_tokens);
+    }
     tl_meter_add(model->meters, TL_METER_STEPS, 1);
     tl_meter_add(model->meters, TL_METER_PREFILL_STEPS, !decodes);
     tl_meter_add(model->meters, decodes ? TL_METER_DECODE_BEHIND : TL_METER_PREFILL_BEHIND, behind);

@@ -324,6 +324,8 @@ void tl_cost_of_step(struct tl_model *model, const struct tl_model_limits *limit
     factor = doubt(machine, cost.memory_s >= cost.arithmetic_s ? TL_FACT_MEMORY : tl_bound_fact(model, TL_BOUND_ARITHMETIC));
     cost.low_seconds = low > busy_s / factor ? low : busy_s / factor;
     cost.high_seconds = high > busy_s * factor ? high : busy_s * factor;
+    if (drive_s > 0 && cost.high_seconds < drive_s + busy_s)             /* nothing is done while the drive is waited for */
+        cost.high_seconds = drive_s + busy_s;
     tl_cost_price(&cost, machine);
     *ret_cost = cost;
 }

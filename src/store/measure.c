@@ -65,7 +65,7 @@ static void uncount(struct tl_store *s, uint64_t drive_bytes, uint64_t busy_ns)
 
 int tl_store_measure_drive(struct tl_store *s, double seconds, double *ret_bytes_per_s)
 {
-    uint64_t bytes = 0, begin = tl_clock_ns(), state = begin, warm = 0;
+    uint64_t bytes = 0, warm = 0;
     int status = 0;
     if (!tl_experts_stream(s) && !s->trunk.ring_bytes)
         return tl_fail(TL_E_USAGE, "nothing is streamed, so there is nothing to measure");
@@ -76,6 +76,7 @@ int tl_store_measure_drive(struct tl_store *s, double seconds, double *ret_bytes
         tl_frame_pack(s);
     }
     empty_ring(s);
+    uint64_t begin = tl_clock_ns(), state = begin;
     uint64_t drive_bytes = tl_meter_get(s->meters, TL_METER_DRIVE_BYTES), busy_ns = tl_meter_get(s->meters, TL_METER_DRIVE_BUSY_NS);
     do {
         if (tl_clock_seconds(begin) < seconds)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/amount.h"
+#include "cli/plan_report.h"
 
 struct page { const struct tl_flat *report; struct tl_buffer *out; char prefix[40]; };
 
@@ -61,6 +62,60 @@ static void tell_pace(struct page *p, const char *pace, bool on_disk, const char
     }
 }
 
+/* --- what would change -------------------------------------------------------------------------------------------- */
+
+static const double paces[] = {8, 0.5};
+
+static bool rises(double now, double then)
+{
+    for (size_t i = 0; i < sizeof paces / sizeof paces[0]; i++)
+        if (now < paces[i] && then >= paces[i])
+            return true;
+    return false;
+}
+
+/* Those that another pace would be reached by. */
+static void tell_rises(struct page *p, const char *what, const char *path)
+{
+    struct tl_buffer words;
+    size_t n = 0;
+    tl_buffer_init(&words, 0);
+    tl_buffer_printf(&words, "%s brings", what);
+    for (size_t i = 0; seek(p, "suits", i); i++)
+        if (rises(number(p, "decode_tokens_per_s"), number(p, path)))
+            tl_buffer_printf(&words, "%s %s to %s", n++ ? "," : "", text(p, "model"), AMOUNT(number, number(p, path)));
+    tl_buffer_printf(&words, n ? " tokens a second." : " none to another pace.");
+    tl_plan_wrap(words.data ? words.data : "", 2, p->out);
+    tl_buffer_done(&words);
+}
+
+static void tell_disk(struct page *p)
+{
+    double least = 0, most = 0;
+    char small[64] = "", large[64] = "";
+    size_t n = 0;
+    for (size_t i = 0; seek(p, "suits", i); i++) {
+        double bytes = number(p, "weight_bytes");
+        if (number(p, "on_disk") > 0)
+            continue;
+        if (!n || bytes < least)
+            snprintf(small, sizeof small, "%s", text(p, "model")), least = bytes;
+        if (!n || bytes > most)
+            snprintf(large, sizeof large, "%s", text(p, "model")), most = bytes;
+        n++;
+    }
+    if (n)
+        LINE("  A larger disk holds %zu more: from %s (%s) to %s (%s).\n", n, AMOUNT(bytes, least), small, AMOUNT(bytes, most), large);
+}
+
+static void tell_changes(struct page *p)
+{
+    LINE("\nWhat would change\n");
+    tell_rises(p, "Twice the memory", "twice_ram_tokens_per_s");
+    tell_rises(p, "Twice the drive's speed", "twice_drive_tokens_per_s");
+    tell_disk(p);
+}
+
 static void tell_licences(struct page *p)
 {
     size_t column = 0;
@@ -100,6 +155,7 @@ void tl_plan_suits(const struct tl_flat *report, struct tl_buffer *out)
     tell_pace(p, "patience", true, "With patience: an answer within minutes");
     tell_pace(p, "night", true, "Overnight: for jobs that run by themselves, and for reading");
     tell_pace(p, "", false, "With a larger disk");
+    tell_changes(p);
     tell_left_out(p);
     tell_licences(p);
     LINE("\nReading: a million tokens, scored in sweeps over the weights. `trill plan MODEL` tells more of one,\n"

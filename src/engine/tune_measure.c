@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { STREAMED_TIMES = 3 };                          /* as long where weights are streamed: caches fill, drives swing */
 enum { FIRST_TOKENS = 16, FIRST_ANSWER = 4, MOST_PROMPT = 2048, MOST_ANSWER = 256, LEAST_ANSWER = 4, WARM_TOKENS = 8 };
 enum { USUAL_PROMPT = 512, USUAL_ANSWER = 128 };     /* of a request, where both count */
 
@@ -164,6 +165,7 @@ static int look(struct runner *r)
     int status = open_run(r, &usual);
     if (status >= 0)
         status = make_ids(r);
+    double seconds = r->run_seconds;
     uint32_t context = status < 0 ? 0 : tl_model_limits(r->engine->model)->context;
     if (status >= 0 && context < FIRST_TOKENS + 2 * FIRST_ANSWER)
         status = tl_fail(TL_E_USAGE, "a context of %u tokens is too short to measure with, at least %d are needed", context, FIRST_TOKENS + 2 * FIRST_ANSWER);
@@ -179,9 +181,10 @@ static int look(struct runner *r)
         facts->threads = limits->threads;
         facts->experts = limits->frames > 0;
         facts->streamed = facts->experts || tl_store_passing_bytes(tl_model_store(r->engine->model)) > 0;
-        facts->answer_tokens = within(FIRST_ANSWER / answer * r->run_seconds, LEAST_ANSWER, MOST_ANSWER < context / 4 ? MOST_ANSWER : context / 4);
+        seconds *= facts->streamed ? STREAMED_TIMES : 1;
+        facts->answer_tokens = within(FIRST_ANSWER / answer * seconds, LEAST_ANSWER, MOST_ANSWER < context / 4 ? MOST_ANSWER : context / 4);
         uint32_t room = context - facts->answer_tokens - 1;
-        facts->prompt_tokens = within(FIRST_TOKENS / prompt * r->run_seconds, FIRST_TOKENS, MOST_PROMPT < room ? MOST_PROMPT : room);
+        facts->prompt_tokens = within(FIRST_TOKENS / prompt * seconds, FIRST_TOKENS, MOST_PROMPT < room ? MOST_PROMPT : room);
     }
     shut(r);
     return status;

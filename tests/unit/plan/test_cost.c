@@ -234,6 +234,22 @@ static void test_streamed(void **state)
     tl_outlined_close(outlined);
 }
 
+/* Whose value binds arithmetic: that of the format in which most weights are, routed experts as far as they are used. */
+static void test_facts(void **state)
+{
+    static const struct { const char *name; enum tl_fact fact; } rows[] = {
+        {"kimi-k2", TL_FACT_INT8}, {"llama-3.1-8b", TL_FACT_BF16}, {"deepseek-v3", TL_FACT_BF16}, {"gpt-oss-120b", TL_FACT_INT8},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct tl_outlined *outlined = open_known(rows[i].name);
+        assert_int_equal(tl_bound_fact(outlined->model, TL_BOUND_ARITHMETIC), rows[i].fact);
+        assert_int_equal(tl_bound_fact(outlined->model, TL_BOUND_DRIVE), TL_FACT_DRIVE);
+        assert_int_equal(tl_bound_fact(outlined->model, TL_BOUND_MEMORY), TL_FACT_MEMORY);
+        tl_outlined_close(outlined);
+    }
+}
+
 static void test_batch(void **state)
 {
     struct tl_outlined *outlined = open_known("qwen3-0.6b");
@@ -253,7 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parts), cmocka_unit_test(test_rates), cmocka_unit_test(test_distinct), cmocka_unit_test(test_prices),
         cmocka_unit_test(test_sizes), cmocka_unit_test(test_state_bytes), cmocka_unit_test(test_operations), cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_streamed), cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_streamed), cmocka_unit_test(test_batch), cmocka_unit_test(test_facts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 /* A binder that finds every tensor: it notes what is asked for. A tensor that several operations use is listed once. */
 #include "plan/listing.h"
 
+#include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "model/arch.h"
@@ -11,7 +12,10 @@ struct lister {
     const struct tl_modelfile *config;
     const struct tl_recipe *recipe;
     struct tl_listing *listing;
+    uint64_t bytes;                      /* of all so far */
 };
+
+static const uint64_t most_bytes = 1000000000000000000u;
 
 bool tl_role_routed(enum tl_role role)
 {
@@ -47,9 +51,17 @@ const struct tl_number *tl_recipe_number(const struct tl_recipe *recipe, const s
 
 /* --- tensors ------------------------------------------------------------------------------------------------------ */
 
-static uint64_t bytes_of(const struct tl_number *number, uint64_t matrices, uint64_t rows, uint64_t cols)
+/* A configuration may ask for anything: what cannot be counted is refused. */
+static int count(struct lister *lister, struct tl_listed *listed)
 {
-    return matrices * rows * ((cols + number->block_elems - 1) / number->block_elems) * number->block_bytes;
+    const struct tl_want *want = &listed->want;
+    const struct tl_number *number = listed->number;
+    uint64_t rows = (uint64_t)(want->count ? want->count : 1) * (want->rows ? want->rows : 1), blocks;
+    bool counts = tl_checked_mul(rows, want->cols, &listed->n_elems) &&
+                  tl_checked_mul(rows, (want->cols + number->block_elems - 1) / number->block_elems, &blocks) &&
+                  tl_checked_mul(blocks, number->block_bytes, &listed->n_bytes) &&
+                  tl_checked_add(lister->bytes, listed->n_bytes, &lister->bytes) && lister->bytes <= most_bytes;
+    return counts ? 0 : tl_fail(TL_E_FILE, "%s: found sizes of more than 10^18 bytes of weights, expected less", tl_modelfile_path(lister->config));
 }
 
 static int append(struct tl_listing *listing, const struct tl_listed *listed)
@@ -73,12 +85,10 @@ static int bind(void *context, const struct tl_want *want, uint32_t *ret_id, con
         return 0;
     }
     struct tl_listed listed = {.want = *want, .number = tl_recipe_number(lister->recipe, want)};
-    uint64_t matrices = want->count ? want->count : 1, rows = want->rows ? want->rows : 1;
-    listed.n_elems = matrices * rows * want->cols;
-    listed.n_bytes = bytes_of(listed.number, matrices, rows, want->cols);
     *ret_id = listing->n_tensors;
     *ret_number = listed.number;
-    return append(listing, &listed);
+    int status = count(lister, &listed);
+    return status < 0 ? status : append(listing, &listed);
 }
 
 static int bank(void *context, const uint32_t ids[TL_BANK_MATRICES], uint32_t *ret_bank)
@@ -93,7 +103,7 @@ int tl_listing_make(const struct tl_geometry *geometry, const struct tl_modelfil
                     struct tl_listing *ret_listing)
 {
     struct tl_listing listing = {0};
-    struct lister lister = {geometry, config, recipe, &listing};
+    struct lister lister = {.geometry = geometry, .config = config, .recipe = recipe, .listing = &listing};
     struct tl_binder binder = {.context = &lister, .bind = bind, .bank = bank};
     int status = tl_program_build(geometry, &binder, false, &listing.program);
     if (status < 0) {

@@ -20,8 +20,13 @@ static bool alternate(const struct tl_store *store, const struct tl_bank *bank)
            gate->rows == up->rows && gate->first_row < up->first_row;
 }
 
+enum { MOST_PIECES = 1 << 24 };
+
 static int add_piece(struct tl_store *store, const struct tl_piece *piece)
 {
+    if (store->n_pieces == MOST_PIECES)
+        return tl_fail(TL_E_FILE, "%s: found weights of more than %d pieces of %d MiB, expected less", tl_modelfile_path(store->file), MOST_PIECES,
+                       TL_PIECE_BYTES >> 20);
     if (tl_grow((void **)&store->pieces, store->n_pieces, &store->cap_pieces, sizeof(*store->pieces)) < 0)
         return TL_E_NOMEM;
     store->pieces[store->n_pieces++] = *piece;

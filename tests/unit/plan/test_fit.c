@@ -5,8 +5,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -180,6 +182,33 @@ static void budgets(void **state)
     tl_outlined_close(outlined);
 }
 
+/* A configuration may ask for anything. */
+static void impossible_sizes(void **state)
+{
+    static const char start[] = "{\"model_type\": \"qwen3_moe\", \"num_attention_heads\": 64, \"num_key_value_heads\": 8, \"head_dim\": 128, "
+                                "\"num_experts_per_tok\": 8, \"norm_topk_prob\": true, \"rope_theta\": 10000, \"rms_norm_eps\": 1e-6, "
+                                "\"max_position_embeddings\": 4096, \"tie_word_embeddings\": false, \"vocab_size\": 1000, ";
+    static const struct { const char *rest, *sentence; } cases[] = {
+        {"\"num_hidden_layers\": 4096, \"hidden_size\": 1048576, \"intermediate_size\": 4194304, \"num_experts\": 65536, \"moe_intermediate_size\": 4194304}",
+         "of weights"},
+        {"\"num_hidden_layers\": 0, \"hidden_size\": 64, \"intermediate_size\": 64, \"num_experts\": 4, \"moe_intermediate_size\": 64}", "layers"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char path[] = "/tmp/trill-config-XXXXXX";
+        struct tl_outlined *outlined = NULL;
+        FILE *file = fdopen(mkstemp(path), "w");
+        assert_non_null(file);
+        fprintf(file, "%s%s", start, cases[i].rest);
+        fclose(file);
+        int status = tl_outlined_open(path, &(struct tl_outline_sizes){0}, &as_they_come, &(struct tl_model_choices){0}, &outlined);
+        unlink(path);
+        assert_int_equal(status, TL_E_FILE);
+        assert_non_null(strstr(tl_error_text(), cases[i].sentence));
+        assert_null(outlined);
+    }
+}
+
 /* Whatever was decided is said, in lines that a terminal shows whole. */
 static void explanations(void **state)
 {
@@ -233,7 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_session), cmocka_unit_test(many_sessions), cmocka_unit_test(sweeps),
-        cmocka_unit_test(explanations), cmocka_unit_test(demands),     cmocka_unit_test(budgets),       cmocka_unit_test(nothing_to_load),
+        cmocka_unit_test(explanations), cmocka_unit_test(impossible_sizes), cmocka_unit_test(demands),     cmocka_unit_test(budgets),       cmocka_unit_test(nothing_to_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

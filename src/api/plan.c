@@ -90,7 +90,8 @@ static struct asked ask(const struct tl_plan_options *o, const struct tl_machine
         .engine = {
             .context = (uint32_t)o->context, .chunk = (uint32_t)o->chunk, .kv = o->kv, .exact = o->activations && !strcmp(o->activations, "f32"),
             .ram_bytes = machine->source[TL_FACT_RAM] == TL_SOURCE_SAID ? (uint64_t)machine->value[TL_FACT_RAM] : 0,
-            .threads = (uint32_t)machine->value[TL_FACT_THREADS], .machine = machine, .plan_only = true, .process_bytes = tl_cpu_rss(),
+            .threads = machine->source[TL_FACT_THREADS] == TL_SOURCE_SAID ? (uint32_t)machine->value[TL_FACT_THREADS] : 0,
+            .machine = machine, .plan_only = true, .process_bytes = tl_cpu_rss(),
         },
     };
 }

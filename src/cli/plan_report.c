@@ -248,13 +248,38 @@ static void tell_facts(const struct page *p)
         LINE("  `trill doctor` measures this machine; then the ranges above become narrow.\n");
 }
 
+enum { COLUMNS = 98, REASON = 13 };
+
+/* Words from this column on; the next lines begin at `hang`. */
+static void wrap(const char *words, int column, int hang, struct tl_buffer *out)
+{
+    for (const char *word = words; *word; word += strspn(word, " ")) {
+        int n = (int)strcspn(word, " "), gap = word > words;
+        if (gap && column + gap + n > COLUMNS) {
+            tl_buffer_printf(out, "\n%*s", hang, "");
+            column = hang;
+            gap = 0;
+        }
+        tl_buffer_printf(out, "%s%.*s", gap ? " " : "", n, word);
+        column += gap + n;
+        word += n;
+    }
+    tl_buffer_printf(out, "\n");
+}
+
+static void put_wrapped(const char *label, const char *words, int column, struct tl_buffer *out)
+{
+    tl_buffer_printf(out, "  %-*s", column - 2, label);
+    wrap(words, column, column, out);
+}
+
 static void tell_reasons(const struct page *p)
 {
     const struct tl_flat_row *row;
     const char *tail;
     LINE("\nWHY\n");
     for (uint64_t at = 0; (row = tl_flat_next(p->plan, p->prefix, "reasons", &at, &tail));)
-        tl_plan_wrap(row->text ? row->text : "", 2, p->out);
+        put_wrapped(tail, row->text ? row->text : "", REASON, p->out);
 }
 
 void tl_plan_tell(const struct tl_flat *plan, const char *prefix, bool explain, struct tl_buffer *out)
@@ -274,18 +299,8 @@ void tl_plan_tell(const struct tl_flat *plan, const char *prefix, bool explain, 
 
 void tl_plan_wrap(const char *words, int indent, struct tl_buffer *out)
 {
-    enum { COLUMNS = 98 };
-    int column = 0;
-    for (const char *word = words; *word; word += strspn(word, " ")) {
-        int n = (int)strcspn(word, " ");
-        bool first = column == 0;
-        if (!first && column + 1 + n > COLUMNS)
-            column = 0;
-        tl_buffer_printf(out, "%s%*s%.*s", column == 0 && !first ? "\n" : "", column ? 1 : first ? indent : indent + 2, "", n, word);
-        column = (column ? column + 1 : first ? indent : indent + 2) + n;
-        word += n;
-    }
-    tl_buffer_printf(out, "\n");
+    tl_buffer_printf(out, "%*s", indent, "");
+    wrap(words, indent, indent + 2, out);
 }
 
 static uint64_t count_plans(const struct tl_flat *plan)

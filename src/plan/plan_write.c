@@ -196,20 +196,31 @@ void tl_plan_write_machine(const struct tl_machine *machine, struct tl_buffer *j
     tl_buffer_printf(json, "}}");
 }
 
+/* Lines of "label    words", those of which the label is blank go on: {"label": "words", ...}. */
 static void put_reasons(struct tl_buffer *json, const struct tl_fit *fit)
 {
-    struct tl_buffer text;
+    struct tl_buffer text, words;
     tl_buffer_init(&text, 0);
+    tl_buffer_init(&words, 0);
     tl_fit_explain(fit, &text);
-    tl_buffer_printf(json, ",\"reasons\":[");
+    tl_buffer_printf(json, ",\"reasons\":{");
     for (char *line = text.data, *next; line && *line; line = next) {
-        size_t n = strcspn(line, "\n");
+        size_t n = strcspn(line, "\n"), label = strcspn(line, " \n"), from = label + strspn(line + label, " ");
         next = line + n + (line[n] != 0);
-        tl_buffer_json_string(json, line, n);
+        tl_buffer_printf(&words, "%s%.*s", words.len ? " " : "", (int)(n > from ? n - from : 0), line + from);
+        if (label) {
+            tl_buffer_json_string(json, line, label);
+            tl_buffer_printf(json, ":");
+        }
+        if (*next == ' ')
+            continue;
+        tl_buffer_json_string(json, words.data ? words.data : "", words.len);
         tl_buffer_printf(json, *next ? "," : "");
+        tl_buffer_clear(&words);
     }
-    tl_buffer_printf(json, "]");
+    tl_buffer_printf(json, "}");
     tl_buffer_done(&text);
+    tl_buffer_done(&words);
 }
 
 void tl_plan_write_open(const struct tl_plan *plan, struct tl_model *model, const struct tl_plan_subject *subject, const struct tl_machine *machine,

@@ -61,7 +61,7 @@ static void tell_parts(const struct page *p)
     for (uint64_t at = 0; (row = tl_flat_next(p->plan, p->prefix, "bytes_by_role", &at, &part));) {
         LINE("    %-18s %10s %5.1f %%", part, AMOUNT(bytes, row->number), all > 0 ? 100 * row->number / all : 0);
         if (strcmp(part, "experts") == 0)
-            LINE("   %s of %s; a token uses %.0f in each of %.0f layers", AMOUNT(count, number(p, "experts")),
+            LINE("   %s of %s; each token uses %.0f in %.0f layers", AMOUNT(count, number(p, "experts")),
                  AMOUNT(bytes, number(p, "expert_bytes")), number(p, "experts_used"), number(p, "expert_layers"));
         LINE("\n");
     }

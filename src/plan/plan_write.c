@@ -96,7 +96,10 @@ static void put_memory(struct tl_buffer *json, const struct tl_plan *plan, const
     put_bytes(json, "threads", f->limits.threads);
     put_bytes(json, "expert_frames", f->limits.frames);
     put_bytes(json, "passing_bytes", tl_store_passing_bytes(tl_model_store(model)));
-    put_number(json, "expected_hits", plan->hits);
+    if (plan->sizes.experts)
+        put_number(json, "expected_hits", plan->hits);
+    else
+        tl_buffer_printf(json, ",\"expected_hits\":null");
     tl_buffer_printf(json, ",\"memory\":{\"weights\":%" PRIu64 ",\"states\":%" PRIu64 ",\"step\":%" PRIu64 ",\"users\":%" PRIu64
                      ",\"loading\":%" PRIu64 ",\"process\":%" PRIu64 ",\"margin\":%" PRIu64 "}",
                      f->memory.weights, f->memory.states, f->memory.batch, f->users_bytes, f->staging_bytes, f->process_bytes, f->margin_bytes);

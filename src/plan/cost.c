@@ -229,10 +229,10 @@ static void take_drive(struct walk *w)
 
 /* --- prices ------------------------------------------------------------------------------------------------------- */
 
-/* How far a fact may be off, as a factor. */
+/* How far a fact may be off, as a factor; of measured and said ones it is rather the counting that is. */
 static double doubt(const struct tl_machine *machine, enum tl_fact fact)
 {
-    static const double far[] = {[TL_SOURCE_USUAL] = 3, [TL_SOURCE_ASKED] = 3, [TL_SOURCE_MEASURED] = 1.1, [TL_SOURCE_SAID] = 1.1};
+    static const double far[] = {[TL_SOURCE_USUAL] = 3, [TL_SOURCE_ASKED] = 3, [TL_SOURCE_MEASURED] = 1.15, [TL_SOURCE_SAID] = 1.15};
     static const double drive_swings = 1.5;
     double factor = far[machine->source[fact]];
     return fact == TL_FACT_DRIVE && factor < drive_swings ? drive_swings : factor;

@@ -323,6 +323,20 @@ static void test_writers(void **state)
     assert_string_equal(ask("PRAGMA integrity_check"), "ok");
 }
 
+/* Each run reads all of the log first: it is folded into the file before it is long. */
+static void test_log_stays_short(void **state)
+{
+    char log[160];
+    struct stat found;
+    (void)state;
+    for (uint64_t i = 0; i < 300; i++)
+        record(i);
+    snprintf(log, sizeof log, "%s-wal", path);
+    assert_int_equal(stat(log, &found), 0);
+    assert_true(found.st_size < 640 << 10);
+    assert_string_equal(ask("SELECT count(*) FROM runs"), "300");
+}
+
 static void test_writers_find_damage(void **state)
 {
     char expected[32], second[160];
@@ -344,7 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_every_column), TEST(test_unknown_stays_unknown), TEST(test_json), TEST(test_price), TEST(test_old_columns),
-        TEST(test_foreign_schema), TEST(test_damaged), TEST(test_folder_in_the_way), TEST(test_locked), TEST(test_writers),
+        TEST(test_foreign_schema), TEST(test_damaged), TEST(test_folder_in_the_way), TEST(test_locked), TEST(test_writers), TEST(test_log_stays_short),
         TEST(test_writers_find_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

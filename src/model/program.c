@@ -262,6 +262,8 @@ int tl_build_experts(struct tl_builder *b, bool biases)
     const struct tl_geometry *g = b->geometry;
     struct tl_op op = { .kind = TL_OP_EXPERTS, .role = TL_R_EXPERT_GATE, .in = g->expert_width ? TL_S_L : TL_S_H,
                         .out = g->expert_width ? TL_S_LM : TL_S_M };
+    if (!g->n_experts || !g->n_used)
+        return tl_fail(TL_E_FILE, "the number of experts is missing, which models of the architecture %s have", g->arch->name);
     int status = bind_experts(b, &op);
     for (int i = 0; i < TL_BANK_MATRICES && status >= 0; i++)
         status = bind_vector(b, biases ? roles[i] : TL_ROLES, g->n_experts, i == TL_BANK_DOWN ? g->width : g->ff_expert, 0, false,

@@ -63,6 +63,15 @@ static bool parse_number(const char *text, size_t n_bytes, unsigned type, void *
     return type == 0 ? tl_parse_u64(text, n_bytes, ret) : type == 1 ? tl_parse_i64(text, n_bytes, ret) : parse_f64(text, n_bytes, ret);
 }
 
+/* The text need not end in NUL. */
+static size_t number_bytes(const char *text, const char *end)
+{
+    size_t n = 0;
+    while (text + n < end && text[n] && strchr("+-.0123456789eE", text[n]))
+        n++;
+    return n;
+}
+
 /* The numbers at places[n] of the text, all in the first type that holds all of them. */
 static int add_numbers(struct flatten *flatten, const uint32_t *places, uint64_t n, bool is_array)
 {
@@ -72,7 +81,7 @@ static int add_numbers(struct flatten *flatten, const uint32_t *places, uint64_t
         uint64_t i = 0;
         for (; i < n; i++) {
             const char *text = flatten->json.text + places[i];
-            if (!parse_number(text, strspn(text, "+-.0123456789eE"), type, (char *)values + 8 * i))
+            if (!parse_number(text, number_bytes(text, flatten->json.end), type, (char *)values + 8 * i))
                 break;
         }
         if (i == n)

@@ -50,8 +50,8 @@ static int cut_words(const char *text, struct reader *r)
             return tl_fail(TL_E_USAGE, "--for: found \"%.60s\", expected a few words such as \"1 Mtok score\"", text);
         for (size_t i = 0; i < n; i++)
             r->words[r->n][i] = (char)tolower((unsigned char)at[i]);
-        r->words[r->n][n] = 0;
-        r->n += n > 0;
+        if (n)
+            r->words[r->n++][n] = 0;
         at += n + (at[n] != 0);
     }
     return r->n ? 0 : tl_fail(TL_E_USAGE, "--for: found nothing, expected a few words such as \"1 Mtok score\"");

@@ -52,7 +52,7 @@ static void refused(void **state)
         {"score 1x tokens", "\"1x\", expected a number"}, {"score 1M tokens 300M student", "which score has no use for"},
         {"300M student 2B tokens", "what becomes of it"}, {"score 5 requests 1M tokens", "batch answers them"}, {"score nan tokens", "is not understood"},
         {"score infinity tokens", "is not understood"}, {"score 1.2.3 tokens", "\"1.2.3\""},
-        {"a a a a a a a a a a a a a a a a a a a a a", "a few words"},
+        {"a a a a a a a a a a a a a a a a a a a a a", "a few words"}, {"a a a a a a a a a a a a a a a a  ", "the kind of job is missing"},
         {"score aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1M", "a few words"},
     };
     (void)state;

@@ -12,7 +12,7 @@
 enum { FP8_COLS = 128, FP8_GRANULES = FP8_COLS / 4, FP8_BLOCK_BYTES = TL_PANEL_ROWS * (FP8_COLS + 4), FP8_AHEAD = 6 * 1024 };
 
 /* Four columns of 16 rows: as two vectors of bf16 pairs, or as four of f32. */
-union fp8_four { struct ints pairs[2]; struct lanes values[4]; };
+struct fp8_four { struct ints pairs[2]; struct lanes values[4]; };
 
 /* E4M3 in byte c of each lane -> f32, exactly: e = 0 are multiples of 2^-9, all ones are NaN. */
 INLINE struct lanes fp8_value(struct ints codes, uint32_t c)
@@ -24,9 +24,9 @@ INLINE struct lanes fp8_value(struct ints codes, uint32_t c)
     return lanes_copysign(value, ints_as_lanes(ints_up(codes, 24 - 8 * c)));
 }
 
-INLINE union fp8_four fp8_convert(const bool pairs, struct ints codes)
+INLINE struct fp8_four fp8_convert(const bool pairs, struct ints codes)
 {
-    union fp8_four four;
+    struct fp8_four four;
 #ifdef LANES_HAVE_PAIRS
     if (pairs) {
         four.pairs[0] = ints_fp8_pairs(codes, 0);
@@ -42,7 +42,7 @@ INLINE union fp8_four fp8_convert(const bool pairs, struct ints codes)
 }
 
 /* Columns 2i and 2i + 1 of four, and the pair of activations that belongs to them. */
-INLINE struct lanes fp8_step(const bool pairs, struct lanes sum, const union fp8_four *four, uint32_t i, const uint8_t *x)
+INLINE struct lanes fp8_step(const bool pairs, struct lanes sum, const struct fp8_four *four, uint32_t i, const uint8_t *x)
 {
     struct ints both = ints_every4(x + 4 * i);
 #ifdef LANES_HAVE_PAIRS
@@ -58,26 +58,27 @@ INLINE struct lanes fp8_step(const bool pairs, struct lanes sum, const union fp8
 struct fp8_span {
     const struct tl_product *product;
     const uint8_t *block[TILE_PANELS];
-    union fp8_four (*converted)[FP8_GRANULES];           /* of each panel; NULL: not yet */
+    struct fp8_four (*converted)[FP8_GRANULES];          /* of each panel; NULL: not yet */
     uint32_t panel, n_panels, first_col, n_cols;
     uint32_t token;
 };
 
 /* Four columns of each panel from their codes, which `kept` masks, or as converted before. */
 INLINE void fp8_fours(const bool pairs, const bool direct, const uint32_t panels, const struct fp8_span *span, uint32_t i, int32_t kept,
-                      union fp8_four ret_fours[TILE_PANELS])
+                      struct fp8_four ret_fours[TILE_PANELS])
 {
     UNROLL
     for (uint32_t p = 0; p < panels; p++) {
-        const uint8_t *codes = span->block[p] + TL_PANEL_ROWS * 4 + 64 * i;
+        const uint8_t *at = span->block[p] + TL_PANEL_ROWS * 4 + 64 * i;
+        struct ints codes = ints_load(at);
         if (direct)
-            __builtin_prefetch(codes + FP8_AHEAD);
-        ret_fours[p] = direct ? fp8_convert(pairs, ints_and(ints_load(codes), ints_set(kept))) : span->converted[p][i];
+            __builtin_prefetch(at + FP8_AHEAD);
+        ret_fours[p] = direct ? fp8_convert(pairs, kept == -1 ? codes : ints_and(codes, ints_set(kept))) : span->converted[p][i];
     }
 }
 
 /* The first one or both of the two steps that four columns take. */
-INLINE void fp8_steps(const bool pairs, const uint32_t panels, const uint32_t tokens, const uint32_t steps, const union fp8_four fours[TILE_PANELS],
+INLINE void fp8_steps(const bool pairs, const uint32_t panels, const uint32_t tokens, const uint32_t steps, const struct fp8_four fours[TILE_PANELS],
                       const uint8_t *x, uint64_t x_stride, struct lanes sum[VALUE_TOKENS][TILE_PANELS])
 {
     UNROLL
@@ -98,7 +99,7 @@ INLINE void fp8_block(const bool pairs, const bool direct, const uint32_t panels
     float *out = product->out + span->token * product->out_stride + span->panel * TL_PANEL_ROWS;
     uint32_t whole = span->n_cols / 4, left = span->n_cols % 4;
     struct lanes sum[VALUE_TOKENS][TILE_PANELS];
-    union fp8_four fours[TILE_PANELS];
+    struct fp8_four fours[TILE_PANELS];
     UNROLL
     for (uint32_t t = 0; t < tokens; t++)
         UNROLL
@@ -172,11 +173,12 @@ static void fp8_span_any(bool pairs, const struct fp8_span *span, uint32_t token
     fp8_span_fma(span, tokens, direct);
 }
 
-_Static_assert(TILE_PANELS * FP8_GRANULES * sizeof(union fp8_four) <= TL_PRODUCT_SCRATCH, "blocks fit the scratch");
+_Static_assert(TILE_PANELS * FP8_GRANULES * sizeof(struct fp8_four) <= TL_PRODUCT_SCRATCH, "blocks fit the scratch");
 
-static struct fp8_span fp8_at(const struct tl_product *product, uint32_t panel, uint32_t n_panels, uint32_t block)
+/* Panels from `panel` on, as many as a span takes. */
+static struct fp8_span fp8_at(const struct tl_product *product, uint32_t panel, uint32_t panel_to, uint32_t block)
 {
-    uint32_t first = block * FP8_COLS, left = product->cols - first;
+    uint32_t first = block * FP8_COLS, left = product->cols - first, n_panels = panel_to - panel < TILE_PANELS ? panel_to - panel : TILE_PANELS;
     struct fp8_span span = {
         .product = product, .panel = panel, .n_panels = n_panels, .first_col = first, .n_cols = left < FP8_COLS ? left : FP8_COLS,
         .token = product->token_from,
@@ -207,16 +209,16 @@ static void product_fp8(const struct tl_product *product, uint32_t panel_from, u
     if (n == 0)
         return;
     if (n <= VALUE_TOKENS) {
-        for (uint32_t p = panel_from; p < panel_to; p++)
+        for (uint32_t p = panel_from; p < panel_to; p += TILE_PANELS)
             for (uint32_t b = 0; b < blocks; b++) {
-                struct fp8_span span = fp8_at(product, p, 1, b);
+                struct fp8_span span = fp8_at(product, p, panel_to, b);
                 fp8_span_any(pairs, &span, n, true);
             }
         return;
     }
     for (uint32_t b = 0; b < blocks; b++)
         for (uint32_t p = panel_from; p < panel_to; p += TILE_PANELS) {
-            struct fp8_span span = fp8_at(product, p, panel_to - p < TILE_PANELS ? panel_to - p : TILE_PANELS, b);
+            struct fp8_span span = fp8_at(product, p, panel_to, b);
             fp8_tokens(pairs, &span);
         }
 }

@@ -75,7 +75,7 @@ static size_t number_bytes(const char *text, const char *end)
 /* The numbers at places[n] of the text, all in the first type that holds all of them. */
 static int add_numbers(struct flatten *flatten, const uint32_t *places, uint64_t n, bool is_array)
 {
-    void *values;
+    void *values = NULL;
     int r = take_room(flatten, n * 8, &values);
     for (unsigned type = 0; r >= 0 && type < NUMBER_TYPES; type++) {
         uint64_t i = 0;
@@ -97,7 +97,7 @@ static int add_numbers(struct flatten *flatten, const uint32_t *places, uint64_t
 
 static int add_bool(struct flatten *flatten, bool value)
 {
-    void *room;
+    void *room = NULL;
     int r = take_room(flatten, 1, &room);
     if (r < 0)
         return r;
@@ -115,7 +115,7 @@ static int append_string(struct tl_buffer *to, const struct tl_buffer *string)
 
 static int add_string(struct flatten *flatten)
 {
-    void *room;
+    void *room = NULL;
     const struct tl_buffer *string = &flatten->json.string;
     uint32_t length = (uint32_t)string->len;
     int r = take_room(flatten, string->len + 5, &room);
@@ -158,7 +158,7 @@ static int collect(struct flatten *flatten, struct elements *elements, int event
 
 static int add_bytes(struct flatten *flatten, const struct elements *elements)
 {
-    void *bytes, *strings = NULL;
+    void *bytes = NULL, *strings = NULL;
     bool string = elements->event == TL_JSON_STRING;
     int r = take_room(flatten, elements->bytes.len, &bytes);
     if (r >= 0 && string)

@@ -52,7 +52,7 @@ static int choose_format(const struct tl_outline *outline, const struct tl_machi
 {
     static const double room = 0.9, kept = 0.75e9;        /* of the memory; for everything but weights */
     static const double reached = 0.75;                  /* of the memory's bandwidth, whatever else a token takes */
-    struct candidate best = {NULL}, next;
+    struct candidate best = {0}, next;
     bool resident = false;
     for (size_t i = 0; i <= sizeof(narrower) / sizeof(narrower[0]); i++) {
         int status = list(outline, i ? narrower[i - 1] : NULL, &next);

@@ -16,7 +16,7 @@
 #include "plan/fit.h"
 #include "plan/outlined.h"
 
-static const struct tl_recipe_names as_they_come = {NULL};
+static const struct tl_recipe_names as_they_come = {0};
 static const uint64_t mib = 1 << 20, gib = 1 << 30;
 
 /* Users take something of every limit. */

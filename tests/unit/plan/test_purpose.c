@@ -113,7 +113,7 @@ static void open_bench(struct bench *b, const char *name, double ram)
 static struct tl_priced price(struct bench *b, const char *text)
 {
     struct tl_purpose purpose;
-    struct tl_priced priced;
+    struct tl_priced priced = {0};
     if (tl_purpose_parse(text, &purpose) < 0 || tl_purpose_price(&purpose, b->outlined->model, &b->means, &b->machine, &priced) < 0)
         fail_msg("%s: %s", text, tl_error_text());
     return priced;

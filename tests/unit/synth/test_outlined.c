@@ -137,7 +137,7 @@ static void kinds(void **state)
 {
     static const struct { struct tl_recipe_names names; enum tl_modelfile_format format; } cases[] = {
         {{.to = "q4_k"}, TL_MODELFILE_GGUF}, {{.to = "bf16"}, TL_MODELFILE_GGUF}, {{.to = "fp8_b128"}, TL_MODELFILE_SAFETENSORS},
-        {{.experts = "int4_g32"}, TL_MODELFILE_SAFETENSORS}, {{NULL}, TL_MODELFILE_SAFETENSORS},
+        {{.experts = "int4_g32"}, TL_MODELFILE_SAFETENSORS}, {{0}, TL_MODELFILE_SAFETENSORS},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

@@ -39,7 +39,7 @@ uint64_t tl_acts_bytes(enum tl_acts_form form, uint32_t max_tokens, uint32_t col
 /* --- products ----------------------------------------------------------------------------------------------------- */
 
 /* out[t * out_stride + r] = sum over k of w[r][k] * x[t][k], for tokens token_from..token_to-1 and the rows of the panels
- * given to the call. One f32 accumulator an output, starting at 0, columns in order:
+ * given to the call. One f32 accumulator an output, starting at 0 (add: at what `out` holds), columns in order:
  *   F32 acts:  acc = fma(w, x, acc) for each k            (block formats under F32 acts: w is the decoded value)
  *   BF16 acts: for each pair of columns: acc = fma(w[odd], x[odd], acc), then acc = fma(w[even], x[even], acc)
  *              fp8_b128: the same with values less their scale, for each 128 columns into s, from 0; acc = fma(s, scale, acc)
@@ -56,6 +56,7 @@ struct tl_product {
     uint32_t token_from, token_to;
     float *out;                          /* [tokens][out_stride]; rows beyond `rows` are not written */
     size_t out_stride;
+    bool add;                            /* F32 acts, and BF16 acts with bf16 weights, alone */
     void *scratch;                       /* tl_product_scratch_bytes(), one a thread */
 };
 

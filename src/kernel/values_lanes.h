@@ -199,7 +199,7 @@ static void values_product(const struct tl_product *product, uint32_t panel_from
             span.panel = p;
             span.n_panels = panel_to - p < TILE_PANELS ? panel_to - p : TILE_PANELS;
             span.n_steps = n_steps - from < each ? n_steps - from : each;
-            span.first = from == 0;
+            span.first = from == 0 && !product->add;
             span.x = (const uint8_t *)product->acts->data + (uint64_t)from * 4;
             for (uint32_t side = 0; side < span.n_panels; side++) {
                 const uint8_t *panel = tl_walk_panel(product, p + side);

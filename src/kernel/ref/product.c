@@ -12,7 +12,7 @@ enum { CHUNK = TL_NUMBER_MAX_BLOCK };
 
 static void clear(const struct tl_product *product, uint32_t row)
 {
-    for (uint32_t t = product->token_from; t < product->token_to; t++)
+    for (uint32_t t = product->token_from; t < product->token_to && !product->add; t++)
         product->out[t * product->out_stride + row] = 0;
 }
 

@@ -208,7 +208,7 @@ static void test_reference(void **state)
     number->encode(w, 32, row);
     tl_panel_pack(number, row, 1, 32, panel);
     struct tl_acts acts = {TL_ACTS_Q8, 32, 1, take(tl_acts_bytes(TL_ACTS_Q8, 1, 32))};
-    struct tl_product product = {number, panel, 1, 32, &acts, 0, 1, &out, 1, scratch};
+    struct tl_product product = {number, panel, 1, 32, &acts, 0, 1, &out, 1, false, scratch};
     tl_kernel_level("ref")->acts_fill[TL_ACTS_Q8](x, 32, 0, 1, &acts);
     tl_kernel_level("ref")->product[TL_ACTS_Q8](&product, 0, 1);
     assert_true(out == 16 * 127);

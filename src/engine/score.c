@@ -26,14 +26,15 @@ static void score_row(void *context, uint32_t row, uint32_t thread)
     struct tl_scoring *s = context;
     const struct tl_kernel *kernel = s->engine->kernel;
     uint64_t vocab = tl_model_geometry(s->engine->model)->vocab, target = s->target[s->tokens[row]];
-    float *logits = s->rows + row * vocab;
+    float *logits = s->rows + row * vocab, *weights = s->weights ? s->weights + thread * vocab : logits;
     float most = kernel->max(logits, vocab), own = logits[s->ids[target]];
-    (void)thread;
-    kernel->exp(logits, most, vocab, logits);
-    float sum = kernel->sum(logits, vocab);
+    kernel->exp(logits, most, vocab, weights);
+    float sum = kernel->sum(weights, vocab);
     s->nll[target] = most - own + tl_log(sum);
     if (s->teacher)
-        tl_teacher_draw(s->teacher, kernel, row, target, logits, sum, s->nll[target]);
+        tl_teacher_draw(s->teacher, kernel, row, target, weights, sum, s->nll[target]);
+    if (s->how->row)
+        s->how->row(s->how->context, row, &(struct tl_score_row){ target, logits, weights, most, s->nll[target] });
 }
 
 static int on_logits(void *context, const uint32_t *tokens, uint32_t n_rows, float *rows)
@@ -45,6 +46,8 @@ static int on_logits(void *context, const uint32_t *tokens, uint32_t n_rows, flo
     tl_pool_run(s->engine->pool, n_rows, score_row, s);
     s->n_given += n_rows;
     int status = s->teacher ? tl_teacher_put(s->teacher, n_rows) : 0;
+    if (status >= 0 && s->how->rows)
+        status = s->how->rows(s->how->context, n_rows);
     double layers = n_layers + (double)s->n_given / s->n_wanted;
     if (status >= 0 && s->sweeps)
         status = tl_progress_move(s->how->progress, s->tokens_done + (uint64_t)(s->n_tokens * layers / (n_layers + 1)));
@@ -210,8 +213,10 @@ static int check(const struct tl_engine *engine, const struct tl_score *how)
     if (how->window < 2 || how->window > limits->context || how->stride < 1 || how->stride > how->window)
         return tl_fail(TL_E_USAGE, "windows of %u tokens every %u, expected windows of 2 to %u and strides up to that", how->window,
                        how->stride, limits->context);
-    if (!limits->sweep && (taps || how->teacher || how->checkpoint))
-        return tl_fail(TL_E_USAGE, "the model was not opened for scoring: no teacher, statistics or checkpoint");
+    if (!limits->sweep && (taps || how->teacher || how->checkpoint || how->row))
+        return tl_fail(TL_E_USAGE, "the model was not opened for scoring: no teacher, rows, statistics or checkpoint");
+    if (how->row && how->checkpoint)
+        return tl_fail(TL_E_USAGE, "rows of logits are not kept in a checkpoint");
     if (taps & ~engine->score_taps)
         return tl_fail(TL_E_USAGE, "the model was opened without room for these statistics");
     if (taps & (TL_TAP_ROUTER | TL_TAP_EXPERTS) && !tl_model_geometry(engine->model)->n_experts)
@@ -247,7 +252,9 @@ static int allocate(struct tl_scoring *s)
     s->step_ids = tl_alloc(limits->chunk, sizeof(*s->step_ids));
     s->wanted = tl_alloc(limits->chunk, sizeof(*s->wanted));
     s->target = tl_alloc(limits->chunk, sizeof(*s->target));
-    if (!s->window || !s->taken || !s->state || !s->span || !s->step_ids || !s->wanted || !s->target)
+    uint64_t vocab = tl_model_geometry(s->engine->model)->vocab;
+    s->weights = s->how->row ? tl_alloc(tl_pool_threads(s->engine->pool) * vocab, sizeof(*s->weights)) : NULL;
+    if (!s->window || !s->taken || !s->state || !s->span || !s->step_ids || !s->wanted || !s->target || (s->how->row && !s->weights))
         return TL_E_NOMEM;
     int status = 0;
     for (uint32_t i = 0; i < s->max_windows && status >= 0; i++)
@@ -300,6 +307,7 @@ static void clean_up(struct tl_scoring *s)
     tl_free(s->step_ids);
     tl_free(s->wanted);
     tl_free(s->target);
+    tl_free(s->weights);
 }
 
 static int score(struct tl_scoring *s, struct tl_scored *ret_scored)

@@ -11,6 +11,11 @@
 
 enum { TL_TAP_ROUTER = 1, TL_TAP_EXPERTS = 2, TL_TAP_MOMENTS = 4 };
 
+/* A row of logits that scores a token: what follows ids[target - 1]. weights: exp(logit - most); the callee's to change. */
+struct tl_score_row { uint64_t target; const float *logits; float *weights; float most, nll; };
+
+enum { TL_SCORE_ROWS = 128 };            /* that come together, at most */
+
 struct tl_score {
     uint32_t window, stride;             /* tokens; stride at most window */
     const uint64_t *starts;              /* [n_texts + 1] where texts begin in the ids, then their number; NULL: one text */
@@ -22,6 +27,10 @@ struct tl_score {
     double checkpoint_seconds;           /* between checkpoints, at least */
     struct tl_progress *progress;        /* may be NULL; its flag stops the work */
     void (*warn)(void *context, const char *text);        /* what went wrong and did not matter; may be NULL */
+    /* Whoever wants the rows themselves: `row` of each of those that come together, from any thread; then `rows`, how many they
+     * were, from the caller's. In the order of the text. Both or neither; in sweeps, and without a checkpoint. */
+    void (*row)(void *context, uint32_t index, const struct tl_score_row *row);
+    int (*rows)(void *context, uint32_t n_rows);
     void *context;
 };
 

@@ -40,6 +40,7 @@ struct tl_scoring {
     uint32_t n_tokens, n_wanted, n_given;
     const uint32_t *tokens;
     float *rows;
+    float *weights;                      /* [threads][vocabulary]; NULL: nobody wants logits besides */
     uint64_t steps, resumed;
 };
 

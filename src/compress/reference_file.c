@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* The file: a header that says what it belongs to, records of equal length in the order of the text, a checksum of all of it.
+ * Numbers are little-endian, as on every machine that this runs on. A record is checked for ids outside the vocabulary when it is
+ * read, as the checksum is no protection from malice. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "compress/reference_impl.h"
+
+enum { COPY_BYTES = 1 << 20 };
+static const char magic[8] = "trillrf1";
+
+struct header {
+    char magic[8];
+    uint32_t header_bytes, record_bytes, vocab, n_top, n_draws, window, stride, reserved;
+    uint8_t model[TL_SHA256_BYTES], text[TL_SHA256_BYTES];
+};
+
+/* --- records ------------------------------------------------------------------------------------------------------ */
+
+struct tl_reference_row tl_reference_row_at(const struct tl_reference *reference, uint8_t *record)
+{
+    uint32_t n = reference->n_top + reference->n_draws;
+    struct tl_reference_row row = { .n_top = reference->n_top, .n_draws = reference->n_draws };
+    memcpy(&row.target, record, 4);
+    memcpy(&row.nll, record + 4, 4);
+    memcpy(&row.rest, record + 8, 8);
+    row.id = (int32_t *)(void *)(record + TL_REFERENCE_HEAD);
+    row.log_p = (float *)(void *)(record + TL_REFERENCE_HEAD + 4 * (uint64_t)n);
+    return row;
+}
+
+void tl_reference_row_seal(const struct tl_reference_row *row, uint8_t *record)
+{
+    memcpy(record, &row->target, 4);
+    memcpy(record + 4, &row->nll, 4);
+    memcpy(record + 8, &row->rest, 8);
+}
+
+int tl_reference_read(const struct tl_reference *reference, uint64_t index, uint8_t *ret_record)
+{
+    if (index >= reference->n_records)
+        return tl_fail(TL_E_FILE, "%s: %llu records, and one more is wanted", reference->path, (unsigned long long)reference->n_records);
+    int status = tl_file_read(reference->file, reference->records_at + index * reference->record_bytes, ret_record, reference->record_bytes);
+    if (status < 0)
+        return status;
+    struct tl_reference_row row = tl_reference_row_at(reference, ret_record);
+    for (uint32_t i = 0; i < row.n_top + row.n_draws; i++)
+        if (row.id[i] < 0 || (uint32_t)row.id[i] >= reference->facts.vocab)
+            return tl_fail(TL_E_FILE, "%s: record %llu names token %d, the vocabulary has %u", reference->path, (unsigned long long)index, row.id[i],
+                           reference->facts.vocab);
+    return 0;
+}
+
+/* --- both ways ---------------------------------------------------------------------------------------------------- */
+
+static struct header describe(const struct tl_reference *r)
+{
+    struct header header = { .header_bytes = sizeof(header), .record_bytes = r->record_bytes, .vocab = r->facts.vocab, .n_top = r->n_top,
+                             .n_draws = r->n_draws, .window = r->facts.window, .stride = r->facts.stride };
+    memcpy(header.magic, magic, sizeof(magic));
+    memcpy(header.model, r->facts.model, sizeof(header.model));
+    memcpy(header.text, r->facts.text, sizeof(header.text));
+    return header;
+}
+
+static int make(const char *path, const struct tl_reference_facts *facts, struct tl_reference **ret_reference)
+{
+    bool whole = facts->vocab <= TL_REFERENCE_WHOLE;
+    struct tl_reference *r = tl_alloc(1, sizeof(*r));
+    if (!r)
+        return TL_E_NOMEM;
+    r->facts = *facts;
+    r->n_top = whole ? facts->vocab : TL_REFERENCE_TOP;
+    r->n_draws = whole ? 0 : TL_REFERENCE_DRAWS;
+    r->record_bytes = (TL_REFERENCE_HEAD + 8 * (r->n_top + r->n_draws) + 7) & ~7u;
+    r->records_at = sizeof(struct header);
+    if (!(r->path = tl_strdup(path))) {
+        tl_reference_close(r);
+        return TL_E_NOMEM;
+    }
+    *ret_reference = r;
+    return 0;
+}
+
+void tl_reference_close(struct tl_reference *r)
+{
+    if (!r)
+        return;
+    tl_outfile_close(r->out);
+    tl_file_close(r->file);
+    tl_free(r->rows);
+    tl_free(r->path);
+    tl_free(r);
+}
+
+uint64_t tl_reference_rows(const struct tl_reference *r) { return r->n_records; }
+uint64_t tl_reference_bytes(const struct tl_reference *r) { return r->n_bytes; }
+
+/* --- writing ------------------------------------------------------------------------------------------------------ */
+
+static int put(struct tl_reference *r, const void *bytes, size_t n_bytes)
+{
+    tl_sha256_add(&r->sha, bytes, n_bytes);
+    r->n_bytes += n_bytes;
+    return tl_outfile_write(r->out, bytes, n_bytes);
+}
+
+static int begin(struct tl_reference *r)
+{
+    struct header header = describe(r);
+    int status = tl_file_make_folders(r->path);
+    if (status >= 0)
+        status = tl_outfile_open(r->path, &r->out);
+    if (status >= 0 && !(r->rows = tl_alloc(TL_SCORE_ROWS, r->record_bytes)))
+        status = TL_E_NOMEM;
+    tl_sha256_init(&r->sha);
+    return status < 0 ? status : put(r, &header, sizeof(header));
+}
+
+int tl_reference_create(const char *path, const struct tl_reference_facts *facts, struct tl_reference **ret_reference)
+{
+    struct tl_reference *r;
+    int status = make(path, facts, &r);
+    if (status < 0)
+        return status;
+    if ((status = begin(r)) < 0) {
+        tl_reference_close(r);
+        return status;
+    }
+    *ret_reference = r;
+    return 0;
+}
+
+int tl_reference_put(struct tl_reference *r, uint32_t n_rows)
+{
+    r->n_records += n_rows;
+    return put(r, r->rows, (size_t)n_rows * r->record_bytes);
+}
+
+int tl_reference_commit(struct tl_reference *r)
+{
+    uint8_t digest[TL_SHA256_BYTES];
+    tl_sha256_end(&r->sha, digest);
+    r->n_bytes += sizeof(digest);
+    int status = tl_outfile_write(r->out, digest, sizeof(digest));
+    return status < 0 ? status : tl_outfile_commit(r->out);
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------ */
+
+/* 1: it is whole, and belongs to these facts. */
+static int check(struct tl_reference *r, struct tl_progress *progress)
+{
+    struct header expected = describe(r), found;
+    struct tl_sha256 sha;
+    uint8_t digest[TL_SHA256_BYTES], stored[TL_SHA256_BYTES];
+    TL_AUTO uint8_t *bytes = tl_alloc(COPY_BYTES, 1);
+    uint64_t size = r->file->size_bytes, least = sizeof(found) + sizeof(stored);
+    if (!bytes)
+        return TL_E_NOMEM;
+    if (size < least || (size - least) % r->record_bytes != 0)
+        return 0;
+    int status = tl_file_read(r->file, 0, &found, sizeof(found));
+    if (status < 0 || memcmp(&found, &expected, sizeof(found)) != 0)
+        return status < 0 ? status : 0;
+    tl_sha256_init(&sha);
+    status = tl_progress_begin(progress, "checking the reference", 0, size, "bytes");
+    for (uint64_t at = 0, n; at < size - sizeof(stored) && status >= 0; at += n) {
+        n = size - sizeof(stored) - at < COPY_BYTES ? size - sizeof(stored) - at : COPY_BYTES;
+        status = tl_file_read(r->file, at, bytes, n);
+        if (status >= 0) {
+            tl_sha256_add(&sha, bytes, n);
+            status = tl_progress_move(progress, at + n);
+        }
+    }
+    tl_sha256_end(&sha, digest);
+    if (status >= 0)
+        status = tl_file_read(r->file, size - sizeof(stored), stored, sizeof(stored));
+    r->n_bytes = size;
+    r->n_records = (size - least) / r->record_bytes;
+    return status < 0 ? status : memcmp(digest, stored, sizeof(stored)) == 0;
+}
+
+int tl_reference_open(const char *path, const struct tl_reference_facts *facts, struct tl_progress *progress, struct tl_reference **ret_reference)
+{
+    struct tl_reference *r;
+    if (!tl_file_exists(path))
+        return 0;
+    int status = make(path, facts, &r);
+    if (status < 0)
+        return status;
+    status = tl_file_open(path, &r->file);
+    if (status >= 0)
+        status = check(r, progress);
+    if (status <= 0) {
+        tl_reference_close(r);
+        return status;
+    }
+    *ret_reference = r;
+    return 1;
+}

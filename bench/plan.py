@@ -6,7 +6,8 @@ gave in that run). What is compared: stored bytes, the peak of the process, byte
 
   bench/plan.py MODEL[:RAM] ... [--rounds 5] [--threads N] [--prompt 512] [--tokens 128]
 
-Writes bench/records/DATE-plan.json and DATE-plan.md. Ratios are planned ÷ measured, medians of the rounds.
+Writes bench/records/DATE-plan.json and DATE-plan.md; what was measured before on the same day stays there, so that large
+files can be made, measured and removed one at a time. Ratios are planned ÷ measured, medians of the rounds.
 """
 import argparse, datetime, json, os, pathlib, statistics, subprocess
 from peers import ROOT, git, machine
@@ -62,7 +63,7 @@ def measure_memory(model, ram, options):
     used = run['prompt_tokens'], run['tokens']
     plan = trill('plan', model, '-c', options.prompt + options.tokens + 64, '-p', used[0], '-n', max(1, used[1]), *means)
     return {'peak': run['peak_bytes'], 'planned_peak': plan['request']['peak_bytes'], 'bound': plan['peak_bytes'],
-            'loaded': run['read_bytes'], 'resident': plan['resident_bytes'], 'weights': plan['weight_bytes'], 'held': plan['held']}
+            'loaded': run['read_bytes'] - run.get('streaming', {}).get('drive_bytes', 0), 'resident': plan['resident_bytes'], 'weights': plan['weight_bytes'], 'held': plan['held']}
 
 
 def median_ratio(rounds, what):
@@ -73,16 +74,16 @@ def row(name, result):
     memory, rounds = result['memory'], result['rounds']
     spread = [r['planned']['decode'] / r['measured']['decode'] for r in rounds]
     read = f'{median_ratio(rounds, "missed"):.2f}' if rounds[0]['measured']['missed'] else '–'
-    exact = 'equal' if memory['held'] != 'resident' or memory['loaded'] == memory['resident'] == memory['weights'] else 'NOT EQUAL'
+    exact = 'equal' if memory['loaded'] == memory['resident'] else f'{memory["loaded"]} of {memory["resident"]} planned'
     decode, prefill = (statistics.median(r['measured'][w] for r in rounds) for w in ('decode', 'prefill'))
-    return (f'| {name} | {memory["weights"] / 1e9:.3f} | {memory["held"]} | {exact} | {memory["peak"] / 1e6:.0f} | '
+    return (f'| {name} | {result["ram"] or "–"} | {len(rounds)} × {result["prompt"]} + {result["tokens"]} | {memory["weights"] / 1e9:.3f} | {memory["held"]} | {exact} | {memory["peak"] / 1e6:.0f} | '
             f'{(memory["planned_peak"] - memory["peak"]) / 1e6:+.1f} MB, {100 * (memory["planned_peak"] / memory["peak"] - 1):+.1f} % | '
             f'{decode:.4g} | {median_ratio(rounds, "decode"):.2f} ({min(spread):.2f}–{max(spread):.2f}) | {prefill:.4g} | '
             f'{median_ratio(rounds, "prefill"):.2f} | {read} |')
 
 
-HEAD = ('| model | GB | held | bytes loaded | peak MB | planned peak | answer t/s | planned ÷ measured (range) | prompt t/s | planned ÷ measured | bytes missed |\n'
-        '|---|---|---|---|---|---|---|---|---|---|---|')
+HEAD = ('| model | --ram | rounds | GB | held | bytes loaded | peak MB | planned peak | answer t/s | planned ÷ measured (range) | prompt t/s | planned ÷ measured | bytes missed |\n'
+        '|---|---|---|---|---|---|---|---|---|---|---|---|---|')
 
 
 def main():
@@ -91,21 +92,22 @@ def main():
     for name, value in (('rounds', 5), ('threads', os.cpu_count()), ('prompt', 512), ('tokens', 128)):
         parser.add_argument(f'--{name}', type=int, default=value)
     options = parser.parse_args()
-    results, load = {}, os.getloadavg()[0]
+    date, load = datetime.date.today().isoformat(), os.getloadavg()[0]
+    record = ROOT / f'bench/records/{date}-plan.json'
+    results = json.loads(record.read_text())['models'] if record.exists() else {}
     for given in options.models:
         model, _, ram = given.partition(':')
-        results[pathlib.Path(model).name] = {'ram': ram, 'memory': measure_memory(model, ram, options),
-                                             'rounds': [measure(model, ram, options) for _ in range(options.rounds)]}
-        print(row(pathlib.Path(model).name, results[pathlib.Path(model).name]), flush=True)
-    date = datetime.date.today().isoformat()
-    about = {'commit': git('rev-parse', '--short', 'HEAD'), 'machine': machine(), 'threads': options.threads, 'prompt': options.prompt,
-             'tokens': options.tokens, 'load': [load, os.getloadavg()[0]], 'models': results}
-    place = ROOT / 'bench/records'
-    (place / f'{date}-plan.json').write_text(json.dumps(about, indent=1) + '\n')
-    text = (f'# Plans and what happened, {date}\n\nCommit {about["commit"]}; {about["machine"]}; {options.threads} threads; prompt {options.prompt} '
-            f'tokens, answer {options.tokens}; load {load:.1f} at the start, {about["load"][1]:.1f} at the end. Medians of {options.rounds} rounds; each round plans with '
-            f'the bandwidths measured in it. Peak: a run that fills its context. Raw values in the JSON beside this.\n\n')
-    (place / f'{date}-plan.md').write_text(text + HEAD + '\n' + '\n'.join(row(name, result) for name, result in results.items()) + '\n')
+        name = pathlib.Path(model).name
+        results[name] = {'ram': ram, 'prompt': options.prompt, 'tokens': options.tokens, 'commit': git('rev-parse', '--short', 'HEAD'),
+                         'load': load, 'memory': measure_memory(model, ram, options),
+                         'rounds': [measure(model, ram, options) for _ in range(options.rounds)]}
+        print(row(name, results[name]), flush=True)
+    record.write_text(json.dumps({'machine': machine(), 'threads': options.threads, 'models': results}, indent=1) + '\n')
+    commits = ', '.join(sorted({result['commit'] for result in results.values()}))
+    text = (f'# Plans and what happened, {date}\n\nCommit {commits}; {machine()["cpu"]}, {options.threads} threads. Medians of the rounds; each round plans with the '
+            f'bandwidths measured in it. Rounds: how many, tokens of the prompt and of the answer. Peak: a run that fills its context. Raw values in '
+            f'the JSON beside this.\n\n')
+    record.with_suffix('.md').write_text(text + HEAD + '\n' + '\n'.join(row(name, result) for name, result in results.items()) + '\n')
 
 
 if __name__ == '__main__':

@@ -6,10 +6,12 @@
 
 #include "base/progress.h"
 #include "train/adamw.h"
+#include "train/curve.h"
 #include "train/data.h"
 #include "train/graph.h"
+#include "train/schedule.h"
 
-/* A teacher's draws beside the windows of a corpus: fills draws [n tokens] by the places of the tokens. */
+/* A teacher's draws beside the windows of a corpus: fills draws [n tokens] by the places of the tokens (tl_corpus_windows_at). */
 struct tl_teaching {
     void *context;
     int (*draws)(void *context, const uint64_t *where, uint64_t n, struct tl_draws *ret_draws);
@@ -27,24 +29,47 @@ struct tl_train_how {
     uint32_t window;
     uint64_t tokens;                     /* to be spent; 0: by seconds */
     double seconds;
-    uint64_t seed, ram_bytes;
+    uint64_t seed, ram_bytes;            /* ram_bytes: for all that the process takes; 0: what is free less a margin */
     uint32_t threads;                    /* 0: one per CPU */
     bool bf16;
-    struct tl_schedule schedule;         /* steps 0: from tokens or seconds */
-    struct tl_adamw adamw;               /* its facts; 0: the usual ones */
+    struct tl_schedule schedule;         /* steps 0: from tokens or seconds; warmup 0: the usual */
+    struct tl_adamw adamw;               /* its facts; 0: the usual ones, < 0: none (decay, clip) */
     const struct tl_teaching *teaching;  /* NULL: text alone */
     const char *checkpoint;              /* file; NULL: none. One that is there and of this work is taken up */
-    double checkpoint_seconds;
-    uint64_t held_every;                 /* steps between held-out losses; 0: at the end alone */
+    double checkpoint_seconds;           /* between two, at least; 0: after every step */
+    bool anew;                           /* a checkpoint of other work, or a damaged one, is replaced */
+    uint64_t held_every;                 /* steps between held-out losses; 0: at the begin and the end alone */
+    uint32_t held_windows;               /* that are looked at, the first ones; 0: the usual; UINT32_MAX: all */
+    const struct tl_train_plan *plan;    /* made before the weights were laid out; NULL: made here */
     struct tl_progress *progress;
     void (*told)(void *context, const struct tl_train_step *step);   /* after each step; may be NULL */
     void (*warn)(void *context, const char *text);
     void *context;
 };
 
-struct tl_trained { struct tl_train_step last; double first_held, held, held_se; uint64_t resumed_steps, peak_bytes, recomputed_layers; };
+/* Where the memory goes, all of it counted on the layouts themselves. */
+struct tl_train_plan {
+    uint64_t weights_bytes, optimiser_bytes, pass_bytes, others_bytes, process_bytes, total_bytes, budget_bytes;
+    uint64_t tape_bytes;                 /* of pass_bytes */
+    uint32_t windows, threads, recomputed_layers;        /* windows: of a pass */
+};
 
-/* A loss or a gradient that is not finite ends it (TL_E_FAIL) with the weights of the last good step. */
+/* Before tl_weights_layout. TL_E_BUDGET names the smallest budget that works. */
+int tl_train_plan(struct tl_weights *weights, const struct tl_train_how *how, struct tl_train_plan *ret_plan);
+
+/* held, held_se: of the end, nats a token, < 0 where nothing is held out; se: over windows. seconds: of all runs. */
+struct tl_trained {
+    struct tl_train_step last;
+    double first_held, first_held_se, held, held_se, seconds, operations;       /* operations: of the steps of this run */
+    uint64_t resumed_steps, peak_bytes, recomputed_layers, run_tokens;          /* run_tokens: of this run */
+    double run_seconds;                  /* in its steps */
+    struct tl_curve curve;
+};
+
+/* A loss or a gradient that is not finite ends it (TL_E_FAIL) with the weights of the last good step; so does a wish to stop
+ * (TL_E_CANCEL). ret_trained is filled then too. What is in the checkpoint is what the weights are. A good run leaves the checkpoint to
+ * the caller, who removes it once what was learnt is written (tl_train_forget). */
 int tl_train(struct tl_weights *weights, const struct tl_corpus *corpus, const struct tl_train_how *how, struct tl_trained *ret_trained);
+void tl_train_forget(const struct tl_train_how *how);
 
 #endif

@@ -38,10 +38,11 @@ int tl_weights_read(struct tl_weights *weights, struct tl_pool *pool, struct tl_
 /* Drawn: matrices normal with deviation 0.02, those that write to the residual stream with 0.02 / sqrt(2 layers) (Radford et
  * al. 2019), norms 1, biases 0. The same for the same seed and shapes. */
 void tl_weights_draw(struct tl_weights *weights, uint64_t seed);
-/* A file of the tensors of `like` (a GGUF or an outline of one) with these values in `number` (matrices whose rows are no
- * whole blocks, and vectors, in F32), its metadata, and `more`: keys and texts that replace or are added. */
+/* A GGUF of the tensors of the model's file (a GGUF or an outline of one) with these values in `number` (matrices whose rows
+ * are no whole blocks, and vectors, in F32), its metadata, and `more`: keys and texts that replace or are added. An outline
+ * has no vocabulary: of `vocabulary`, a GGUF, all keys that begin with "tokenizer." go with it; NULL: the file's own. */
 struct tl_weights_note { const char *key, *text; };
-int tl_weights_write(const struct tl_weights *weights, const struct tl_number *number, const struct tl_weights_note *more, uint32_t n_more,
-                     const char *path, struct tl_progress *progress);
+int tl_weights_write(const struct tl_weights *weights, const struct tl_number *number, const struct tl_modelfile *vocabulary,
+                     const struct tl_weights_note *more, uint32_t n_more, const char *path, struct tl_progress *progress);
 
 #endif

@@ -5,20 +5,10 @@
 # small tmpfs in a mount namespace of its own.
 
 set -eu
-if [ -z "${TRILL_ON_SMALL_DISK-}" ]; then
-    place=$(mktemp -d); trap 'rm -rf "$place"' EXIT
-    if ! unshare -rm true 2>/dev/null; then
-        echo 'mount namespaces are not allowed here'
-        exit 77
-    fi
-    TRILL_ON_SMALL_DISK=$place unshare -rm sh "$0"
-    exit
-fi
+disk_size=64k
+# shellcheck source=small_disk.sh
+. "$(dirname "$0")/small_disk.sh"
 
-disk=$TRILL_ON_SMALL_DISK/disk said=$TRILL_ON_SMALL_DISK/said
-fail() { echo "$*"; cat "$said"; exit 1; }
-mkdir "$disk"
-mount -t tmpfs -o size=64k none "$disk" || { echo 'a tmpfs cannot be mounted here'; exit 77; }
 golden=$TRILL_ROOT/tests/golden
 model=$golden/llama/model.gguf
 

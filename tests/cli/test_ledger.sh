@@ -5,20 +5,10 @@
 # damaged is kept beside. The disk is a small tmpfs in a mount namespace of its own.
 
 set -eu
-if [ -z "${TRILL_ON_SMALL_DISK-}" ]; then
-    place=$(mktemp -d); trap 'rm -rf "$place"' EXIT
-    if ! unshare -rm true 2>/dev/null; then
-        echo 'mount namespaces are not allowed here'
-        exit 77
-    fi
-    TRILL_ON_SMALL_DISK=$place unshare -rm sh "$0"
-    exit
-fi
+disk_size=256k
+# shellcheck source=small_disk.sh
+. "$(dirname "$0")/small_disk.sh"
 
-disk=$TRILL_ON_SMALL_DISK/disk said=$TRILL_ON_SMALL_DISK/said
-fail() { echo "$*"; cat "$said"; exit 1; }
-mkdir "$disk"
-mount -t tmpfs -o size=256k none "$disk" || { echo 'a tmpfs cannot be mounted here'; exit 77; }
 XDG_STATE_HOME=$disk XDG_CONFIG_HOME=$TRILL_ON_SMALL_DISK/config; export XDG_STATE_HOME XDG_CONFIG_HOME
 model=$TRILL_ROOT/tests/golden/llama/model.gguf
 

@@ -16,8 +16,7 @@
 #include "base/error.h"
 #include "modelfile/writer.h"
 #include "trill.h"
-
-static char folder[] = "/tmp/trill-bad-XXXXXX";
+#include "folder.h"
 
 static const char *base = "llama";       /* which golden model is changed */
 
@@ -26,13 +25,6 @@ static const char *golden(const char *name)
     static char path[600];
     const char *tests = getenv("TRILL_TESTS");
     snprintf(path, sizeof path, "%s/golden/%s/%s", tests ? tests : "tests", base, name);
-    return path;
-}
-
-static const char *scratch(const char *name)
-{
-    static char path[100];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
     return path;
 }
 
@@ -107,7 +99,7 @@ static const char *make(const struct change *change)
     struct written all[256];
     size_t n = 0;
     assert_int_equal(tl_modelfile_open(golden("model.gguf"), &file), 0);
-    assert_int_equal(tl_writer_open(scratch("bad.gguf"), TL_MODELFILE_GGUF, &writer), 0);
+    assert_int_equal(tl_writer_open(in_folder("bad.gguf"), TL_MODELFILE_GGUF, &writer), 0);
     for (uint64_t i = 0; i < tl_modelfile_metas(file); i++)
         copy_meta(writer, tl_modelfile_meta_at(file, i), change);
     for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++) {
@@ -125,7 +117,7 @@ static const char *make(const struct change *change)
     assert_int_equal(tl_writer_commit(writer), 0);
     tl_writer_close(writer);
     tl_modelfile_close(file);
-    return scratch("bad.gguf");
+    return in_folder("bad.gguf");
 }
 
 /* --- what becomes of it -------------------------------------------------------------------------------------------- */
@@ -204,7 +196,7 @@ static void test_gguf(void **state)
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         char what[200];
         snprintf(what, sizeof what, "change %zu, %s", i, changes[i].name);
-        refused(answer(make(&changes[i]), NULL), scratch("bad.gguf"), what, changes[i].words);
+        refused(answer(make(&changes[i]), NULL), in_folder("bad.gguf"), what, changes[i].words);
     }
     assert_int_equal(n_faults, 0);
 }
@@ -236,7 +228,7 @@ static void test_delta(void **state)
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         char what[200];
         snprintf(what, sizeof what, "change %zu, %s", i, changes[i].name);
-        refused(answer(make(&changes[i]), NULL), scratch("bad.gguf"), what, changes[i].words);
+        refused(answer(make(&changes[i]), NULL), in_folder("bad.gguf"), what, changes[i].words);
     }
     base = "llama";
     assert_int_equal(n_faults, 0);
@@ -279,19 +271,15 @@ static void test_nan(void **state)
 
 static void beside(const char *name)
 {
-    char target[1200], *real = realpath(golden(name), NULL);
-    snprintf(target, sizeof target, "%s/%s", folder, name);
-    assert_int_equal(symlink(real, target), 0);
+    char *real = realpath(golden(name), NULL);
+    assert_int_equal(symlink(real, in_folder(name)), 0);
     free(real);
 }
 
-static void write_text(const char *name, const char *text)
+static void instead(const char *name, const char *text)
 {
-    unlink(scratch(name));
-    FILE *file = fopen(scratch(name), "w");
-    assert_non_null(file);
-    fputs(text, file);
-    assert_int_equal(fclose(file), 0);
+    unlink(in_folder(name));
+    make_text(in_folder(name), text);
 }
 
 /* The golden config.json with the value behind "key": replaced. */
@@ -306,7 +294,7 @@ static void write_config(const char *key, const char *value)
     assert_non_null(at);
     size_t before = (size_t)(at - text) + strlen(quoted);
     snprintf(changed, sizeof changed, "%.*s%s%s", (int)before, text, value, text + before + strcspn(text + before, ",\n"));
-    write_text("config.json", changed);
+    instead("config.json", changed);
 }
 
 static void test_folder(void **state)
@@ -321,7 +309,7 @@ static void test_folder(void **state)
         {"factor", "NaN", "factor"}, {"factor", "0", "rope"}, {"rope_type", "\"mobius\"", "mobius"}, {"vocab_size", "0", "vocab"},
         {"vocab_size", "4611686018427387904", "vocab"}, {"vocab_size", "321", "shape"}, {"intermediate_size", "55", "shape"},
     };
-    unlink(scratch("bad.gguf"));
+    unlink(in_folder("bad.gguf"));
     beside("model.safetensors");
     beside("tokenizer.json");
     beside("tokenizer_config.json");
@@ -333,11 +321,11 @@ static void test_folder(void **state)
         refused(answer(folder, NULL), folder, rows[i].key, rows[i].words);
     }
     write_config("model_type", "\"llama\"");
-    write_text("tokenizer.json", "{\"model\": {\"type\": \"Runes\"}}");
+    instead("tokenizer.json", "{\"model\": {\"type\": \"Runes\"}}");
     refused(answer(folder, NULL), folder, "tokenizer.json", "Runes");
-    write_text("tokenizer.json", "{\"model\": ");
+    instead("tokenizer.json", "{\"model\": ");
     refused(answer(folder, NULL), folder, "tokenizer.json", "tokenizer.json");
-    unlink(scratch("tokenizer.json"));
+    unlink(in_folder("tokenizer.json"));
     refused(answer(folder, NULL), folder, "no tokenizer.json", "tokenizer");
     assert_int_equal(n_faults, 0);
 }
@@ -349,24 +337,17 @@ static int begin(void **state)
     return 0;
 }
 
-static int make_folder(void **state)
+static int remove_files(void **state)
 {
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
     static const char *const names[] = {"bad.gguf", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "config.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        unlink(scratch(names[i]));
-    return rmdir(folder);
+        unlink(in_folder(names[i]));
+    return remove_empty_folder(state);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup(test_gguf, begin), cmocka_unit_test_setup(test_delta, begin),
                                        cmocka_unit_test_setup(test_nan, begin), cmocka_unit_test_setup(test_folder, begin)};
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_folder, remove_files);
 }

@@ -18,9 +18,10 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "engine/batch.h"
+#include "folder.h"
 
 enum { REQUESTS = 24 };
-static char folder[] = "/tmp/trill-hindered-XXXXXX", input[64], output[64], partial[80];
+static char input[64], output[64], partial[80];
 static char *expected;
 
 static int open_engine(struct tl_engine **ret_engine)
@@ -244,10 +245,9 @@ static void test_disk_full(void **state)
     tl_engine_close(engine);
 }
 
-static int make_folder(void **state)
+static int make_places(void **state)
 {
-    (void)state;
-    if (!mkdtemp(folder))
+    if (make_folder(state) < 0)
         return -1;
     snprintf(input, sizeof(input), "%s/in.jsonl", folder);
     snprintf(output, sizeof(output), "%s/out.jsonl", folder);
@@ -255,14 +255,13 @@ static int make_folder(void **state)
     return 0;
 }
 
-static int remove_folder(void **state)
+static int remove_places(void **state)
 {
-    (void)state;
     tl_free(expected);
     unlink(output);
     unlink(partial);
     unlink(input);
-    return rmdir(folder);
+    return remove_empty_folder(state);
 }
 
 int main(void)
@@ -271,5 +270,5 @@ int main(void)
         cmocka_unit_test(test_kill), cmocka_unit_test(test_one_at_a_time), cmocka_unit_test(test_files_fail),
         cmocka_unit_test(test_memory_fails), cmocka_unit_test(test_disk_full),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_places, remove_places);
 }

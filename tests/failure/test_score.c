@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "engine/score.h"
+#include "folder.h"
 
 enum { IDS = 300, WINDOW = 25, DRAWS = 5, FILES = 4, MOST_TRIES = 400, FINISHED = 0, RESUMED = 3 };
 static const char model_path[] = "tests/golden/glm4_moe";
@@ -186,14 +187,6 @@ static void test_each_access_fails(void **state)
 
 /* --- damaged checkpoints ------------------------------------------------------------------------------------------ */
 
-static void rewrite(const char *path, const char *bytes, size_t n_bytes)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, n_bytes, file), n_bytes);
-    fclose(file);
-}
-
 /* What a run leaves that ends because an access fails. */
 static void make_checkpoint(struct tl_engine *engine, const struct place *place)
 {
@@ -225,19 +218,19 @@ static void test_damaged(void **state)
     assert_int_equal(score(engine, &place, 1, NULL, &scored), TL_E_USAGE);       /* another text */
     for (size_t at = 0; at < n_bytes; at += at < 200 ? 1 : n_bytes / 40) {
         bytes[at] ^= 0x40;
-        rewrite(place.checkpoint, bytes, n_bytes);
+        make_file(place.checkpoint, bytes, n_bytes);
         if (score(engine, &place, 0, NULL, &scored) >= 0)
             fail_msg("byte %zu of the checkpoint is damaged, and nobody says so", at);
         bytes[at] ^= 0x40;
     }
     for (size_t n = 0; n < n_bytes; n += 1 + n_bytes / 30) {
-        rewrite(place.checkpoint, bytes, n);
+        make_file(place.checkpoint, bytes, n);
         assert_true(score(engine, &place, 0, NULL, &scored) < 0);
     }
     tl_engine_close(engine);
     for (int streamed = 0; streamed < 2; streamed++) {       /* the second finds the teacher's file in its place already */
         engine = open_engine(streamed);
-        rewrite(place.checkpoint, bytes, n_bytes);
+        make_file(place.checkpoint, bytes, n_bytes);
         if (score(engine, &place, 0, NULL, &scored) < 0)
             fail_msg("%s", tl_error_text());
         assert_true(scored.resumed > 0 && scored.tokens == whole.tokens && scored.nll_sum == whole.nll_sum);

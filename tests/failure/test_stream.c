@@ -3,16 +3,12 @@
  * that shrinks, changes or vanishes under the run. Each time the step fails with a sentence or the bits are right; nothing hangs, and the session goes on. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -20,6 +16,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "engine/session.h"
+#include "refuse.h"
 
 enum { TOKENS = 12, FRAMES = 4 };
 static const int32_t ids[TOKENS] = { 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
@@ -178,23 +175,6 @@ static void note(void *context, int level, const char *text)
     notes->n_direct += level > 0 && strstr(text, "direct reads are not possible here") != NULL;
 }
 
-/* From now on this process can neither set up io_uring nor open a file for direct reads. */
-static bool refuse_both(void)
-{
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_openat, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_DIRECT, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
 /* The logits in such a process; the exit code says what was wrong. */
 static int compute_refused(const float *expected, size_t n_bytes)
 {
@@ -203,7 +183,7 @@ static int compute_refused(const float *expected, size_t n_bytes)
     struct tl_engine *engine;
     struct tl_session *session;
     struct tl_engine_options options = { .threads = 2, .chunk = 4, .context = 64, .frames = FRAMES, .trunk_bytes = 1, .log = note, .context_pointer = &notes };
-    if (!refuse_both())
+    if (!refuse_direct())
         return 77;
     if (tl_engine_open(model_path, &options, &engine) < 0 || tl_session_open(engine, &session) < 0 || compute(session, logits) < 0)
         return 1;

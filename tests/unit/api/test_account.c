@@ -17,15 +17,14 @@
 #include "base/memory.h"
 #include "ledger/ledger.h"
 #include "trill.h"
+#include "folder.h"
 
-static char folder[64], state_folder[96], config_folder[96], path[128], log_text[1024];
+static char state_folder[96], config_folder[96], path[128], log_text[1024];
 static int warnings;
 
 static int set_up(void **state)
 {
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/trill-account-XXXXXX");
-    if (!mkdtemp(folder))
+    if (make_folder(state) < 0)
         return -1;
     snprintf(state_folder, sizeof state_folder, "%s/state", folder);
     snprintf(config_folder, sizeof config_folder, "%s/config", folder);
@@ -33,14 +32,6 @@ static int set_up(void **state)
     warnings = 0;
     *log_text = 0;
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    char command[96];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
 }
 
 static void log_line(void *context, int level, const char *text)
@@ -124,14 +115,12 @@ static void expect(const char *words)
     tl_free(json);
 }
 
-static void write_text(const char *name, const char *text)
+static void configure(const char *name, const char *text)
 {
     char file[160];
     snprintf(file, sizeof file, "%s/%s", config_folder, name);
     assert_int_equal(tl_file_make_folders(file), 0);
-    FILE *out = fopen(file, "w");
-    assert_non_null(out);
-    assert_true(fputs(text, out) >= 0 && fclose(out) == 0);
+    make_text(file, text);
 }
 
 /* --- runs --------------------------------------------------------------------------------------------------------------- */
@@ -202,7 +191,7 @@ static void test_unwanted(void **state)
     assert_int_equal(trill_account_open(&options, &account), 0);
     trill_account_close(account, TRILL_OK);
     assert_false(tl_file_exists(state_folder));
-    write_text("ledger.json", "{\"record\": false}");
+    configure("ledger.json", "{\"record\": false}");
     trill_account_close(open_account(), TRILL_OK);
     assert_false(tl_file_exists(state_folder));
     assert_int_equal(warnings, 0);
@@ -220,7 +209,7 @@ static void test_prices(void **state)
     struct trill_account_options options = options_of("run");
     struct trill_account *account;
     (void)state;
-    write_text("machine.json", "{\"name\":\"mine\",\"price-kwh\":0.4,\"price-hour\":3600000,\"watts\":10}");
+    configure("machine.json", "{\"name\":\"mine\",\"price-kwh\":0.4,\"price-hour\":3600000,\"watts\":10}");
     account = open_account();
     usleep(2000);
     char *json = trill_account_json(account), *money = strstr(json, "\"money\":");
@@ -230,7 +219,7 @@ static void test_prices(void **state)
     trill_free(json);
     trill_account_close(account, TRILL_OK);
     assert_int_equal(warnings, 0);
-    write_text("machine.json", "{\"price-kwh\":\"cheap\"}");
+    configure("machine.json", "{\"price-kwh\":\"cheap\"}");
     assert_int_equal(trill_account_open(&options, &account), 0);
     trill_account_close(account, TRILL_OK);
     assert_int_equal(warnings, 1);
@@ -243,14 +232,12 @@ static void test_prices(void **state)
 static void test_cannot_record(void **state)
 {
     (void)state;
-    FILE *out = fopen(state_folder, "w");                        /* where the folder should be */
-    assert_non_null(out);
-    fclose(out);
+    make_text(state_folder, "");                                /* where the folder should be */
     trill_account_close(open_account(), TRILL_OK);
     assert_int_equal(warnings, 1);
     assert_non_null(strstr(log_text, "this run is not in the ledger: "));
     assert_non_null(strstr(log_text, state_folder));
-    write_text("ledger.json", "{");
+    configure("ledger.json", "{");
     trill_account_close(open_account(), TRILL_OK);
     assert_int_equal(warnings, 2);
     assert_non_null(strstr(log_text, "ledger.json"));
@@ -282,8 +269,8 @@ static void test_file_accesses(void **state)
 {
     int clean = 0;
     (void)state;
-    write_text("machine.json", "{\"watts\":10}");
-    write_text("ledger.json", "{\"record\":true}");
+    configure("machine.json", "{\"watts\":10}");
+    configure("ledger.json", "{\"record\":true}");
     for (long n = 0; n < 100 && !clean; n++) {
         warnings = 0;
         tl_file_fail_after(n);
@@ -296,7 +283,7 @@ static void test_file_accesses(void **state)
     assert_true(clean);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, remove_folder)
 
 int main(void)
 {

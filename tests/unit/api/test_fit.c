@@ -13,8 +13,9 @@
 
 #include "api/api.h"
 #include "engine/engine.h"
+#include "folder.h"
+#include "run_job.h"
 
-static char folder[] = "/tmp/trill-fit-XXXXXX";
 static char path[64];
 
 static void must(int status)
@@ -25,25 +26,13 @@ static void must(int status)
 
 static int make_model(void **state)
 {
-    struct trill_job *job = NULL;
     char options[256];
-    (void)state;
-    if (!mkdtemp(folder))
+    if (make_folder(state) < 0)
         return -1;
     snprintf(path, sizeof path, "%s/model.gguf", folder);
     snprintf(options, sizeof options, "{\"geometry\":\"kimi-k2\",\"output\":\"%s\",\"tiny\":true,\"threads\":1}", path);
-    must(trill_job_new("synth", NULL, options, &job));
-    must(trill_job_run(job, NULL, NULL));
-    trill_job_close(job);
+    must(run_job("synth", options, NULL, 0));
     return 0;
-}
-
-static int remove_all(void **state)
-{
-    char command[64];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
 }
 
 static void same(struct tl_engine_options options)
@@ -102,12 +91,7 @@ static void explained(void **state)
 
 static void write_machine(const char *text)
 {
-    char name[80];
-    snprintf(name, sizeof name, "%s/machine.json", folder);
-    FILE *file = fopen(name, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
+    make_text(in_folder("machine.json"), text);
 }
 
 /* What the user says of memory is the budget, what was measured of the drive decides how much is swept; a damaged file
@@ -148,5 +132,5 @@ static void facts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(planned_as_opened), cmocka_unit_test(explained), cmocka_unit_test(facts)};
-    return cmocka_run_group_tests(tests, make_model, remove_all);
+    return cmocka_run_group_tests(tests, make_model, remove_folder);
 }

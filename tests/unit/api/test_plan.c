@@ -16,34 +16,8 @@
 #include "api/plan.h"
 #include "base/error.h"
 #include "base/json.h"
-
-static char folder[] = "/tmp/trill-plan-XXXXXX";
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_all(void **state)
-{
-    char command[64];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
-}
-
-static int run(const char *kind, const char *options, char *report, size_t n_bytes)
-{
-    struct trill_job *job = NULL;
-    int status = trill_job_new(kind, NULL, options, &job);
-    if (status >= 0)
-        status = trill_job_run(job, NULL, NULL);
-    if (status >= 0 && report)
-        snprintf(report, n_bytes, "%s", trill_job_report(job));
-    trill_job_close(job);
-    return status;
-}
+#include "folder.h"
+#include "run_job.h"
 
 static char report[1 << 18];
 
@@ -54,7 +28,7 @@ static void plan(const char *format, ...)
     va_start(args, format);
     vsnprintf(options, sizeof options, format, args);
     va_end(args);
-    if (run("plan", options, report, sizeof report) < 0)
+    if (run_job("plan", options, report, sizeof report) < 0)
         fail_msg("%s: %s", options, trill_error());
     struct tl_json json;
     int event;
@@ -96,7 +70,7 @@ static void test_file(void **state)
     char options[256];
     (void)state;
     snprintf(options, sizeof options, "{\"geometry\": \"qwen3-0.6b\", \"layers\": 2, \"to\": \"q8_0\", \"output\": \"%s/model.gguf\"}", folder);
-    if (run("synth", options, NULL, 0) < 0)
+    if (run_job("synth", options, NULL, 0) < 0)
         fail_msg("%s", trill_error());
     plan("{\"model\": \"%s/model.gguf\", \"ram\": \"2G\", \"context\": 1024, \"threads\": \"2\"}", folder);
     assert_true(number("weight_bytes") > 1e8 && number("weight_bytes") < 2.5e8);
@@ -155,17 +129,10 @@ static void test_many(void **state)
 
 static void test_machines(void **state)
 {
-    char path[64], other[64];
-    FILE *file;
+    const char *path = in_folder("fast.json");
     (void)state;
-    snprintf(path, sizeof path, "%s/fast.json", folder);
-    snprintf(other, sizeof other, "%s/machine.json", folder);
-    file = fopen(path, "w");
-    fputs("{\"name\": \"fast\", \"threads\": 16, \"ram\": \"64G\", \"memory\": \"200GB/s\", \"drive\": \"14GB/s\", \"flops\": \"8T\"}", file);
-    fclose(file);
-    file = fopen(other, "w");
-    fputs("{\"memory\": 33e9, \"drive\": \"3GB/s\", \"measured\": [\"memory\"]}", file);
-    fclose(file);
+    make_text(path, "{\"name\": \"fast\", \"threads\": 16, \"ram\": \"64G\", \"memory\": \"200GB/s\", \"drive\": \"14GB/s\", \"flops\": \"8T\"}");
+    make_text(in_folder("machine.json"), "{\"memory\": 33e9, \"drive\": \"3GB/s\", \"measured\": [\"memory\"]}");
     plan("{\"model\": \"kimi-k2\", \"machine\": [\"%s\"]}", path);
     assert_non_null(strstr(report, "\"drive\":{\"value\":1.4e+10,\"text\":\"14 GB/s\",\"source\":\"said\"}"));
     assert_true(number("threads") == 16);
@@ -192,7 +159,7 @@ static void test_refused(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        int status = run("plan", rows[i].options, NULL, 0);
+        int status = run_job("plan", rows[i].options, NULL, 0);
         if (status != rows[i].status || !strstr(trill_error(), rows[i].says))
             fail_msg("%s: %d, %s", rows[i].options, status, trill_error());
     }
@@ -204,5 +171,5 @@ int main(void)
         cmocka_unit_test(test_known), cmocka_unit_test(test_file), cmocka_unit_test(test_open), cmocka_unit_test(test_many), cmocka_unit_test(test_machines),
         cmocka_unit_test(test_refused),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_all);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

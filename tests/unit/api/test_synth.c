@@ -23,39 +23,21 @@
 #include "modelfile/writer.h"
 #include "plan/outline.h"
 #include "store/trace.h"
+#include "folder.h"
+#include "run_job.h"
 
 enum { TOKENS = 24, MANY = 600 };
-
-static char folder[] = "/tmp/trill-synth-XXXXXX";
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_all(void **state)
-{
-    char command[64];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
-}
 
 static int synth(const char *format, ...)
 {
     char options[1024];
     va_list args;
-    struct trill_job *job = NULL;
+    char report[2] = "";
     va_start(args, format);
     vsnprintf(options, sizeof options, format, args);
     va_end(args);
-    int status = trill_job_new("synth", NULL, options, &job);
-    if (status >= 0)
-        status = trill_job_run(job, NULL, NULL);
-    if (status >= 0)
-        assert_int_equal(trill_job_report(job)[0], '{');
-    trill_job_close(job);
+    int status = run_job("synth", options, report, sizeof report);
+    assert_int_equal(report[0], status < 0 ? 0 : '{');
     return status;
 }
 
@@ -463,5 +445,5 @@ int main(void)
         cmocka_unit_test(same_bytes), cmocka_unit_test(routing), cmocka_unit_test(shared_experts), cmocka_unit_test(shared_folders),
         cmocka_unit_test(refused), cmocka_unit_test(cancelled),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_all);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/memory.h"
+#include "folder.h"
 
 static void facts_are_plausible(void **state)
 {
@@ -69,17 +70,13 @@ static void control_groups(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(trees); i++) {
-        char folder[] = "/tmp/trill-cgroup-XXXXXX", command[2048];
         struct tl_cgroup cgroup;
-        assert_non_null(mkdtemp(folder));
-        snprintf(command, sizeof command, "cd %s && put() { mkdir -p \"$(dirname \"$1\")\" && printf '%%s\\n' \"$2\" >\"$1\"; }; %s",
-                 folder, trees[i].tree);
-        assert_int_equal(system(command), 0);
+        assert_int_equal(make_folder(NULL), 0);
+        shell(trees[i].tree);
         tl_cgroup_read(folder, &cgroup);
         if (cgroup.cpus != trees[i].cpus || cgroup.memory_bytes != trees[i].memory)
             fail_msg("tree %zu: %u CPUs, %lu bytes", i, cgroup.cpus, (unsigned long)cgroup.memory_bytes);
-        snprintf(command, sizeof command, "rm -rf %s", folder);
-        assert_int_equal(system(command), 0);
+        assert_int_equal(remove_folder(NULL), 0);
     }
 }
 

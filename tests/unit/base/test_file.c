@@ -12,29 +12,13 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-
-static char folder[64];
+#include "folder.h"
 
 static char *path_of(const char *name)
 {
     char *path = tl_file_join(folder, name);
     assert_non_null(path);
     return path;
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/trill-file-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
 }
 
 static int files_in_folder(void)

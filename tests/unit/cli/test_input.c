@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "cli/input.h"
 #include "cli/npy.h"
+#include "folder.h"
 
 static const struct { const char *text; int status; size_t count; int32_t last; } lists[] = {
     {"[1, 2, 3]", 0, 3, 3},         {" \n[7]\n", 0, 1, 7},     {"1 2\n3\t4", 0, 4, 4},          {"5\r\n", 0, 1, 5},
@@ -31,9 +32,7 @@ static void test_ids(void **state)
     (void)state;
     close(mkstemp(path));
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        FILE *file = fopen(path, "w");
-        fputs(lists[i].text, file);
-        fclose(file);
+        make_text(path, lists[i].text);
         int32_t *ids = NULL;
         size_t count = 0;
         assert_int_equal(tl_input_ids(path, &ids, &count), lists[i].status);
@@ -70,11 +69,11 @@ static void test_npy(void **state)
 {
     static const char hash[] = "150c1ce9f560e35a7c3f076f2d4d8cb7e25467889388226afc7a73ab5c93d67e";
     static const float rows[2][3] = {{0, 1, -2}, {0.5f, 1e30f, -0.0f}};
-    char folder[] = "/tmp/trill-npy-XXXXXX", path[64], text[TL_NPY_HASH_TEXT], header[129] = "";
+    char path[64], text[TL_NPY_HASH_TEXT], header[129] = "";
     float back[2][3];
     struct tl_npy npy;
     (void)state;
-    assert_non_null(mkdtemp(folder));
+    assert_int_equal(make_folder(NULL), 0);
     snprintf(path, sizeof path, "%s/rows.npy", folder);
     assert_int_equal(tl_npy_open(path, 2, 3, &npy), 0);
     assert_int_equal(tl_npy_row(&npy, rows[0]), 0);
@@ -97,7 +96,7 @@ static void test_npy(void **state)
     tl_npy_close(&npy);                                              /* not committed: the old file stays */
     assert_int_equal(access(path, F_OK), 0);
     unlink(path);
-    assert_int_equal(rmdir(folder), 0);
+    assert_int_equal(remove_empty_folder(NULL), 0);
 }
 
 int main(void)

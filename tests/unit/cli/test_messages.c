@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/messages.h"
+#include "folder.h"
 
 static void expect(const struct tl_messages *messages, const char *json)
 {
@@ -44,14 +45,6 @@ static void test_turns(void **state)
     tl_messages_done(&messages);
 }
 
-static void write_text(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
 static void test_files(void **state)
 {
     char path[] = "/tmp/trill-messages-XXXXXX";
@@ -68,14 +61,14 @@ static void test_files(void **state)
     expect(&messages, "[{\"role\":\"system\",\"content\":\"s\"},\n{\"role\":\"user\",\"content\":\"u\"}]");
     static const char *const bad[] = {"", "{}", "[1]", "[{}", "[{}] x", "[{},]", "[[]]", "\"x\""};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        write_text(path, bad[i]);
+        make_text(path, bad[i]);
         assert_int_equal(tl_messages_load(&messages, path, &count), TL_E_USAGE);
     }
     expect(&messages, "[{\"role\":\"system\",\"content\":\"s\"},\n{\"role\":\"user\",\"content\":\"u\"}]");
-    write_text(path, "  [ ]\n");
+    make_text(path, "  [ ]\n");
     assert_int_equal(tl_messages_load(&messages, path, &count), 0);
     expect(&messages, "[]");
-    write_text(path, " [ {\"role\": \"user\", \"content\": [\"]\"]} ] ");
+    make_text(path, " [ {\"role\": \"user\", \"content\": [\"]\"]} ] ");
     assert_int_equal(tl_messages_load(&messages, path, &count), 0);
     expect(&messages, "[ {\"role\": \"user\", \"content\": [\"]\"]} ]");
     unlink(path);

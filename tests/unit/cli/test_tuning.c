@@ -18,32 +18,16 @@
 #include "cli/command.h"
 #include "cli/setup.h"
 #include "cli/tuning.h"
+#include "folder.h"
 
 #define ROWS(table) (sizeof(table) / sizeof *(table))
-static char folder[64], model[600];
+static char model[600];
 
-static int make_folder(void **state)
+static int set_up(void **state)
 {
     const char *root = getenv("TRILL_ROOT");
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/trill-tuning-XXXXXX");
     snprintf(model, sizeof model, "%s/tests/golden/llama/model.gguf", root ? root : ".");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
-}
-
-static void shell(const char *text)
-{
-    char command[2048];
-    snprintf(command, sizeof command, "cd %s && %s", folder, text);
-    assert_int_equal(system(command), 0);
+    return make_folder(state);
 }
 
 /* The text with this machine in place of %s and %u. */
@@ -52,10 +36,7 @@ static void write_tuning(const char *text)
     char *path = NULL;
     assert_int_equal(tl_tuning_path(model, folder, &path), 0);
     assert_int_equal(tl_file_make_folders(path), 0);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
+    make_text(path, text);
     tl_free(path);
 }
 
@@ -175,7 +156,7 @@ static void is_used(void **state)
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, remove_folder)
     const struct CMUnitTest tests[] = {TEST(reads), TEST(passes_over), TEST(tells_models_apart), TEST(is_used)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,8 +19,9 @@
 #include "engine/ask.h"
 #include "engine/batch.h"
 #include "engine/generate.h"
+#include "folder.h"
 
-static char folder[] = "/tmp/trill-batch-XXXXXX", input[64], output[64], partial[80];
+static char input[64], output[64], partial[80];
 enum { CONTEXT = 192 };
 
 static struct tl_engine *open_streamed(const char *name, uint32_t sessions, uint32_t chunk, uint32_t threads, uint32_t frames)
@@ -37,14 +38,6 @@ static struct tl_engine *open_streamed(const char *name, uint32_t sessions, uint
 static struct tl_engine *open_engine(const char *name, uint32_t sessions, uint32_t chunk, uint32_t threads)
 {
     return open_streamed(name, sessions, chunk, threads, 0);
-}
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
-    fclose(file);
 }
 
 static char *read_back(const char *path)
@@ -85,7 +78,7 @@ static void write_requests(int n)
             tl_buffer_printf(&text, BEGIN "completions\",\"body\":{\"prompt\":\"x\",\"best_of\":4}}\n\n", i);
         }
     }
-    write_file(input, text.data);
+    make_text(input, text.data);
     tl_buffer_done(&text);
 }
 
@@ -239,7 +232,7 @@ static void test_faults(void **state)
     for (int i = 1; i < CONTEXT; i++)
         tl_buffer_printf(&text, ",6");
     tl_buffer_printf(&text, "]}}\n" GOOD);
-    write_file(input, text.data);
+    make_text(input, text.data);
     tl_buffer_done(&text);
     struct tl_engine *engine = open_engine("llama", 2, 32, 1);
     struct tl_batch_report report = run_with(engine, 0);
@@ -296,15 +289,15 @@ static void test_work_of_another(void **state)
     write_requests(11);
     expect_refusal(engine, NULL, "another input");
     expect_refusal(engine, "{\"sed\":1}", "is seed meant?");
-    write_file(partial, "a text of somebody else, which is longer than the header of a work file, and is not to be lost, whatever happens to us");
+    make_text(partial, "a text of somebody else, which is longer than the header of a work file, and is not to be lost, whatever happens to us");
     expect_refusal(engine, NULL, "not the work of a batch");
-    write_file(partial, "short");
+    make_text(partial, "short");
     expect_refusal(engine, NULL, "not the work of a batch");
     unlink(partial);
     assert_int_equal(link(input, output), 0);
     expect_refusal(engine, NULL, "cannot be the same file");
     unlink(output);
-    write_file(input, " \n\n");
+    make_text(input, " \n\n");
     expect_refusal(engine, NULL, "no requests");
     tl_engine_close(other);
     tl_engine_close(engine);
@@ -329,11 +322,9 @@ static void test_damage(void **state)
     assert_int_equal(tl_file_slurp(partial, 1 << 24, &work, &n_work), 0);
     uint64_t most = 0;
     for (size_t cut = 104; cut <= n_work; cut += n_work / 9) {
-        FILE *file = fopen(partial, "w");
         work[cut - 1] ^= cut % 2 && cut > 104;       /* cut, or cut behind a damaged byte */
-        assert_int_equal(fwrite(work, 1, cut, file), cut);
+        make_file(partial, work, cut);
         work[cut - 1] ^= cut % 2 && cut > 104;
-        fclose(file);
         assert_int_equal(tl_batch_run(engine, &order, NULL, &report), 0);
         char *got = read_back(output);
         assert_string_equal(got, expected);
@@ -377,10 +368,9 @@ static int remove_output(void **state)
     return 0;
 }
 
-static int make_folder(void **state)
+static int make_places(void **state)
 {
-    (void)state;
-    if (!mkdtemp(folder))
+    if (make_folder(state) < 0)
         return -1;
     snprintf(input, sizeof(input), "%s/in.jsonl", folder);
     snprintf(output, sizeof(output), "%s/out.jsonl", folder);
@@ -388,11 +378,11 @@ static int make_folder(void **state)
     return 0;
 }
 
-static int remove_folder(void **state)
+static int remove_places(void **state)
 {
     remove_output(state);
     unlink(input);
-    return rmdir(folder);
+    return remove_empty_folder(state);
 }
 
 int main(void)
@@ -403,5 +393,5 @@ int main(void)
         cmocka_unit_test_teardown(test_faults, remove_output), cmocka_unit_test_teardown(test_work_of_another, remove_output),
         cmocka_unit_test_teardown(test_damage, remove_output), cmocka_unit_test_teardown(test_forecast, remove_output),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_places, remove_places);
 }

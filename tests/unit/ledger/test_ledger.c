@@ -21,15 +21,15 @@
 #include "base/error.h"
 #include "ledger/database.h"
 #include "ledger/ledger.h"
+#include "folder.h"
 
-static char folder[64], path[128];
+static char path[128];
 static struct tl_buffer notice;
 
 static int set_up(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/trill-ledger-XXXXXX");
-    if (!mkdtemp(folder))
+    if (make_folder(state) < 0)
         return -1;
     snprintf(path, sizeof path, "%s/state/trill/ledger.db", folder);
     tl_buffer_init(&notice, 0);
@@ -38,11 +38,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    char command[128];
-    (void)state;
     tl_buffer_done(&notice);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
+    return remove_folder(state);
 }
 
 static struct tl_ledger_row full_row(uint64_t time)

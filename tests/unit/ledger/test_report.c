@@ -22,8 +22,9 @@
 #include "base/parse.h"
 #include "ledger/database.h"
 #include "ledger/ledger.h"
+#include "folder.h"
 
-static char folder[64], path[128];
+static char path[128];
 static struct tl_buffer notice, json;
 static const struct tl_ledger_question everything = {.since = INT64_MIN, .last = 1000, .accuracy = true};
 
@@ -32,8 +33,7 @@ static int set_up(void **state)
     (void)state;
     setenv("TZ", "UTC", 1);
     tzset();
-    snprintf(folder, sizeof folder, "/tmp/trill-report-XXXXXX");
-    if (!mkdtemp(folder))
+    if (make_folder(state) < 0)
         return -1;
     snprintf(path, sizeof path, "%s/ledger.db", folder);
     tl_buffer_init(&notice, 0);
@@ -43,12 +43,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    char command[128];
-    (void)state;
     tl_buffer_done(&notice);
     tl_buffer_done(&json);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    return remove_folder(state);
 }
 
 static void add(int64_t time, const char *command, const char *model, double seconds)
@@ -319,11 +316,9 @@ static void test_any_damage(void **state)
     fclose(file);
     int step = getenv("TRILL_FAST") ? 509 : 61, good_ones = 0;
     for (long at = 0; at < found.st_size; at += at < 200 ? 1 : step) {
-        file = fopen(path, "w");
         good[at] ^= 0x5A;
-        assert_int_equal(fwrite(good, 1, (size_t)found.st_size, file), found.st_size);
+        make_file(path, good, (size_t)found.st_size);
         good[at] ^= 0x5A;
-        fclose(file);
         if (tl_ledger_report(path, &everything, &json, &notice) >= 0)
             good_ones += walk(&json) > 0;
         struct tl_ledger_row row = {0};
@@ -340,7 +335,7 @@ static void test_any_damage(void **state)
 static void test_wish(void **state)
 {
     bool wanted = false;
-    char file[96];
+    const char *file = in_folder("ledger.json");
     static const char *const bad[] = {"", "[]", "{\"record\":1}", "{\"record\":true", "{} x"};
     (void)state;
     assert_int_equal(tl_ledger_wanted(NULL, &wanted), 0);
@@ -353,11 +348,8 @@ static void test_wish(void **state)
     assert_int_equal(tl_ledger_want(folder, true), 0);
     assert_int_equal(tl_ledger_wanted(folder, &wanted), 0);
     assert_true(wanted);
-    snprintf(file, sizeof file, "%s/ledger.json", folder);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        FILE *out = fopen(file, "w");
-        fputs(bad[i], out);
-        fclose(out);
+        make_text(file, bad[i]);
         wanted = true;
         if (tl_ledger_wanted(folder, &wanted) >= 0)
             fail_msg("%s was read", bad[i]);

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "model/arch.h"
 #include "modelfile/writer.h"
+#include "folder.h"
 
 #define ARCH(name) extern const struct tl_arch tl_arch_##name;
 #include "model/archs.def"
@@ -42,20 +43,11 @@ static void test_facts(void **state)
     }
 }
 
-static char folder[] = "/tmp/trill-arch-XXXXXX";
-
-static const char *scratch(const char *name)
-{
-    static char path[64];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
 static void write_model(enum tl_modelfile_format format, const char *architecture)
 {
     struct tl_writer *writer;
     const char *name = format == TL_MODELFILE_GGUF ? "model.gguf" : "model.safetensors";
-    assert_int_equal(tl_writer_open(scratch(name), format, &writer), 0);
+    assert_int_equal(tl_writer_open(in_folder(name), format, &writer), 0);
     if (architecture)
         assert_int_equal(tl_writer_string(writer, "general.architecture", architecture, strlen(architecture)), 0);
     assert_int_equal(tl_writer_tensor(writer, "one", tl_number_by_name("f32"), 1, (uint64_t[]){1}), 0);
@@ -78,17 +70,14 @@ static const struct tl_arch *found_in(const char *path)
 static const struct tl_arch *found_as_gguf(const char *architecture)
 {
     write_model(TL_MODELFILE_GGUF, architecture);
-    const struct tl_arch *arch = found_in(scratch("model.gguf"));
-    assert_int_equal(unlink(scratch("model.gguf")), 0);
+    const struct tl_arch *arch = found_in(in_folder("model.gguf"));
+    assert_int_equal(unlink(in_folder("model.gguf")), 0);
     return arch;
 }
 
 static const struct tl_arch *found_as_folder(const char *config)
 {
-    FILE *file = fopen(scratch("config.json"), "w");
-    assert_non_null(file);
-    fputs(config, file);
-    assert_int_equal(fclose(file), 0);
+    make_text(in_folder("config.json"), config);
     return found_in(folder);
 }
 
@@ -133,28 +122,21 @@ static void test_planned(void **state)
     for (int i = 0; i < ARCHS; i++) {
         struct tl_modelfile *file;
         write_model(TL_MODELFILE_GGUF, archs[i]->name);
-        assert_int_equal(tl_modelfile_open(scratch("model.gguf"), &file), 0);
+        assert_int_equal(tl_modelfile_open(in_folder("model.gguf"), &file), 0);
         assert_int_equal(tl_geometry_read(file, &geometry), TL_E_FILE);
         assert_int_equal(strstr(tl_error_text(), "but does not run them yet") != NULL, archs[i]->planned);
         n += archs[i]->planned;
         tl_modelfile_close(file);
-        assert_int_equal(unlink(scratch("model.gguf")), 0);
+        assert_int_equal(unlink(in_folder("model.gguf")), 0);
     }
     assert_true(n > 0);
 }
 
-static int make_folder(void **state)
+static int remove_files(void **state)
 {
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    unlink(scratch("model.safetensors"));
-    unlink(scratch("config.json"));
-    return rmdir(folder);
+    unlink(in_folder("model.safetensors"));
+    unlink(in_folder("config.json"));
+    return remove_empty_folder(state);
 }
 
 int main(void)
@@ -162,5 +144,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_facts), cmocka_unit_test(test_recognised), cmocka_unit_test(test_unknown), cmocka_unit_test(test_planned),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_folder, remove_files);
 }

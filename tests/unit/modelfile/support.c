@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Files for the tests of this folder, written by hand so that the reader is not tested with its own writer alone. */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 
 #include "base/error.h"
 #include "modelfile_test.h"
+#include "folder.h"
 
 /* --- bytes ------------------------------------------------------------------------------------------------------------- */
 
@@ -132,57 +132,30 @@ void make_safetensors(struct bytes *to, const char *header, size_t n_data)
 
 /* --- files ------------------------------------------------------------------------------------------------------------- */
 
-static char folder[64];
-
-const char *scratch(const char *name)
-{
-    static char paths[8][512];
-    static unsigned next;
-    char *path = paths[next++ % 8];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
-
-void write_file(const char *name, const void *bytes, size_t n_bytes)
-{
-    FILE *file = fopen(scratch(name), "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, n_bytes, file), n_bytes);
-    assert_int_equal(fclose(file), 0);
-}
-
-void write_text(const char *name, const char *text)
-{
-    write_file(name, text, strlen(text));
-}
-
 int make_scratch(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "%s/trill-modelfile-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static void remove_all(const char *path)
-{
-    const struct dirent *entry;
-    DIR *stream = opendir(path);
-    while (stream && (entry = readdir(stream))) {
-        char inner[1024];
-        snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && unlink(inner) < 0)
-            remove_all(inner);
-    }
-    if (stream)
-        closedir(stream);
-    rmdir(path);
+    return make_folder_in(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 }
 
 int remove_scratch(void **state)
 {
-    (void)state;
-    remove_all(folder);
-    return 0;
+    return remove_folder(state);
+}
+
+const char *scratch(const char *name)
+{
+    return in_folder(name);
+}
+
+void write_file(const char *name, const void *bytes, size_t n_bytes)
+{
+    make_file(in_folder(name), bytes, n_bytes);
+}
+
+void write_text(const char *name, const char *text)
+{
+    make_text(in_folder(name), text);
 }
 
 struct tl_modelfile *open_good(const char *name)

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The doctor on made-up trees, each check of the table at least once well and once not; whole runs that leave machine.json
  * and nothing else; folders that cannot be written, io_uring and direct reads refused, cancelling at every stage. */
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,32 +18,11 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "plan/doctor.h"
+#include "folder.h"
+#include "refuse.h"
 
 #define ROWS(table) (sizeof(table) / sizeof *(table))
 enum { MEANS_COLUMNS = 91 };
-static char folder[64];
-
-static void shell(const char *text)
-{
-    char command[4096];
-    snprintf(command, sizeof command, "cd %s && put() { mkdir -p \"$(dirname \"$1\")\" && printf '%%s\\n' \"$2\" >\"$1\"; }; %s", folder, text);
-    assert_int_equal(system(command), 0);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/trill-doctor-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
-}
 
 static void wish(struct tl_doctor *doctor)
 {
@@ -280,27 +253,11 @@ static void chooses_a_file(void **state)
 
 /* --- what can go wrong -------------------------------------------------------------------------------------------- */
 
-static bool refuse_uring(void)
-{
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_openat, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_DIRECT, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
 static int run_refused(void)
 {
     struct tl_doctor doctor;
     wish(&doctor);
-    if (!refuse_uring())
+    if (!refuse_direct())
         return 77;
     if (tl_doctor_run(&doctor) < 0)
         return 1;

@@ -13,13 +13,7 @@
 
 #include "base/error.h"
 #include "plan/machine.h"
-
-static void write_text(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0 && fclose(file) == 0);
-}
+#include "folder.h"
 
 static void test_texts(void **state)
 {
@@ -83,12 +77,10 @@ static void test_files(void **state)
         "", "[]", "{", "{\"drive\":[]}", "{\"drvie\":\"7GB/s\"}", "{\"drive\":\"seven\"}", "{\"drive\":-1}", "{\"measured\":[\"speed\"]}",
         "{\"measured\":[1]}", "{\"name\":1}", "{\"ram\":1} x", "{\"x\\u0000\":1}",
     };
-    char path[] = "/tmp/trill-test-machine-XXXXXX";
+    const char *path = in_folder("machine.json");
     struct tl_machine machine, again;
-    int fd = mkstemp(path);
     (void)state;
-    assert_true(fd >= 0 && close(fd) == 0);
-    write_text(path, "{\"name\":\"a server\",\"ram\":\"64G\",\"drive\":7e9,\"flops\":\"2T\",\"measured\":[\"drive\"]}");
+    make_text(path, "{\"name\":\"a server\",\"ram\":\"64G\",\"drive\":7e9,\"flops\":\"2T\",\"measured\":[\"drive\"]}");
     tl_machine_ask(NULL, &machine);
     assert_int_equal(tl_machine_read(path, true, &machine), 0);
     assert_string_equal(machine.name, "a server");
@@ -103,41 +95,37 @@ static void test_files(void **state)
         assert_int_equal(machine.source[i], again.source[i]);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        write_text(path, bad[i]);
+        make_text(path, bad[i]);
         if (tl_machine_read(path, true, &machine) != TL_E_FILE)
             fail_msg("%s was read", bad[i]);
         assert_non_null(strstr(tl_error_text(), path));
     }
     assert_string_equal(machine.name, "a server");
-    unlink(path);
 }
 
 static void test_here(void **state)
 {
-    char measured[] = "/tmp/trill-test-state-XXXXXX", said[] = "/tmp/trill-test-config-XXXXXX", file[2][64];
+    char measured[64], said[64], file[2][96];
     struct tl_machine machine;
     (void)state;
-    assert_non_null(mkdtemp(measured));
-    assert_non_null(mkdtemp(said));
+    snprintf(measured, sizeof measured, "%s/state", folder);
+    snprintf(said, sizeof said, "%s/config", folder);
+    shell("mkdir state config");
     snprintf(file[0], sizeof file[0], "%s/machine.json", measured);
     snprintf(file[1], sizeof file[1], "%s/machine.json", said);
     assert_int_equal(tl_machine_here(NULL, NULL, NULL, &machine), 0);
     assert_int_equal(tl_machine_here(measured, said, NULL, &machine), 0);
     assert_int_equal(machine.source[TL_FACT_DRIVE], TL_SOURCE_USUAL);
-    write_text(file[0], "{\"drive\":\"3GB/s\",\"memory\":\"50GB/s\",\"measured\":[\"drive\",\"memory\"]}");
-    write_text(file[1], "{\"price-kwh\":0.4,\"memory\":\"60GB/s\"}");
+    make_text(file[0], "{\"drive\":\"3GB/s\",\"memory\":\"50GB/s\",\"measured\":[\"drive\",\"memory\"]}");
+    make_text(file[1], "{\"price-kwh\":0.4,\"memory\":\"60GB/s\"}");
     assert_int_equal(tl_machine_here(measured, said, NULL, &machine), 0);
     assert_float_equal(machine.value[TL_FACT_DRIVE], 3e9, 1);
     assert_float_equal(machine.value[TL_FACT_MEMORY], 60e9, 1);
     assert_float_equal(machine.value[TL_FACT_KWH], 0.4, 1e-12);
-    write_text(file[0], "{");
+    make_text(file[0], "{");
     assert_int_equal(tl_machine_here(measured, said, NULL, &machine), TL_E_FILE);
     assert_non_null(strstr(tl_error_text(), file[0]));
     assert_float_equal(machine.value[TL_FACT_KWH], 0.4, 1e-12);
-    for (int i = 0; i < 2; i++)
-        unlink(file[i]);
-    rmdir(measured);
-    rmdir(said);
 }
 
 int main(void)
@@ -146,5 +134,5 @@ int main(void)
         cmocka_unit_test(test_texts), cmocka_unit_test(test_rows_print_what_they_parse), cmocka_unit_test(test_sources), cmocka_unit_test(test_files),
         cmocka_unit_test(test_here),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -17,23 +17,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "store/probe.h"
+#include "folder.h"
 
 enum { FILE_BYTES = 3 << 20, MOST_BYTES = 1 << 18, DEPTH = 4 };
-static char folder[64];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/trill-probe-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-/* Fails where anything is left in it. */
-static int remove_folder(void **state)
-{
-    (void)state;
-    return rmdir(folder);
-}
 
 static void reads_a_new_file(void **state)
 {
@@ -63,8 +49,7 @@ static void reads_a_new_file(void **state)
 
 static const char *write_file(const char *name, uint64_t n_bytes, bool holes)
 {
-    static char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    const char *path = in_folder(name);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     for (uint64_t i = 0; !holes && i < n_bytes; i++)
@@ -169,5 +154,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_a_new_file), cmocka_unit_test(reads_files_of_others), cmocka_unit_test(fails_cleanly), cmocka_unit_test(stops),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_folder, remove_empty_folder);
 }

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "store/shelf.h"
 #include "store/trace.h"
+#include "folder.h"
 
 enum { BANKS = 4, EXPERTS = 16, USED = 4, STEPS = 300 };
 
@@ -93,14 +94,6 @@ static void test_skew(void **state)
     drop(&a);
 }
 
-static void write_bytes(const char *path, const void *bytes, size_t n)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, n, file), n);
-    fclose(file);
-}
-
 static void test_trace(void **state)
 {
     (void)state;
@@ -109,7 +102,7 @@ static void test_trace(void **state)
     char path[] = "/tmp/trill-trace-XXXXXX";
     struct tl_accesses a;
     close(mkstemp(path));
-    write_bytes(path, good, sizeof(good));
+    make_file(path, good, sizeof(good));
     assert_int_equal(tl_trace_read(path, &a), 0);
     static const uint32_t keys[] = { 0, 7, 8 + 199, 2 };
     assert_int_equal(a.n_accesses, 4);
@@ -118,7 +111,7 @@ static void test_trace(void **state)
     assert_memory_equal(a.keys, keys, sizeof(keys));
     tl_accesses_done(&a);
     for (size_t n = 0; n < sizeof(good); n++) {                              /* cut anywhere: refused, or between records */
-        write_bytes(path, good, n);
+        make_file(path, good, n);
         int status = tl_trace_read(path, &a);
         if (status >= 0)
             tl_accesses_done(&a);
@@ -129,7 +122,7 @@ static void test_trace(void **state)
             uint8_t bad[sizeof(good)];
             memcpy(bad, good, sizeof(good));
             bad[i] ^= (uint8_t)(1 << bit);
-            write_bytes(path, bad, sizeof(bad));
+            make_file(path, bad, sizeof(bad));
             if (tl_trace_read(path, &a) >= 0)
                 tl_accesses_done(&a);
         }

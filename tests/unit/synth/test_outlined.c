@@ -15,23 +15,9 @@
 #include "plan/fit.h"
 #include "plan/outlined.h"
 #include "synth/synth.h"
+#include "folder.h"
 
-static char folder[] = "/tmp/trill-outlined-XXXXXX";
 static const struct tl_outline_sizes tiny = {.tiny = true};
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_all(void **state)
-{
-    char command[64];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
-}
 
 static void must(int status, const char *what)
 {
@@ -148,5 +134,5 @@ static void kinds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(all), cmocka_unit_test(kinds)};
-    return cmocka_run_group_tests(tests, make_folder, remove_all);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "vocab_file.h"
+#include "folder.h"
 
 static const struct { const char *lines, *words; } rank_refusals[] = {
     {"YWI=", "line 257: found 'YWI=', expected a token in base64, a blank and its rank"}, {"YWI= ", "found rank ''"},
@@ -58,25 +59,15 @@ static void ranks_are_refused(void **state)
     assert_int_equal(tl_tokenizer_new_ranks("FILE.model", "", 0, &tokenizer), TL_E_FILE);
 }
 
-static void write_text(const char *folder, const char *name, const char *text, size_t n_bytes)
-{
-    char path[200];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, n_bytes, file), n_bytes);
-    assert_int_equal(fclose(file), 0);
-}
-
-static int load_folder(const char *folder, const char *added, struct tl_tokenizer **ret_tokenizer)
+static int load_folder(const char *added, struct tl_tokenizer **ret_tokenizer)
 {
     static const char empty[] = "\2\0\0\0\0\0\0\0{}", config[] = "{\"vocab_size\":260}";
     char text[4096];
     struct tl_modelfile *file = NULL;
-    write_text(folder, "model.safetensors", empty, sizeof empty - 1);
-    write_text(folder, "config.json", config, sizeof config - 1);
-    write_text(folder, "tiktoken.model", text, write_bytes(text, 256));
-    write_text(folder, "tokenizer_config.json", text, (size_t)snprintf(text, sizeof text, "{\"added_tokens_decoder\":{%s}}", added));
+    make_file(in_folder("model.safetensors"), empty, sizeof empty - 1);
+    make_file(in_folder("config.json"), config, sizeof config - 1);
+    make_file(in_folder("tiktoken.model"), text, write_bytes(text, 256));
+    make_file(in_folder("tokenizer_config.json"), text, (size_t)snprintf(text, sizeof text, "{\"added_tokens_decoder\":{%s}}", added));
     assert_int_equal(tl_modelfile_open(folder, &file), 0);
     int r = tl_tokenizer_new(file, ret_tokenizer);
     tl_modelfile_close(file);
@@ -86,27 +77,21 @@ static int load_folder(const char *folder, const char *added, struct tl_tokenize
 static void added_to_ranks(void **state)
 {
     (void)state;
-    static const char *const names[] = {"model.safetensors", "config.json", "tiktoken.model", "tokenizer_config.json"};
-    char folder[] = "/tmp/trill_ranks_XXXXXX", path[200];
     struct tl_tokenizer *t = NULL;
-    assert_non_null(mkdtemp(folder));
+    assert_int_equal(make_folder(NULL), 0);
     for (size_t i = 0; i < sizeof added_refusals / sizeof *added_refusals; i++) {
-        int r = load_folder(folder, added_refusals[i].added, &t);
+        int r = load_folder(added_refusals[i].added, &t);
         if (r != TL_E_FILE || !strstr(tl_error_text(), added_refusals[i].words))
             fail_msg("%s: %d, '%s', expected '%s'", added_refusals[i].added, r, r < 0 ? tl_error_text() : "built", added_refusals[i].words);
         assert_null(t);
     }
-    assert_int_equal(load_folder(folder, "\"257\":{\"content\":\"<x>\",\"special\":true},\"259\":{\"content\":\"<think>\",\"special\":false}", &t), 0);
+    assert_int_equal(load_folder("\"257\":{\"content\":\"<x>\",\"special\":true},\"259\":{\"content\":\"<think>\",\"special\":false}", &t), 0);
     assert_int_equal(tl_tokenizer_size(t), 260);
     EXPECT_IDS(t, TL_ENCODE_SPECIAL, "a<x><think><|reserved_token_256|>", 'a', 257, 259, 256);
     EXPECT_IDS(t, 0, "<think><x>", 259, '<', 'x', '>');
     assert_string_equal(tl_tokenizer_name(t, 258), "<|reserved_token_258|>");
     tl_tokenizer_free(t);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        remove(path);
-    }
-    remove(folder);
+    assert_int_equal(remove_folder(NULL), 0);
 }
 
 /* Tokens a, aa, aaa ...: the whole word is looked up first, then what is made by the lowest ranks; in good time. */

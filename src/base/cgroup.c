@@ -4,13 +4,13 @@
  * may lie outside of what is mounted: groups that cannot be read are passed over. */
 #include "base/cgroup.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/file.h"
 
 enum { PATH_BYTES = 2048, TEXT_BYTES = 8192 };
 
@@ -20,21 +20,11 @@ struct walk {
     char folder[PATH_BYTES];         /* the group being looked at, as a path */
 };
 
-static bool read_text(const char *path, char text[TEXT_BYTES])
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, TEXT_BYTES - 1);
-    if (fd >= 0)
-        close(fd);
-    text[n > 0 ? n : 0] = 0;
-    return n > 0;
-}
-
 static bool read_in_group(const struct walk *walk, const char *name, char text[TEXT_BYTES])
 {
     char path[PATH_BYTES + 64];
     snprintf(path, sizeof path, "%s/%s", walk->folder, name);
-    return read_text(path, text);
+    return tl_file_glance(path, text, TEXT_BYTES);
 }
 
 /* The first number of a file; false where the file is missing or says "max" or -1. */
@@ -155,7 +145,7 @@ void tl_cgroup_read(const char *root, struct tl_cgroup *ret_cgroup)
     struct walk walk = {.root = root, .least = ret_cgroup};
     *ret_cgroup = (struct tl_cgroup){.cpus = UINT32_MAX, .memory_bytes = UINT64_MAX};
     snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-    if (!read_text(path, text))
+    if (!tl_file_glance(path, text, sizeof text))
         return;
     for (char *line; (line = strsep(&rest, "\n"));)
         read_line(&walk, line);

@@ -2,7 +2,6 @@
 /* What this CPU and this process may use. A feature counts only when the CPU has it and the system saves its registers. */
 #include "base/cpu.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cgroup.h"
+#include "base/file.h"
 
 #if defined(__x86_64__)
 
@@ -122,12 +122,7 @@ static uint64_t proc_bytes(const char *path, const char *field)
 {
     char text[8192];
     uint64_t kib = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
-    text[n > 0 ? n : 0] = 0;
-    const char *found = strstr(text, field);
+    const char *found = tl_file_glance(path, text, sizeof text) ? strstr(text, field) : NULL;
     if (found)
         sscanf(found + strlen(field), " %" SCNu64, &kib);
     return kib << 10;

@@ -119,6 +119,16 @@ int tl_file_slurp(const char *path, size_t limit, char **ret_text, size_t *ret_b
     return r;
 }
 
+bool tl_file_glance(const char *path, char *ret_text, size_t room_bytes)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, ret_text, room_bytes - 1);
+    if (fd >= 0)
+        close(fd);
+    ret_text[n > 0 ? n : 0] = 0;
+    return n > 0;
+}
+
 bool tl_file_exists(const char *path)
 {
     struct stat facts;

@@ -20,6 +20,10 @@ void tl_file_close(struct tl_file *file);
 int tl_file_read(const struct tl_file *file, uint64_t offset, void *ret_bytes, size_t n_bytes);
 /* A whole small file, NUL-terminated behind its length; fails when larger than `limit`. tl_free by caller. */
 int tl_file_slurp(const char *path, size_t limit, char **ret_text, size_t *ret_bytes);
+/* What one read gives of a small file that is made as it is read (/proc, control groups, /sys), cut at the buffer's end and
+ * NUL-terminated; false, with an empty text, where there is nothing. Any thread. Nothing is allocated, and tl_file_permit is
+ * not asked: such facts can always be missing. */
+bool tl_file_glance(const char *path, char *ret_text, size_t room_bytes);
 bool tl_file_exists(const char *path);
 bool tl_file_is_folder(const char *path);
 char *tl_file_join(const char *folder, const char *name);             /* tl_free; NULL: out of memory */

@@ -55,17 +55,13 @@ static bool read_number(int fd, uint64_t *ret)
     return n > 0 && tl_parse_u64(text, (size_t)n, ret);
 }
 
-static bool read_text(const char *folder, const char *name, char *ret, size_t room)
+static bool read_line(const char *folder, const char *name, char *ret, size_t room)
 {
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%.900s/%s", folder, name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, ret, room - 1);
-    if (fd >= 0)
-        close(fd);
-    ret[n > 0 ? n : 0] = 0;
+    bool there = tl_file_glance(path, ret, room);
     ret[strcspn(ret, "\n")] = 0;
-    return n > 0;
+    return there;
 }
 
 static bool advance(struct zone *zone, double seconds, double *joules)
@@ -162,7 +158,7 @@ static int add_zone(struct tl_power *power, const char *folder)
 {
     struct zone *zone = &power->zones[power->n_zones];
     char path[PATH_BYTES], range[32];
-    if (!read_text(folder, "name", zone->name, sizeof zone->name) || !counts(zone->name))
+    if (!read_line(folder, "name", zone->name, sizeof zone->name) || !counts(zone->name))
         return 0;
     snprintf(path, sizeof path, "%.1000s/energy_uj", folder);
     zone->fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -171,7 +167,7 @@ static int add_zone(struct tl_power *power, const char *folder)
     power->n_zones++;
     if (!read_number(zone->fd, &zone->last_uj))
         return tl_fail(TL_E_IO, "%s: found no number, expected microjoules", path);
-    if (!read_text(folder, "max_energy_range_uj", range, sizeof range) || !tl_parse_u64(range, strlen(range), &zone->range_uj))
+    if (!read_line(folder, "max_energy_range_uj", range, sizeof range) || !tl_parse_u64(range, strlen(range), &zone->range_uj))
         zone->range_uj = 0;
     size_t n = strlen(power->zone_names);
     snprintf(power->zone_names + n, sizeof power->zone_names - n, "%s%s", n ? " " : "", zone->name);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Checks that only look: at files of /proc and /sys below `root`, and at what the process is allowed. */
 #include <dirent.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,12 +23,7 @@ static bool read_text(const struct tl_doctor *doctor, const char *path, char ret
 {
     char full[PATH_BYTES];
     snprintf(full, sizeof full, "%.500s%.500s", doctor->root, path);
-    int fd = open(full, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, ret, TEXT_BYTES - 1);
-    if (fd >= 0)
-        close(fd);
-    ret[n > 0 ? n : 0] = 0;
-    return n > 0;
+    return tl_file_glance(full, ret, TEXT_BYTES);
 }
 
 /* The first word of a file. */

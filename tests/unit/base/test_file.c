@@ -157,6 +157,23 @@ static void slurp_is_bounded(void **state)
     unlink(path);
 }
 
+static void small_texts(void **state)
+{
+    static const struct { const char *name, *text; size_t room; const char *seen; } rows[] = {
+        {"line", "max 100000\n", 64, "max 100000\n"}, {"cut", "123456", 4, "123"}, {"exact", "123", 4, "123"}, {"none", "12", 1, ""},
+        {"empty", "", 64, ""}, {"missing", NULL, 64, ""}, {"no/folder", NULL, 64, ""}, {".", NULL, 64, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char text[64] = "as before";
+        if (rows[i].text)
+            make_text(in_folder(rows[i].name), rows[i].text);
+        assert_int_equal(tl_file_glance(in_folder(rows[i].name), text, rows[i].room), *rows[i].seen != 0);
+        assert_string_equal(text, rows[i].seen);
+        unlink(in_folder(rows[i].name));
+    }
+}
+
 static void only_regular_files_are_opened(void **state)
 {
     (void)state;
@@ -237,7 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read), cmocka_unit_test(uncommitted_files_vanish),
         cmocka_unit_test(large_files), cmocka_unit_test(room_is_told),
-        cmocka_unit_test(slurp_is_bounded), cmocka_unit_test(only_regular_files_are_opened),
+        cmocka_unit_test(slurp_is_bounded), cmocka_unit_test(small_texts), cmocka_unit_test(only_regular_files_are_opened),
         cmocka_unit_test(bad_targets_fail), cmocka_unit_test(paths_are_joined),
         cmocka_unit_test(every_operation_fails_once),
     };

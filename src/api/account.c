@@ -7,6 +7,7 @@
 
 #include "api/account.h"
 #include "api/api.h"
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/error.h"
@@ -134,9 +135,9 @@ static void take_model(struct tl_ledger_row *row, const struct trill_model_figur
 
 static void take_meters(struct tl_ledger_row *row, struct tl_meters *meters)
 {
-    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+    for (size_t i = 0; i < TL_COUNT(counts); i++)
         tl_ledger_set_count(row, counts[i].column, tl_meter_get(meters, counts[i].meter));
-    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+    for (size_t i = 0; i < TL_COUNT(times); i++)
         tl_ledger_set_real(row, times[i].column, (double)tl_meter_get(meters, times[i].meter) * 1e-9);
 }
 

@@ -3,6 +3,7 @@
  * The flag outlasts a run, so that a job which is cancelled before it starts does not start. */
 #include "api/job.h"
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -51,7 +52,7 @@ const char *trill_job_kinds(void) { return kind_names; }
 
 static const struct tl_job_kind *find_kind(const char *name)
 {
-    const char *names[sizeof(kinds) / sizeof(kinds[0])] = {NULL};
+    const char *names[TL_COUNT(kinds)] = {NULL};
     size_t n_names = 0;
     for (const struct tl_job_kind *kind = kinds; kind->name; kind++) {
         if (strcmp(kind->name, name) == 0)

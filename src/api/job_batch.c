@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/job.h"
+#include "base/array.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "engine/batch.h"
@@ -36,7 +37,7 @@ static const struct { const char *name; size_t at; } counts[] = {
 #undef COUNT
 };
 
-enum { COUNTS = sizeof(counts) / sizeof(counts[0]) };
+enum { COUNTS = TL_COUNT(counts) };
 
 static void write_forecast(const struct tl_batch_report *report, struct tl_buffer *out)
 {
@@ -120,7 +121,7 @@ int tl_job_batch(struct tl_job_run *run)
     struct options options = {0};
     struct tl_batch_survey survey;
     struct tl_batch_report report;
-    int status = tl_job_options(run, rows, sizeof(rows) / sizeof(rows[0]), &options);
+    int status = tl_job_options(run, rows, TL_COUNT(rows), &options);
     if (status >= 0 && (!options.input || !options.output))
         status = tl_fail(TL_E_USAGE, "option %s: missing", options.input ? "output" : "input");
     if (status >= 0 && !run->engine)

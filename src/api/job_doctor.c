@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The job "doctor": is this machine ready (room plan)? */
 #include "api/job.h"
+#include "base/array.h"
 #include "base/error.h"
 #include "plan/doctor.h"
 
@@ -30,7 +31,7 @@ int tl_job_doctor(struct tl_job_run *run)
 {
     struct options o = {0};
     struct tl_doctor doctor;
-    int status = tl_job_options(run, rows, sizeof(rows) / sizeof(rows[0]), &o);
+    int status = tl_job_options(run, rows, TL_COUNT(rows), &o);
     if (status < 0)
         return status;
     tl_doctor_init(&doctor);

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "api/job.h"
+#include "base/array.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -61,7 +62,7 @@ static int look(struct tl_job_run *run, const struct options *o)
 int tl_job_ledger(struct tl_job_run *run)
 {
     struct options o = {0};
-    int status = tl_job_options(run, rows, sizeof(rows) / sizeof(rows[0]), &o);
+    int status = tl_job_options(run, rows, TL_COUNT(rows), &o);
     if (status < 0)
         return status;
     if (!o.record)

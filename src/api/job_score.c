@@ -7,6 +7,7 @@
 
 #include "api/job.h"
 #include "api/score.h"
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/error.h"
@@ -183,7 +184,7 @@ int tl_job_score(struct tl_job_run *run)
 {
     struct job job = { .run = run };
     tl_buffer_init(&job.warnings, 0);
-    int status = tl_job_options(run, rows, sizeof(rows) / sizeof(rows[0]), &job.options);
+    int status = tl_job_options(run, rows, TL_COUNT(rows), &job.options);
     if (status >= 0)
         status = read_texts(&job);
     if (status >= 0)

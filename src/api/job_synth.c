@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "api/job.h"
+#include "base/array.h"
 #include "base/error.h"
 #include "synth/synth.h"
 
@@ -52,7 +53,7 @@ int tl_job_synth(struct tl_job_run *run)
 {
     struct options o = {0};
     struct tl_synth_figures figures;
-    int status = tl_job_options(run, rows, sizeof(rows) / sizeof(rows[0]), &o);
+    int status = tl_job_options(run, rows, TL_COUNT(rows), &o);
     if (status < 0)
         return status;
     if (!o.geometry)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/job.h"
+#include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/parse.h"
@@ -147,7 +148,7 @@ static int replay(struct tl_job_run *run, const struct options *o, const char *p
 int tl_job_trace(struct tl_job_run *run)
 {
     struct options o = {0};
-    int status = tl_job_options(run, rows, sizeof(rows) / sizeof(rows[0]), &o);
+    int status = tl_job_options(run, rows, TL_COUNT(rows), &o);
     if (status < 0)
         return status;
     if (!o.record == !o.replay)

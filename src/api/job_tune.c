@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "api/job.h"
+#include "base/array.h"
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -110,7 +111,7 @@ int tl_job_tune(struct tl_job_run *run)
 {
     struct options o = {0};
     struct tl_tune tune = {0};
-    int status = tl_job_options(run, rows, sizeof(rows) / sizeof(rows[0]), &o);
+    int status = tl_job_options(run, rows, TL_COUNT(rows), &o);
     if (status >= 0 && !o.model)
         status = tl_fail(TL_E_USAGE, "option model: missing");
     if (status < 0)

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 
+#include "base/array.h"
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -37,7 +38,7 @@ const struct tl_option tl_plan_option_rows[] = {
 #include "plan/machine.def"
 #undef FACT
 };
-const size_t tl_plan_option_count = sizeof(tl_plan_option_rows) / sizeof(tl_plan_option_rows[0]);
+const size_t tl_plan_option_count = TL_COUNT(tl_plan_option_rows);
 
 int tl_plan_machine(const struct tl_plan_options *options, const char *file, struct tl_machine *ret_machine)
 {
@@ -127,7 +128,7 @@ static int open_file(struct tl_planned *p, struct asked *asked)
 {
     const struct tl_plan_options *o = asked->options;
     const char *formats[] = {o->to, o->experts, o->trunk, o->embed, o->head};
-    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+    for (size_t i = 0; i < TL_COUNT(formats); i++)
         if (formats[i])
             return tl_fail(TL_E_USAGE, "%s is a model file, which has its formats; \"%s\" is for geometries", p->subject.name, formats[i]);
     asked->engine.process_bytes = 0;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
+
 /* Thousands apart from each other. */
 static void put_whole(double value, char *text)
 {
@@ -48,7 +50,7 @@ static const char *scaled(double value, const char *const *units, int n_units, c
 
 #define SCALED(value, text, ...)                                                                                       \
     static const char *const units[] = {__VA_ARGS__};                                                                  \
-    return scaled(value, units, sizeof(units) / sizeof(*units), text)
+    return scaled(value, units, TL_COUNT(units), text)
 
 const char *tl_amount_of_bytes(double bytes, char *text) { SCALED(bytes, text, "bytes", "kB", "MB", "GB", "TB", "PB"); }
 const char *tl_amount_of_rate(double rate, char *text) { SCALED(rate, text, "B/s", "kB/s", "MB/s", "GB/s", "TB/s"); }
@@ -76,7 +78,7 @@ const char *tl_amount_of_seconds(double seconds, char *text)
     static const struct { double from, unit; const char *name; } rows[] = {
         {2 * 86400.0 * 365, 86400.0 * 365, "years"}, {2 * 86400.0, 86400, "days"}, {2 * 3600.0, 3600, "h"}, {120, 60, "min"}, {1, 1, "s"}, {0, 1e-3, "ms"},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+    for (size_t i = 0; i < TL_COUNT(rows); i++)
         if (seconds >= rows[i].from) {
             put_value(seconds / rows[i].unit, text);
             size_t n = strlen(text);

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+#include "base/array.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/option.h"
@@ -54,8 +55,6 @@ int tl_command_run(const struct tl_command *command, int argc, char **argv);
 #define TL_COMMAND_FILE const char *
 #define TL_COMMAND_CHOICE const char *
 #define TL_COMMAND_LIST struct tl_option_list
-
-#define TL_COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* A status of the library, its sentence carried over. */
 static inline int tl_command_status(int status)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -100,7 +101,7 @@ static int read_quantity(struct tl_json *json, struct tl_ledger_quantity *q)
         double *value = NULL;
         char *text = tl_json_is(json, "quantity") ? q->name : tl_json_is(json, "unit") ? q->unit : NULL;
         size_t room = text == q->name ? sizeof q->name : sizeof q->unit;
-        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        for (size_t i = 0; i < TL_COUNT(numbers); i++)
             value = tl_json_is(json, numbers[i].name) ? numbers[i].value : value;
         r = value ? read_number(json, value) : text ? tl_json_next(json) : tl_json_skip(json);
         if (text && r == TL_JSON_STRING)
@@ -161,7 +162,7 @@ static const char *scaled(double value, const char *unit, char *text, size_t roo
 {
     static const char *const prefixes[] = {"u", "m", "", "k", "M", "G", "T", "P"};
     size_t i = 2;
-    for (; fabs(value) >= 999.5 && i + 1 < sizeof prefixes / sizeof *prefixes; i++)
+    for (; fabs(value) >= 999.5 && i + 1 < TL_COUNT(prefixes); i++)
         value /= 1000;
     for (; value != 0 && fabs(value) < 0.995 && i > 0; i--)
         value *= 1000;

@@ -161,7 +161,7 @@ static void tell_speed(const struct page *p)
     static const struct { const char *work, *label; } rows[] = {{"decode", "answer"}, {"prefill", "prompt"}, {"score", "long text, swept"}, {"batch", "batch"}};
     char range[64], label[64];
     LINE("\nSPEED                   tokens/s  likely range      limited by\n");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < TL_COUNT(rows); i++) {
         if (work_number(p, rows[i].work, "seconds") <= 0) {
             LINE("  %-20s %9s  %-16s  does not fit\n", rows[i].label, "-", "-");
             continue;
@@ -201,7 +201,7 @@ static void tell_cost(const struct page *p)
 {
     static const struct { const char *work, *label; } rows[] = {{"decode", "answer"}, {"prefill", "prompt"}, {"score", "long text, swept"}, {"batch", "batch"}};
     LINE("\nCOST                  J a token      a million tokens: money          CO2         time\n");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < TL_COUNT(rows); i++) {
         double rate = work_number(p, rows[i].work, "tokens_per_s");
         if (rate > 0)
             LINE("  %-20s %8s %30s %12s %12s\n", rows[i].label, AMOUNT(number, work_number(p, rows[i].work, "joules_per_token")),
@@ -224,9 +224,9 @@ static void tell_facts(const struct page *p)
     static const char *const sources[] = {"measured", "said", "asked", "usual"};
     static const char *const meanings[] = {"measured by `trill doctor`", "said by you", "asked from the system", "usual values, nobody has measured"};
     LINE("\nMACHINE  %s\n", text(p, "machine.name"));
-    for (size_t s = 0; s < sizeof sources / sizeof *sources; s++) {
+    for (size_t s = 0; s < TL_COUNT(sources); s++) {
         size_t column = 0;
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t i = 0; i < TL_COUNT(rows); i++) {
             char words[80], path[80];
             snprintf(path, sizeof path, "machine.facts.%s.text", rows[i].fact);
             if (strcmp(source_of(p, rows[i].fact), sources[s]) != 0)

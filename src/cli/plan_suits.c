@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "cli/amount.h"
 #include "cli/plan_report.h"
 
@@ -68,7 +69,7 @@ static const double paces[] = {8, 0.5};
 
 static bool rises(double now, double then)
 {
-    for (size_t i = 0; i < sizeof paces / sizeof paces[0]; i++)
+    for (size_t i = 0; i < TL_COUNT(paces); i++)
         if (now < paces[i] && then >= paces[i])
             return true;
     return false;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "cli/amount.h"
 #include "cli/plan_suits.h"
 #include "cli/svg.h"
@@ -31,7 +32,7 @@ static double decade_above(double v) { return pow(10, ceil(log10(v))); }
 /* --- one plan ----------------------------------------------------------------------------------------------------- */
 
 static const struct { const char *work, *label; } works[] = {{"decode", "answer"}, {"prefill", "prompt"}, {"score", "long text, swept"}, {"batch", "batch"}};
-enum { WORKS = sizeof works / sizeof works[0] };
+enum { WORKS = TL_COUNT(works) };
 
 static double work(const struct tl_flat *r, size_t i, const char *what)
 {

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/file.h"
 
 static double share_of(const struct tl_svg_axis *axis, double value)
@@ -19,7 +20,7 @@ double tl_svg_y(const struct tl_svg *s, double value) { return s->height - s->bo
 const char *tl_svg_colour(size_t series)
 {
     static const char *const colours[] = {"#d1495b", "#2e86ab", "#66a182", "#8d6cab", "#edae49", "#9a6324"};
-    return colours[series % (sizeof colours / sizeof colours[0])];
+    return colours[series % TL_COUNT(colours)];
 }
 
 static void put_escaped(struct tl_buffer *out, const char *text)

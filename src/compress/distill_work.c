@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -56,7 +57,7 @@ static int read_entry(struct tl_json *json, struct entry *entry)
     int status;
     while ((status = tl_json_next(json)) == TL_JSON_KEY) {
         char **to = NULL;
-        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        for (size_t i = 0; i < TL_COUNT(texts); i++)
             to = tl_json_is(json, texts[i].name) ? texts[i].to : to;
         if (to) {
             tl_free(*to);
@@ -207,7 +208,7 @@ static int write_manifest(const struct tl_distill_work *work)
         const struct entry *e = &work->entry[i];
         const char *texts[] = {"stage", e->stage, "digest", e->digest, "file", e->file};
         tl_buffer_printf(&json, "%s\n {", i ? "," : "");
-        for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k += 2) {
+        for (size_t k = 0; k < TL_COUNT(texts); k += 2) {
             tl_buffer_printf(&json, "\"%s\":", texts[k]);
             tl_buffer_json_string(&json, texts[k + 1], strlen(texts[k + 1]));
             tl_buffer_append(&json, ",", 1);

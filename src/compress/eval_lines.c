@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -113,7 +114,7 @@ static const char *const kinds[] = {
 #undef EVAL_KIND
 };
 
-enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
+enum { FIELDS = TL_COUNT(fields) };
 
 static int unknown(const struct reading *r)
 {

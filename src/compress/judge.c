@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -107,7 +108,7 @@ bool tl_judge_refuses(const char *answer, size_t n_bytes)
     char head[TL_JUDGE_HEAD];
     trim(&answer, &n_bytes);
     size_t n = plain(answer, n_bytes, head);
-    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+    for (size_t i = 0; i < TL_COUNT(refusals); i++)
         if (memmem(head, n, refusals[i], strlen(refusals[i])))
             return true;
     return false;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/error.h"
 
@@ -51,7 +52,7 @@ static void list_values(enum tl_tune_setting setting, const struct tl_tune_facts
             add_number(trial, facts->threads * quarters / 4 ? facts->threads * quarters / 4 : 1);
         break;
     case TL_TUNE_chunk:
-        for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++)
+        for (size_t i = 0; i < TL_COUNT(chunks); i++)
             if (i == 0 || chunks[i] < 2 * facts->prompt_tokens)
                 add_number(trial, chunks[i]);
         break;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A run of tuning: the model is opened with the values, warmed, given a prompt of plain words, and answers itself with
  * words that it would choose, so that routed experts are asked for as in real use. */
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -50,7 +51,7 @@ int tl_tune_apply(const struct tl_tune_values *values, struct tl_engine_options 
             return tl_fail(TL_E_USAGE, "chunk: found \"%s\", expected 1 to %d", chunk, 1 << 20);
         options->better_chunk = (uint32_t)number;
     }
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; i < TL_COUNT(names); i++)
         if (*values->text[names[i].setting] && !*names[i].field)
             *names[i].field = values->text[names[i].setting];
     return 0;

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cpu.h"
 #include "kernel/arch.h"
 #include "kernel/fill.h"
@@ -26,7 +27,7 @@ static const struct level levels[] = {
 #undef ISA
 };
 
-enum { LEVELS = sizeof levels / sizeof *levels, NAMES_BYTES = 16 * LEVELS };
+enum { LEVELS = TL_COUNT(levels), NAMES_BYTES = 16 * LEVELS };
 
 static struct tl_kernel kernels[LEVELS];                 /* name NULL: this CPU cannot run it */
 static char names[NAMES_BYTES];

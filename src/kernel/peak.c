@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "kernel/arch.h"
 
@@ -21,7 +22,7 @@ static struct tl_peak_loops loops_of(const struct tl_kernel *level)
 {
     struct tl_peak_loops loops = {0};
     const char *name = level ? level->name : tl_kernel_best()->name;
-    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+    for (size_t i = 0; i < TL_COUNT(levels); i++)
         if (levels[i].fill && tl_kernel_level(levels[i].name)) {
             levels[i].fill(&loops);
             if (strcmp(levels[i].name, name) == 0)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -31,8 +32,8 @@ static const struct quantity { const char *name, *unit, *predicted, *measured, *
 #undef QUANTITY
 };
 
-enum { N_TOTALS = sizeof(totals) / sizeof(totals[0]), N_GROUPS = sizeof(groups) / sizeof(groups[0]),
-       N_QUANTITIES = sizeof(quantities) / sizeof(quantities[0]) };
+enum { N_TOTALS = TL_COUNT(totals), N_GROUPS = TL_COUNT(groups),
+       N_QUANTITIES = TL_COUNT(quantities) };
 static const double near = 0.1;
 
 struct report {

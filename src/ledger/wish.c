@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -70,7 +71,7 @@ static bool parse_span(const char *text, int64_t *ret_seconds)
     static const struct { char unit; int64_t seconds; } units[] = {{'h', 3600}, {'d', 86400}, {'w', 7 * 86400}};
     size_t n = strlen(text);
     uint64_t count;
-    for (size_t i = 0; n && i < sizeof(units) / sizeof(units[0]); i++)
+    for (size_t i = 0; n && i < TL_COUNT(units); i++)
         if (text[n - 1] == units[i].unit && tl_parse_u64(text, n - 1, &count) && count <= MOST_SPANS) {
             *ret_seconds = (int64_t)count * units[i].seconds;
             return true;

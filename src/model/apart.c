@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "model/names.h"
 
@@ -23,7 +24,7 @@ static bool ends_with(const char *text, const char *ending)
 
 const struct tl_apart *tl_apart_of(const struct tl_tensor *codes)
 {
-    for (size_t i = 0; i < sizeof(aparts) / sizeof(aparts[0]); i++)
+    for (size_t i = 0; i < TL_COUNT(aparts); i++)
         if (*aparts[i].codes ? ends_with(codes->name, aparts[i].codes) : !strcmp(codes->type_name, aparts[i].type))
             return &aparts[i];
     return NULL;
@@ -31,7 +32,7 @@ const struct tl_apart *tl_apart_of(const struct tl_tensor *codes)
 
 const struct tl_apart *tl_apart_for(enum tl_number_id number)
 {
-    for (size_t i = 0; i < sizeof(aparts) / sizeof(aparts[0]); i++)
+    for (size_t i = 0; i < TL_COUNT(aparts); i++)
         if (aparts[i].number == number)
             return &aparts[i];
     return NULL;
@@ -79,7 +80,7 @@ int tl_apart_scales(const struct tl_modelfile *file, const struct tl_apart *apar
     *ret_scales = tl_modelfile_find(file, name);
     if (!*ret_scales)
         return tl_fail(TL_E_FILE, "%s: tensor %s is missing", tl_modelfile_path(file), name);
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+    for (size_t i = 0; i < TL_COUNT(refused); i++) {
         snprintf(name, sizeof(name), "%.*s%s", stem, codes->name, refused[i]);
         if (tl_modelfile_find(file, name))
             return tl_fail(TL_E_FILE, "%s: tensor %s is not supported, expected codes with scales alone", tl_modelfile_path(file), name);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 
 #define ARCH(name) extern const struct tl_arch tl_arch_##name;
@@ -39,11 +40,11 @@ const struct tl_arch *tl_arch_find(const struct tl_modelfile *file)
         tl_fail(TL_E_FILE, "%s: %s is missing", tl_modelfile_path(file), key);
         return NULL;
     }
-    for (size_t i = 0; i < sizeof(archs) / sizeof(archs[0]); i++)
+    for (size_t i = 0; i < TL_COUNT(archs); i++)
         if (serves(archs[i], format, name))
             return archs[i];
     char known[256] = "";
-    for (size_t i = 0, used = 0; i < sizeof(archs) / sizeof(archs[0]) && used < sizeof(known); i++)
+    for (size_t i = 0, used = 0; i < TL_COUNT(archs) && used < sizeof(known); i++)
         used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", i ? ", " : "", archs[i]->name);
     tl_fail(TL_E_FILE, "%s: architecture \"%.60s\" is not supported (known: %s)", tl_modelfile_path(file), name, known);
     return NULL;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
+
 static const struct tl_name common[] = {
     { TL_R_EMBED, "token_embd.weight", "model.embed_tokens.weight", 0 },
     { TL_R_HEAD, "output.weight", "lm_head.weight", 0 },
@@ -87,7 +89,7 @@ static const struct tl_tensor *look_up(const struct tl_modelfile *file, const ch
 {
     static const char *const prefixes[][2] = { { "", "" }, { "model.", "model.language_model." }, { "", "language_model." } };
     const struct tl_tensor *tensor = NULL;
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]) && !tensor; i++) {
+    for (size_t i = 0; i < TL_COUNT(prefixes) && !tensor; i++) {
         char longer[TL_NAME_BYTES + 32];
         size_t cut = strlen(prefixes[i][0]);
         if (i > 0 && tl_modelfile_format(file) == TL_MODELFILE_GGUF)

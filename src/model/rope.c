@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "kernel/kernel.h"
 
@@ -96,7 +97,7 @@ int tl_rope_make(const struct tl_modelfile *file, const struct tl_rope_facts *fa
     for (uint32_t i = 0; i < n_rot / 2; i++)
         ret_rope->inv_freq[i] = (float)(1.0 / tl_pow(facts->base, (double)(2 * i) / n_rot));
     ret_rope->scale = 1.0f;
-    for (size_t v = 0; v < sizeof(variants) / sizeof(variants[0]); v++) {
+    for (size_t v = 0; v < TL_COUNT(variants); v++) {
         if (strcmp(variants[v].type, type) != 0)
             continue;
         if (variants[v].needs_factor && !(facts->factor >= 1.0f && facts->factor <= 1e6f))
@@ -137,7 +138,7 @@ int tl_rope_read(const struct tl_modelfile *file, const struct tl_geometry *g, c
     };
     char key[160], older[160];
     int status = 0;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && status >= 0; i++)
+    for (size_t i = 0; i < TL_COUNT(rows) && status >= 0; i++)
         status = fact(file, g, object, rows[i].gguf, rows[i].hf, rows[i].value);
     if (status < 0)
         return status;

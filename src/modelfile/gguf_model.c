@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -122,7 +123,7 @@ static int read_split(const struct tl_gguf *gguf, struct split *ret_split)
     };
     *ret_split = (struct split){0, 1, UINT64_MAX};
     for (uint64_t i = 0; i < gguf->n_values; i++)
-        for (unsigned k = 0; k < sizeof keys / sizeof keys[0]; k++) {
+        for (unsigned k = 0; k < TL_COUNT(keys); k++) {
             const struct tl_gguf_value *value = &gguf->values[i];
             if (strcmp(tl_gguf_text(gguf, value->key_at), keys[k].key) != 0)
                 continue;

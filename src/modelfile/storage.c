@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/array.h"
 #include "base/checked.h"
 
 static bool of_number(const struct tl_number *number, struct tl_storage *ret_storage)
@@ -24,7 +25,7 @@ bool tl_storage_by_gguf(uint32_t ggml_type, struct tl_storage *ret_storage)
     };
     if (of_number(tl_number_by_gguf(ggml_type), ret_storage))
         return true;
-    for (unsigned i = 0; i < sizeof others / sizeof others[0]; i++)
+    for (unsigned i = 0; i < TL_COUNT(others); i++)
         if (others[i].type == ggml_type) {
             *ret_storage = others[i].storage;
             return true;
@@ -44,7 +45,7 @@ bool tl_storage_by_safetensors(const char *dtype, struct tl_storage *ret_storage
 {
     if (of_number(tl_number_by_safetensors(dtype), ret_storage))
         return true;
-    for (unsigned i = 0; i < sizeof of_safetensors / sizeof of_safetensors[0]; i++)
+    for (unsigned i = 0; i < TL_COUNT(of_safetensors); i++)
         if (strcmp(of_safetensors[i].dtype, dtype) == 0) {
             *ret_storage = of_safetensors[i].storage;
             return true;
@@ -54,7 +55,7 @@ bool tl_storage_by_safetensors(const char *dtype, struct tl_storage *ret_storage
 
 const char *tl_storage_dtype(const char *name, struct tl_storage *ret_storage)
 {
-    for (unsigned i = 0; i < sizeof of_safetensors / sizeof of_safetensors[0]; i++)
+    for (unsigned i = 0; i < TL_COUNT(of_safetensors); i++)
         if (strcmp(of_safetensors[i].storage.name, name) == 0) {
             *ret_storage = of_safetensors[i].storage;
             return of_safetensors[i].dtype;

@@ -2,6 +2,7 @@
 /* Sessions in a budget. All is resident where that leaves a useful context; else routed experts are streamed, and what the
  * trunk, the states and the step leave becomes frames; where even the trunk leaves no useful context, it is streamed too,
  * and gets all that is left. What cannot fit is refused with the smallest budget that would do. */
+#include "base/array.h"
 #include "base/cpu.h"
 #include "base/error.h"
 #include "plan/fit_impl.h"
@@ -196,7 +197,7 @@ static int climb_sessions(struct tl_fitting *f, uint32_t context, uint32_t easy_
         {TL_QUANTITY_SESSIONS, sessions, 1},
         {TL_QUANTITY_CHUNK, f->wish->chunk ? 0 : better, CHUNK_STEP},        /* nothing is less for it */
     };
-    return climb(f, rungs, sizeof(rungs) / sizeof(rungs[0]), limits);
+    return climb(f, rungs, TL_COUNT(rungs), limits);
 }
 
 /* A long chunk saves sweeps over what is streamed, and costs memory: at most a share of the budget, which is set aside

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "plan/fit_impl.h"
 
 enum { LABEL = 11, COLUMNS = 98, MOST_TEXT = 700 };
@@ -44,7 +45,7 @@ static struct size size_of(double bytes)
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     struct size size;
     size_t i = 0;
-    for (; bytes >= 1000 && i + 1 < sizeof(units) / sizeof(units[0]); i++)
+    for (; bytes >= 1000 && i + 1 < TL_COUNT(units); i++)
         bytes /= 1024;
     snprintf(size.text, sizeof size.text, i ? "%.3g%c%s" : "%.0f%c%s", bytes, GLUE, units[i]);
     return size;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/option.h"
 
@@ -13,11 +14,11 @@ const struct tl_known tl_known[] = {
 #include "plan/geometries.def"
 #undef GEOMETRY
 };
-const size_t tl_known_count = sizeof(tl_known) / sizeof(tl_known[0]);
+const size_t tl_known_count = TL_COUNT(tl_known);
 
 const struct tl_known *tl_known_find(const char *name)
 {
-    const char *names[sizeof(tl_known) / sizeof(tl_known[0])];
+    const char *names[TL_COUNT(tl_known)];
     char list[1024] = "";
     size_t used = 0;
     for (size_t i = 0; i < tl_known_count; i++) {

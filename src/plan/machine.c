@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -105,7 +106,7 @@ void tl_fact_print(enum tl_fact fact, double value, struct tl_buffer *out)
         tl_buffer_printf(out, "%.4g%s%s", value, *units[unit].suffix ? " " : "", units[unit].suffix);
         return;
     }
-    for (; value >= base && i + 1 < sizeof prefixes / sizeof *prefixes; i++)
+    for (; value >= base && i + 1 < TL_COUNT(prefixes); i++)
         value /= base;
     tl_buffer_printf(out, "%.4g %s%s%s", value, prefixes[i], units[unit].binary && i ? "i" : "", units[unit].suffix);
 }
@@ -157,7 +158,7 @@ void tl_machine_finish(struct tl_machine *machine)
         value[TL_FACT_THREADS] = 1;
     if (machine->source[TL_FACT_INT8] == TL_SOURCE_USUAL)
         value[TL_FACT_INT8] = usual_thread_ops * value[TL_FACT_THREADS];
-    for (size_t i = 0; i < sizeof slower / sizeof *slower; i++)
+    for (size_t i = 0; i < TL_COUNT(slower); i++)
         if (machine->source[slower[i].fact] < machine->source[TL_FACT_INT8] || value[slower[i].fact] == 0)
             value[slower[i].fact] = slower[i].share * value[TL_FACT_INT8];
 }

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -26,7 +27,7 @@ static const struct { const char *key; uint64_t most; } tiny[] = {
 static uint64_t most_of(const struct tl_outline_sizes *sizes, const struct tl_buffer *key)
 {
     uint64_t most = UINT64_MAX;
-    for (size_t i = 0; i < sizeof tiny / sizeof tiny[0] && sizes->tiny; i++)
+    for (size_t i = 0; i < TL_COUNT(tiny) && sizes->tiny; i++)
         if (strcmp(tiny[i].key, key->data) == 0)
             most = tiny[i].most;
     if (sizes->layers && strcmp(key->data, "num_hidden_layers") == 0)

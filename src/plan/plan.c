@@ -2,6 +2,7 @@
 /* Makes plans: fits the model for each kind of work, and counts what that work takes. */
 #include "plan/plan.h"
 
+#include "base/array.h"
 #include "base/error.h"
 
 enum { USUAL_PROMPT = 512, USUAL_ANSWER = 128, USUAL_BATCH = 32 };
@@ -89,7 +90,7 @@ int tl_plan_make(struct tl_model *model, const struct tl_plan_wish *wish, struct
     whole.prompt = plan.prompt;
     whole.answer = plan.answer;
     whole.batch = plan.batch;
-    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+    for (size_t i = 0; i < TL_COUNT(order); i++) {
         struct tl_fit fit;
         int status = wish->fit(wish->context, model, &whole, order[i], &fit);
         bool spare = order[i] != TL_WORK_DECODE && (status == TL_E_BUDGET || status == TL_E_NOMEM || status == TL_E_USAGE);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "model/arch.h"
 #include "plan/plan.h"
 
@@ -174,7 +175,7 @@ static void put_prices(struct tl_buffer *json, const struct tl_plan *plan)
     put_number(json, "grams", r->grams);
     put_bytes(json, "peak_bytes", plan->request_bytes);
     tl_buffer_printf(json, "},\"served\":{");
-    for (size_t i = 0; i < sizeof(served) / sizeof(served[0]); i++) {
+    for (size_t i = 0; i < TL_COUNT(served); i++) {
         tl_buffer_printf(json, "%s\"%s\":{\"joules_per_token\":[%.3g,%.3g],\"price_per_million_tokens\":%.3g,\"who\":\"%s\"}", i ? "," : "",
                          tl_works[served[i].work].name, served[i].joules_from, served[i].joules_to, served[i].price, served[i].who);
     }

@@ -6,10 +6,11 @@
 
 const struct tl_price tl_prices[] = {
 #define PRICE(geometry, name, vendor, read, written, seen, source) {geometry, name, vendor, read, written, seen, source},
+#include "base/array.h"
 #include "plan/prices.def"
 #undef PRICE
 };
-const size_t tl_price_count = sizeof(tl_prices) / sizeof(tl_prices[0]);
+const size_t tl_price_count = TL_COUNT(tl_prices);
 
 const struct tl_price *tl_price_of(const char *geometry)
 {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/option.h"
 #include "plan/purpose.h"
@@ -59,7 +60,7 @@ static int cut_words(const char *text, struct reader *r)
 
 static enum unit unit_of(const char *word)
 {
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+    for (size_t i = 0; i < TL_COUNT(units); i++)
         if (!strcmp(units[i].word, word))
             return units[i].unit;
     return NOTHING;
@@ -67,7 +68,7 @@ static enum unit unit_of(const char *word)
 
 static double size_of(const char *word)
 {
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+    for (size_t i = 0; i < TL_COUNT(sizes); i++)
         if (strcmp(sizes[i].word, word) == 0)
             return sizes[i].times;
     return 0;
@@ -179,7 +180,7 @@ static int read_word(struct reader *r, const char *word)
     int kind = kind_of(word);
     if (kind >= 0)
         return read_kind(r, kind);
-    for (size_t i = 0; i < sizeof(fillers) / sizeof(fillers[0]); i++)
+    for (size_t i = 0; i < TL_COUNT(fillers); i++)
         if (!strcmp(fillers[i], word))
             return 0;
     return unit != NOTHING ? 0 : unknown(word);

@@ -2,6 +2,7 @@
 /* Formats by name, and what goes with the one that is named. */
 #include "plan/recipe.h"
 
+#include "base/array.h"
 #include "base/error.h"
 
 static int by_name(const char *option, const char *name, const struct tl_number **ret)
@@ -36,7 +37,7 @@ static const struct tl_number *wide(enum tl_modelfile_format format)
 enum tl_modelfile_format tl_recipe_format(const struct tl_recipe_names *names, const struct tl_known *known)
 {
     const char *const given[] = {names->to, names->experts, names->trunk, names->embed, names->head, names->to || !known ? NULL : known->native};
-    for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
+    for (size_t i = 0; i < TL_COUNT(given); i++) {
         const struct tl_number *number = given[i] ? tl_number_by_name(given[i]) : NULL;
         if (number && !stores(TL_MODELFILE_GGUF, number))
             return TL_MODELFILE_SAFETENSORS;

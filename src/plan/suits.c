@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "model/arch.h"
@@ -54,7 +55,7 @@ static int choose_format(const struct tl_outline *outline, const struct tl_machi
     static const double reached = 0.75;                  /* of the memory's bandwidth, whatever else a token takes */
     struct candidate best = {0}, next;
     bool resident = false;
-    for (size_t i = 0; i <= sizeof(narrower) / sizeof(narrower[0]); i++) {
+    for (size_t i = 0; i <= TL_COUNT(narrower); i++) {
         int status = list(outline, i ? narrower[i - 1] : NULL, &next);
         if (status < 0)
             return status;

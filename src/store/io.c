@@ -7,12 +7,13 @@
 
 static const struct tl_io *const ways[] = {
 #define IO(name, meaning) &tl_io_##name,
+#include "base/array.h"
 #include "store/io.def"
 #undef IO
     NULL,
 };
 
-const struct tl_io *tl_io_at(uint32_t index) { return index < sizeof(ways) / sizeof(ways[0]) ? ways[index] : NULL; }
+const struct tl_io *tl_io_at(uint32_t index) { return index < TL_COUNT(ways) ? ways[index] : NULL; }
 
 const struct tl_io *tl_io_by_name(const char *name)
 {

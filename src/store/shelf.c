@@ -9,6 +9,7 @@ enum { USES_A_KEY = 16 };                /* counts are halved after that many us
 
 static const struct tl_policy *const policies[] = {
 #define POLICY(name, meaning) &tl_policy_##name,
+#include "base/array.h"
 #include "store/policies.def"
 #undef POLICY
     NULL,
@@ -16,7 +17,7 @@ static const struct tl_policy *const policies[] = {
 
 const struct tl_policy *tl_policy_at(uint32_t index)
 {
-    return index < sizeof(policies) / sizeof(policies[0]) ? policies[index] : NULL;
+    return index < TL_COUNT(policies) ? policies[index] : NULL;
 }
 
 const struct tl_policy *tl_policy_by_name(const char *name)

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 
 enum { PASSES = 18, DRAWS = 8 };
@@ -15,7 +16,7 @@ static const struct { enum tl_number_id id; uint32_t at[2], n[2]; int sign[2]; }
 #include "synth/blocks.def"
 #undef BLOCK
 };
-enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
+enum { FORMATS = TL_COUNT(formats) };
 
 static int index_of(const struct tl_number *number)
 {

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "text/jinja.h"
 #include "text/jinja_text.h"
@@ -32,8 +33,6 @@ static const struct { uint8_t kind, n; struct tl_jinja_builtin builtin; } method
 #undef METHOD
 };
 
-#define COUNT(table) (sizeof(table) / sizeof *(table))
-
 static const struct tl_jinja_builtin *find(const struct tl_jinja_builtin *table, size_t n, const struct tl_jinja_text *name)
 {
     for (size_t i = 0; i < n; i++)
@@ -44,22 +43,22 @@ static const struct tl_jinja_builtin *find(const struct tl_jinja_builtin *table,
 
 const struct tl_jinja_builtin *tl_jinja_builtin_filter(const struct tl_jinja_text *name)
 {
-    return find(filters, COUNT(filters), name);
+    return find(filters, TL_COUNT(filters), name);
 }
 
 const struct tl_jinja_builtin *tl_jinja_builtin_test(const struct tl_jinja_text *name)
 {
-    return find(tests, COUNT(tests), name);
+    return find(tests, TL_COUNT(tests), name);
 }
 
 const struct tl_jinja_builtin *tl_jinja_builtin_global(size_t number)
 {
-    return number < COUNT(globals) ? &globals[number] : NULL;
+    return number < TL_COUNT(globals) ? &globals[number] : NULL;
 }
 
 const struct tl_jinja_builtin *tl_jinja_builtin_method(const struct tl_jinja_value *self, const struct tl_jinja_text *name)
 {
-    for (size_t i = 0; i < COUNT(methods); i++)
+    for (size_t i = 0; i < TL_COUNT(methods); i++)
         if (methods[i].kind == self->kind && methods[i].n == name->n && memcmp(methods[i].builtin.name, name->bytes, name->n) == 0)
             return &methods[i].builtin;
     return NULL;

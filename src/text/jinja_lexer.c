@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "text/jinja_unicode.h"
@@ -290,7 +291,7 @@ static int read_operator(struct tl_jinja_lexer *lexer, struct tl_jinja_token *to
 #include "text/jinja_tokens.def"
 #undef OPERATOR
     };
-    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+    for (size_t i = 0; i < TL_COUNT(operators); i++) {
         size_t n = strlen(operators[i].spelling);
         if (!here(lexer, operators[i].spelling))
             continue;

@@ -5,6 +5,7 @@
  * no break leaves, and where an unknown filter is an error at once (anywhere but inside an if). */
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "text/jinja_parser.h"
 
@@ -299,7 +300,7 @@ static const struct { const char *tag; int (*parse)(struct tl_jinja_parser *p, s
 
 static int parse_statement(struct tl_jinja_parser *p, struct tl_jinja_stmt *stmt)
 {
-    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+    for (size_t i = 0; i < TL_COUNT(tags); i++)
         if (tl_jinja_parser_is_name(p, tags[i].tag)) {
             int r = tl_jinja_parser_enter(p);
             if (r < 0 || (r = tags[i].parse(p, stmt)) < 0)

@@ -70,10 +70,11 @@ static const struct special *find_special(uint32_t code)
 #define UNPACK(...) {__VA_ARGS__}
     static const struct special table[] = {
 #define SPECIAL(code, upper, title) {code, UNPACK upper, UNPACK title},
+#include "base/array.h"
 #include "text/jinja_special_case.def"
 #undef SPECIAL
     };
-    size_t low = 0, high = sizeof table / sizeof *table;
+    size_t low = 0, high = TL_COUNT(table);
     while (low < high) {
         size_t middle = (low + high) / 2;
         if (table[middle].code == code)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/option.h"
@@ -274,7 +275,7 @@ static const struct field fields[] = {
 #undef REFUSE
 };
 
-enum { N_FIELDS = sizeof fields / sizeof *fields };
+enum { N_FIELDS = TL_COUNT(fields) };
 _Static_assert(N_FIELDS <= 64, "a bit a field");
 
 static int fail_unknown(const struct tl_json *json)

@@ -3,6 +3,7 @@
  * parts and strings of JSON. What no rule here names is kept as it is: the template decides. */
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "text/openai.h"
@@ -60,7 +61,7 @@ static int take_role(struct message *m)
         return tl_fail(TL_E_USAGE, "messages: a message with two roles");
     m->role = true;
     const char *role = r == TL_JSON_STRING && tl_json_is(m->json, "developer") ? "system" : NULL;
-    for (size_t i = 0; i < sizeof roles / sizeof *roles && !role; i++)
+    for (size_t i = 0; i < TL_COUNT(roles) && !role; i++)
         if (r == TL_JSON_STRING && tl_json_is(m->json, roles[i]))
             role = roles[i];
     if (!role)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/utf8.h"
 
@@ -39,7 +40,7 @@ static int read_posix(struct tl_regex_translation *t, struct operand *operand)
         {"[:punct:]", "\\p{P}\\p{S}"}, {"[:cntrl:]", "\\p{Cc}"}, {"[:alpha:]", "\\p{Alphabetic}"},
         {"[:alnum:]", "\\p{Alphabetic}\\p{Nd}"}, {"[:upper:]", "\\p{Uppercase}"}, {"[:lower:]", "\\p{Lowercase}"},
     };
-    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+    for (size_t i = 0; i < TL_COUNT(classes); i++) {
         size_t n = strlen(classes[i][0]);
         if ((size_t)(t->end - t->at) < n || memcmp(t->at, classes[i][0], n) != 0)
             continue;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/utf8.h"
 
@@ -80,7 +81,7 @@ static const char *const properties[][2] = {
 
 static const char *known_property(const char *name, size_t n)
 {
-    for (size_t i = 0; i < sizeof properties / sizeof *properties; i++)
+    for (size_t i = 0; i < TL_COUNT(properties); i++)
         if (strlen(properties[i][0]) == n && memcmp(properties[i][0], name, n) == 0)
             return properties[i][1];
     return NULL;
@@ -178,7 +179,7 @@ static int open_group(struct tl_regex_translation *t)
         return tl_regex_translate_fail(t, "groups too deep");
     t->group[t->depth++] = t->out->len;
     t->atom = SIZE_MAX;
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+    for (size_t i = 0; i < TL_COUNT(plain); i++)
         if (starts(t, plain[i])) {
             t->at += strlen(plain[i]);
             return put(t, plain[i]);

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "text/sampler_math.h"
@@ -27,7 +28,7 @@ int tl_sampling_check(const struct tl_sampling *s)
         {"typical_p", s->typical_p, 1e-9f, 1}, {"repeat_penalty", s->repeat_penalty, 1e-6f, 1e6f},
         {"presence_penalty", s->presence_penalty, -1e6f, 1e6f}, {"frequency_penalty", s->frequency_penalty, -1e6f, 1e6f},
     };
-    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+    for (size_t i = 0; i < TL_COUNT(ranges); i++)
         if (!(ranges[i].value >= ranges[i].low && ranges[i].value <= ranges[i].high))
             return tl_fail(TL_E_USAGE, "%s: expected a number from %g to %g, found %g", ranges[i].name, (double)ranges[i].low,
                            (double)ranges[i].high, (double)ranges[i].value);
@@ -155,7 +156,7 @@ int32_t tl_sampler_draw(struct tl_sampler *sampler, const struct tl_sampling *s,
 #undef SAMPLER
     };
     start(sampler, logits, history, n_history);
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+    for (size_t i = 0; i < TL_COUNT(steps); i++)
         if (active[i] && (s->temperature > 0 || steps[i] == tl_sampler_steps_bias || steps[i] == tl_sampler_steps_penalties))
             steps[i](sampler, s);
     if (s->temperature == 0)

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/utf8.h"
@@ -112,7 +113,7 @@ static int trust_role(struct tl_jinja *j, struct tl_jinja_dict *message)
     struct tl_jinja_value key = tl_jinja_string(&probe), role;
     const struct tl_jinja_value *found;
     int r = tl_jinja_dict_find(j, message, &key, &found);
-    for (size_t i = 0; r > 0 && tl_jinja_is_string(found) && i < sizeof roles / sizeof *roles; i++)
+    for (size_t i = 0; r > 0 && tl_jinja_is_string(found) && i < TL_COUNT(roles); i++)
         if (tl_jinja_text_is(found->text, roles[i])) {
             if ((r = tl_jinja_text_literal(j, roles[i], &role)) >= 0)
                 r = tl_jinja_dict_put(j, message, &key, &role);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "text/tokenizer_private.h"
 
@@ -77,7 +78,7 @@ int tl_tokenizer_read_config(struct tl_tokenizer *t, const struct tl_modelfile *
         (r = read_wish(file, CONFIG "add_eos_token", t->eos, t->after, &t->n_after)) < 0)
         return r;
     tl_tokenizer_add_end(t, t->eos);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+    for (size_t i = 0; i < TL_COUNT(ends); i++)
         if ((r = read_ends(t, file, ends[i])) < 0)
             return r;
     return 0;

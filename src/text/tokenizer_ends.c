@@ -2,6 +2,7 @@
 /* Where generation ends. Files name one or two ids; the rest is known by the names that model families use. */
 #include <string.h>
 
+#include "base/array.h"
 #include "text/tokenizer_private.h"
 
 /* `sure`: nothing else is called so; then a vocabulary that calls it a normal token is mistaken. */
@@ -32,7 +33,7 @@ void tl_tokenizer_find_ends(struct tl_tokenizer *tokenizer)
     /* In these two formats <|end|> closes a message and the answer goes on. */
     bool goes_on = (find(tokenizer, "<|return|>") >= 0 && find(tokenizer, "<|call|>") >= 0) ||
                    (find(tokenizer, "<|calls|>") >= 0 && find(tokenizer, "<|flush|>") >= 0);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    for (size_t i = 0; i < TL_COUNT(ends); i++) {
         int32_t id = find(tokenizer, ends[i].name);
         if (id < 0 || (tokenizer->vocab.kind[id] != TL_TOKEN_CONTROL && !ends[i].sure))
             continue;

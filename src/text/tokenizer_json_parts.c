@@ -2,6 +2,7 @@
 /* The "normalizer" and the "pre_tokenizer" of tokenizer.json, one function a component, found by its type's name. */
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "text/characters.h"
@@ -112,7 +113,7 @@ static int build_normalizer(struct tl_tokenizer_json *j, const struct tl_json_tr
         {"NFKD", normalizer_form}, {"Lowercase", normalizer_lowercase}, {"Strip", normalizer_strip},
         {"Prepend", normalizer_prepend}, {"Replace", normalizer_replace},
     };
-    return build_part(j, tree, node, "normalizer", parts, sizeof parts / sizeof *parts);
+    return build_part(j, tree, node, "normalizer", parts, TL_COUNT(parts));
 }
 
 int tl_tokenizer_json_normalizer(struct tl_tokenizer_json *j)
@@ -140,7 +141,7 @@ static int read_behavior(struct tl_tokenizer_json *j, const char *name, enum tl_
         {"Isolated", TL_SPLIT_ISOLATED}, {"Removed", TL_SPLIT_REMOVED}, {"MergedWithPrevious", TL_SPLIT_WITH_PREVIOUS},
         {"MergedWithNext", TL_SPLIT_WITH_NEXT}, {"Contiguous", TL_SPLIT_CONTIGUOUS},
     };
-    for (size_t i = 0; i < sizeof behaviors / sizeof *behaviors; i++)
+    for (size_t i = 0; i < TL_COUNT(behaviors); i++)
         if (strcmp(behaviors[i].name, name) == 0) {
             *ret = behaviors[i].behavior;
             return 0;
@@ -254,7 +255,7 @@ static int build_pre_tokenizer(struct tl_tokenizer_json *j, const struct tl_json
         {"Whitespace", pre_whitespace}, {"WhitespaceSplit", pre_whitespace_split}, {"Punctuation", pre_punctuation},
         {"CharDelimiterSplit", pre_delimiter}, {"Metaspace", pre_metaspace},
     };
-    return build_part(j, tree, node, "pre_tokenizer", parts, sizeof parts / sizeof *parts);
+    return build_part(j, tree, node, "pre_tokenizer", parts, TL_COUNT(parts));
 }
 
 /* Words go to the model as bytes: what ByteLevel spelled is unspelled, or never spelled where it comes last. */

@@ -155,6 +155,8 @@ static unsigned distance(const char *a, const char *b)
     return rows[n][m];
 }
 
+enum { LEAST_HEAD = 3 };                 /* letters with which a name begins that is meant */
+
 const char *tl_option_nearest(const char *name, const char *const *names, size_t n_names)
 {
     const char *nearest = NULL;
@@ -166,6 +168,9 @@ const char *tl_option_nearest(const char *name, const char *const *names, size_t
             nearest = names[i];
         }
     }
+    size_t n = strlen(name);
+    for (size_t i = 0; i < n_names && !nearest && n >= LEAST_HEAD; i++)
+        nearest = strncmp(names[i], name, n) == 0 ? names[i] : NULL;
     return nearest;
 }
 

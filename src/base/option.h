@@ -65,7 +65,7 @@ int tl_options_read_json(const struct tl_option *options, size_t n_options, cons
                          char **ret_texts);
 int tl_options_write_json(const struct tl_option *options, size_t n_options, const void *fields, struct tl_buffer *json);
 
-/* The name nearest to `name` among n_names, or NULL when none is close. */
+/* The name nearest to `name` among n_names, or the first that begins with it; NULL when none is close. */
 const char *tl_option_nearest(const char *name, const char *const *names, size_t n_names);
 
 /* "  -t, --threads N     help (default 2)" for each row; entries of a man page (roff); words of a bash completion. */

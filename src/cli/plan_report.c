@@ -218,7 +218,7 @@ static void tell_cost(const struct page *p)
 static void tell_facts(const struct page *p)
 {
     static const struct { const char *fact, *words; } rows[] = {
-        {"threads", "%s threads"}, {"memory", "memory %s"}, {"drive", "drive %s"}, {"flops", "int8 %s"}, {"flops-bf16", "bf16 %s"},
+        {"threads", "threads %s"}, {"memory", "memory %s"}, {"drive", "drive %s"}, {"flops", "int8 %s"}, {"flops-bf16", "bf16 %s"},
         {"flops-f32", "f32 %s"}, {"watts", "%s"}, {"price-kwh", "%s a kWh"}, {"price-hour", "%s an hour"}, {"carbon", "%s CO2 a kWh"}, {"pue", "PUE %s"},
     };
     static const char *const sources[] = {"measured", "said", "asked", "usual"};
@@ -228,18 +228,17 @@ static void tell_facts(const struct page *p)
         size_t column = 0;
         for (size_t i = 0; i < TL_COUNT(rows); i++) {
             char words[80], path[80];
-            snprintf(path, sizeof path, "machine.facts.%s.text", rows[i].fact);
             if (strcmp(source_of(p, rows[i].fact), sources[s]) != 0)
                 continue;
-            int n = snprintf(words, sizeof words, rows[i].words, text(p, path));
-            if (!column)
-                column = (size_t)snprintf(words, sizeof words, "  %s: ", meanings[s]), LINE("%s", words), snprintf(words, sizeof words, rows[i].words, text(p, path));
-            else if (column + 2 + (size_t)n > 98)
-                column = 4, LINE(",\n    ");
+            snprintf(path, sizeof path, "machine.facts.%s.text", rows[i].fact);
+            size_t n = (size_t)snprintf(words, sizeof words, rows[i].words, text(p, path)), head = strlen(meanings[s]) + 4;
+            bool first = column == 0, full = !first && column + 2 + n > 98;
+            if (first)
+                LINE("  %s: ", meanings[s]);
             else
-                column += 2, LINE(", ");
+                LINE("%s", full ? ",\n    " : ", ");
             LINE("%s", words);
-            column += (size_t)n;
+            column = n + (first ? head : full ? 4 : column + 2);
         }
         if (column)
             LINE("\n");

@@ -113,7 +113,7 @@ static void nearest_names(void **state)
     (void)state;
     static const char *const names[] = {"run", "chat", "tokenize", "logits"};
     static const char *const rows[][2] = {
-        {"rnu", "run"}, {"tokenise", "tokenize"}, {"logit", "logits"}, {"chta", "chat"}, {"xyz", NULL}, {"", NULL}, {"r", NULL},
+        {"rnu", "run"}, {"tokenise", "tokenize"}, {"logit", "logits"}, {"chta", "chat"}, {"xyz", NULL}, {"", NULL}, {"r", NULL}, {"tok", "tokenize"}, {"to", NULL},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         const char *found = tl_option_nearest(rows[i][0], names, ROWS(names));

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* What a teacher is asked, its answers read again, and what of them is learnt: a small batch by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "compress/distill_answer.h"
+#include "compress/distill_ask.h"
+#include "compress/distill_keep.h"
+
+static char folder[64];
+
+static const char *place(const char *name)
+{
+    static char path[16][128];
+    static int at;
+    at = (at + 1) % 16;
+    snprintf(path[at], sizeof(path[at]), "%s/%s", folder, name);
+    return path[at];
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof(folder), "/tmp/trill-keep-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    char command[128];
+    (void)state;
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    return system(command);
+}
+
+static void put(const char *name, const char *text)
+{
+    FILE *file = fopen(place(name), "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void expect(const char *name, const char *text)
+{
+    char *found;
+    size_t n;
+    assert_int_equal(tl_file_slurp(place(name), 1 << 20, &found, &n), 0);
+    assert_string_equal(found, text);
+    tl_free(found);
+}
+
+/* --- answers ------------------------------------------------------------------------------------------------------ */
+
+static void answers_of_both_kinds(void **state)
+{
+    static const char plain[] = "{\"id\":\"x\",\"custom_id\":\"0\",\"response\":{\"status_code\":200,\"body\":{\"choices\":[{\"index\":0,\"text\":\"a \\u00e9\","
+        "\"logprobs\":{\"tokens\":[\"a\",\" \"],\"token_logprobs\":[-1,-2.5],\"top_logprobs\":null,\"text_offset\":[0,1]},\"finish_reason\":\"stop\"},"
+        "{\"index\":1,\"text\":\"\",\"logprobs\":null,\"finish_reason\":\"length\"}],\"usage\":{\"x\":[1]}}},\"error\":null}";
+    static const char chat[] = "{\"response\":{\"body\":{\"choices\":[{\"message\":{\"role\":\"assistant\",\"content\":\"hi\"},\"logprobs\":{\"content\":["
+        "{\"token\":\"h\",\"logprob\":-0.5,\"bytes\":[1],\"top_logprobs\":[{\"logprob\":-7}]},{\"logprob\":-1,\"top_logprobs\":[]}],\"refusal\":null},"
+        "\"finish_reason\":\"stop\"}]}}}";
+    struct tl_distill_answer answer;
+    (void)state;
+    assert_int_equal(tl_distill_answer_read("x", plain, strlen(plain), &answer), 0);
+    assert_int_equal(answer.n, 2);
+    assert_string_equal(answer.choice[0].text, "a é");
+    assert_true(answer.choice[0].nll == 3.5 && answer.choice[0].tokens == 2 && !answer.choice[0].cut);
+    assert_true(answer.choice[1].cut && answer.choice[1].tokens == 0 && answer.choice[1].n_bytes == 0);
+    tl_distill_answer_done(&answer);
+    assert_int_equal(tl_distill_answer_read("x", chat, strlen(chat), &answer), 0);
+    assert_int_equal(answer.n, 1);
+    assert_true(answer.choice[0].nll == 1.5 && answer.choice[0].tokens == 2);
+    tl_distill_answer_done(&answer);
+    for (size_t n = 0; n < strlen(chat); n++) {
+        assert_int_equal(tl_distill_answer_read("x", chat, n, &answer), TL_E_FILE);
+        tl_distill_answer_done(&answer);
+    }
+    static const char *const odd[] = {"{\"response\":{\"body\":{\"choices\":3}}}", "{\"response\":{\"body\":{\"choices\":[3]}}}",
+        "{\"response\":{\"body\":{\"choices\":[{}]}}}", "{\"response\":{\"body\":{\"choices\":[{\"text\":\"\",\"logprobs\":{\"content\":[true]}}]}}}",
+        "{\"response\":{\"body\":{\"choices\":[{\"text\":\"\",\"finish_reason\":[]}]}}}"};
+    for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        if (tl_distill_answer_read("x", odd[i], strlen(odd[i]), &answer) != TL_E_FILE)
+            fail_msg("%s was taken", odd[i]);
+        tl_distill_answer_done(&answer);
+    }
+    static const char error[] = "{\"response\":{\"status_code\":400,\"body\":{\"error\":{\"message\":\"no\"}}},\"error\":null}";
+    assert_int_equal(tl_distill_answer_read("x", error, strlen(error), &answer), 0);
+    assert_int_equal(answer.n, 0);
+    tl_distill_answer_done(&answer);
+}
+
+/* --- asking ------------------------------------------------------------------------------------------------------- */
+
+static void prompts_asked(void **state)
+{
+    struct tl_distill_ask how = {.answer_tokens = 9, .answers = 2, .temperature = 0.5, .seed = 4};
+    uint64_t n;
+    (void)state;
+    put("prompts", "{\"prompt\":\"say \\\"x\\\"\",\"solution\":[1,{\"a\":2}]}\n\n{\"solution\":1,\"prompt\":\"y\"}\n");
+    assert_int_equal(tl_distill_ask_prompts(place("prompts"), &how, place("out"), NULL, &n), 0);
+    assert_int_equal(n, 2);
+    expect("out", "{\"custom_id\":\"0\",\"method\":\"POST\",\"url\":\"/v1/completions\",\"body\":{\"prompt\":\"say \\\"x\\\"\",\"n\":2,\"max_tokens\":9,"
+           "\"temperature\":0.5,\"seed\":4,\"logprobs\":0}}\n{\"custom_id\":\"1\",\"method\":\"POST\",\"url\":\"/v1/completions\",\"body\":{\"prompt\":\"y\","
+           "\"n\":2,\"max_tokens\":9,\"temperature\":0.5,\"seed\":4,\"logprobs\":0}}\n");
+    put("prompts", "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}\n");
+    assert_int_equal(tl_distill_ask_prompts(place("prompts"), &how, place("out"), NULL, &n), TL_E_USAGE);
+    how.chats = true;
+    assert_int_equal(tl_distill_ask_prompts(place("prompts"), &how, place("out"), NULL, &n), 0);
+    expect("out", "{\"custom_id\":\"0\",\"method\":\"POST\",\"url\":\"/v1/chat/completions\",\"body\":{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],"
+           "\"n\":2,\"max_tokens\":9,\"temperature\":0.5,\"seed\":4,\"logprobs\":true}}\n");
+    static const char *const odd[] = {"", "[]", "{}", "{\"prompt\":3}", "{\"prompt\":\"x\"", "no"};
+    for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        put("prompts", odd[i]);
+        if (tl_distill_ask_prompts(place("prompts"), &how, place("none"), NULL, &n) != TL_E_USAGE)
+            fail_msg("%s was taken", odd[i]);
+        assert_false(tl_file_exists(place("none")));
+    }
+}
+
+/* --- keeping ------------------------------------------------------------------------------------------------------ */
+
+#define REQUEST(number) "{\"custom_id\":\"" number "\",\"method\":\"POST\",\"url\":\"/v1/completions\",\"body\":{\"prompt\":\"begin" number " \",\"n\":1}}\n"
+#define ANSWER(text, logprob, finish) "{\"response\":{\"body\":{\"choices\":[{\"text\":\"" text "\",\"logprobs\":{\"token_logprobs\":[" logprob "]}," \
+                                      "\"finish_reason\":\"" finish "\"}]}}}\n"
+
+static void batch_by_hand(void)
+{
+    put("requests", REQUEST("0") REQUEST("1") REQUEST("2") REQUEST("3") REQUEST("4") REQUEST("5") REQUEST("6"));
+    put("answers", ANSWER("the first of all answers", "-1,-2", "stop") ANSWER("this one was cut off", "-1", "length")
+        ANSWER("x x x x x x x x x x x x", "-0.1", "stop") ANSWER("the  first of all answers", "-1", "stop")
+        ANSWER("what nobody would ever say", "-9", "stop") "{\"response\":{\"body\":{\"error\":{}}}}\n" ANSWER("another answer it's right", "-1", "stop"));
+    put("prompts", "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n{\"n\":4}\n{\"n\":5}\n{\"n\":\"it's 6\"}\n");
+}
+
+static void kept(void **state)
+{
+    struct tl_distill_keep how = {.filter = {.least_words = 2, .most_repeats = 0.5, .nearness = 0.8}, .unlikely_share = 0.2};
+    struct tl_distill_kept found;
+    (void)state;
+    batch_by_hand();
+    assert_int_equal(tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found), 0);
+    expect("out", "{\"text\":\"begin0 the first of all answers\"}\n{\"text\":\"begin6 another answer it's right\"}\n");
+    assert_int_equal(found.count[TL_DISTILL_KEPT], 2);
+    assert_int_equal(found.count[TL_DISTILL_CUT], 1);
+    assert_int_equal(found.count[TL_DISTILL_LOOPS], 1);
+    assert_int_equal(found.count[TL_DISTILL_DUPLICATE], 1);
+    assert_int_equal(found.count[TL_DISTILL_UNLIKELY], 1);
+    assert_int_equal(found.count[TL_DISTILL_FAILED], 1);
+    assert_int_equal(found.tokens, 3);
+    assert_true(fabs(found.nll - 4.0 / 3) < 1e-12);
+    how.keep_cut = true;
+    assert_int_equal(tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found), 0);
+    assert_int_equal(found.count[TL_DISTILL_KEPT], 3);
+}
+
+/* The verifier reads the answer, and sees the line that it answers, quotes and all. */
+static void verified(void **state)
+{
+    struct tl_distill_keep how = {.filter = {.least_words = 2, .most_repeats = 0.5, .nearness = 0.8}, .verify_seconds = 20};
+    struct tl_distill_kept found;
+    (void)state;
+    batch_by_hand();
+    how.prompts = place("prompts");
+    how.verify = "test \"$TRILL_LINE\" = \"{\\\"n\\\":\\\"it's 6\\\"}\" && grep -q \"it's right\"";
+    assert_int_equal(tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found), 0);
+    assert_int_equal(found.count[TL_DISTILL_KEPT], 1);
+    assert_int_equal(found.count[TL_DISTILL_UNVERIFIED], 2);
+    how.verify = "kill -SEGV $$";
+    unlink(place("out"));
+    assert_int_equal(tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found), TL_E_USAGE);
+    assert_non_null(strstr(tl_error_text(), "verifier"));
+    assert_false(tl_file_exists(place("out")));
+}
+
+static void chats(void **state)
+{
+    struct tl_distill_keep how = {.filter = {.least_words = 1, .most_repeats = 0.5, .nearness = 0.8}, .chats = true};
+    struct tl_distill_kept found;
+    (void)state;
+    put("requests", "{\"custom_id\":\"0\",\"body\":{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"u\"}]}}\n");
+    put("answers", "{\"response\":{\"body\":{\"choices\":[{\"message\":{\"content\":\"an answer\"},\"logprobs\":null,\"finish_reason\":\"stop\"}]}}}\n");
+    assert_int_equal(tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found), 0);
+    expect("out", "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"u\"},{\"role\":\"assistant\",\"content\":\"an answer\"}]}\n");
+    how.chats = false;
+    assert_int_equal(tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found), 0);
+    expect("out", "{\"text\":\"s\\nu\\nan answer\"}\n");
+    put("answers", "\n");
+    assert_int_equal(tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found), TL_E_USAGE);
+}
+
+static void out_of_memory(void **state)
+{
+    struct tl_distill_keep how = {.filter = {.least_words = 2, .most_repeats = 0.5, .nearness = 0.8}, .unlikely_share = 0.2};
+    struct tl_distill_kept found;
+    (void)state;
+    batch_by_hand();
+    for (long n = 0; n < 1000; n++) {
+        tl_memory_fail_after(n);
+        int status = tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found);
+        tl_memory_fail_after(-1);
+        if (status >= 0)
+            return;
+        assert_int_equal(status, TL_E_NOMEM);
+    }
+    fail_msg("it never succeeded");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_of_both_kinds), cmocka_unit_test_setup_teardown(prompts_asked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(kept, set_up, tear_down), cmocka_unit_test_setup_teardown(verified, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(chats, set_up, tear_down), cmocka_unit_test_setup_teardown(out_of_memory, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -47,6 +47,9 @@ struct trill_model;
 
 enum trill_log_level { TRILL_LOG_INFO, TRILL_LOG_WARNING };
 
+/* A LoRA adapter: a folder of PEFT or a GGUF of llama.cpp; scale: times its own, usually 1. */
+struct trill_adapter { const char *path; float scale; };
+
 struct trill_model_options {
     size_t size;
     uint32_t threads;                    /* 0: one per CPU that the process may use */
@@ -76,6 +79,8 @@ struct trill_model_options {
     /* Folders whose machine.json tells this machine's facts: measured ones in `state`, the user's in `config`. From its speeds
      * follows how much is scored in one sweep; "ram" said by the user is the budget where ram_bytes is 0. NULL: as usual. */
     const char *state, *config;
+    const struct trill_adapter *adapters;        /* added to the model's linear operations; its weights stay as they are */
+    size_t n_adapters;
 };
 
 enum { TRILL_SCORE_ROUTER = 1, TRILL_SCORE_EXPERTS = 2, TRILL_SCORE_MOMENTS = 4 };

@@ -12,6 +12,7 @@ enum { LONG_ARRAY = 64 };
 static void put_value(const struct tl_meta *meta, uint64_t index, struct tl_buffer *out)
 {
     int64_t whole;
+    bool truth;
     double real;
     const char *text;
     size_t n_bytes;
@@ -29,7 +30,7 @@ static void put_value(const struct tl_meta *meta, uint64_t index, struct tl_buff
             tl_buffer_printf(out, "null");           /* JSON has no infinity */
         return;
     case TL_META_BOOL:
-        tl_buffer_printf(out, tl_meta_at_i64(meta, index, &whole) >= 0 && whole ? "true" : "false");
+        tl_buffer_printf(out, tl_meta_at_bool(meta, index, &truth) >= 0 && truth ? "true" : "false");
         return;
     case TL_META_INT:
     case TL_META_UINT:

@@ -18,11 +18,17 @@ void trill_model_options_init(struct trill_model_options *options, size_t size)
     tl_api_out(options, size, &preset, sizeof(preset));
 }
 
-static int translate(const struct trill_model_options *from, struct tl_engine_options *to)
+enum { TL_ADAPTERS = 64 };
+
+static int translate(const struct trill_model_options *from, struct tl_engine_adapter adapters[TL_ADAPTERS], struct tl_engine_options *to)
 {
     const char *activations = from->activations ? from->activations : "auto";
     if (strcmp(activations, "auto") != 0 && strcmp(activations, "f32") != 0)
         return tl_fail(TL_E_USAGE, "activations \"%.40s\" are not known (there are: auto f32)", activations);
+    if (from->n_adapters > TL_ADAPTERS)
+        return tl_fail(TL_E_USAGE, "%zu adapters, at most %d are supported", from->n_adapters, TL_ADAPTERS);
+    for (size_t i = 0; i < from->n_adapters; i++)
+        adapters[i] = (struct tl_engine_adapter){ from->adapters[i].path, from->adapters[i].scale };
     *to = (struct tl_engine_options){
         .threads = from->threads, .context = from->context, .sessions = from->sessions, .chunk = from->chunk,
         .better_chunk = from->better_chunk,
@@ -31,7 +37,7 @@ static int translate(const struct trill_model_options *from, struct tl_engine_op
         .context_pointer = from->context_pointer, .cancel = from->cancel, .io = from->io, .policy = from->policy,
         .lookahead = from->lookahead, .fewer_sessions = from->fewer_sessions, .shorter_context = from->shorter_context,
         .score_tokens = from->score_tokens, .score_text = from->score_text,
-        .score_taps = from->score_statistics,
+        .score_taps = from->score_statistics, .adapters = adapters, .n_adapters = (uint32_t)from->n_adapters,
     };
     return 0;
 }
@@ -48,9 +54,10 @@ int trill_model_open(const char *path, const struct trill_model_options *options
 {
     struct trill_model_options known = { .size = sizeof(known) };
     struct tl_engine_options engine_options;
+    struct tl_engine_adapter adapters[TL_ADAPTERS];
     struct tl_machine machine;
     tl_api_in(&known, sizeof(known), options);
-    int status = translate(&known, &engine_options);
+    int status = translate(&known, adapters, &engine_options);
     if (status < 0)
         return status;
     know_machine(&known, &machine);

@@ -2,8 +2,11 @@
 /* Opens the model for a command. What the library logs goes to stderr as it comes, and a bar where loading takes long. */
 #include "cli/setup.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/parse.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
@@ -75,6 +78,27 @@ int tl_setup_check(const struct tl_setup *setup)
     return tl_fail(TL_E_USAGE, "MODEL is missing: a file, a folder, or a name in the cache folder");
 }
 
+/* FILE[:SCALE], told apart by the last colon behind which a number stands. The path goes to *ret_path, to be freed. */
+int tl_setup_adapter(const char *text, char **ret_path, float *ret_scale)
+{
+    const char *colon = strrchr(text, ':');
+    double scale = 1;
+    bool scaled = colon && tl_parse_f64(colon + 1, strlen(colon + 1), &scale);
+    *ret_scale = (float)scale;
+    *ret_path = tl_strndup(text, scaled ? (size_t)(colon - text) : strlen(text));
+    return *ret_path ? 0 : TL_E_NOMEM;
+}
+
+static int read_adapters(const struct tl_setup *setup, struct trill_adapter adapters[TL_OPTION_LIST_MAX], char *paths[TL_OPTION_LIST_MAX])
+{
+    int r = 0;
+    for (size_t i = 0; i < setup->lora.count && r >= 0; i++) {
+        r = tl_setup_adapter(setup->lora.items[i], &paths[i], &adapters[i].scale);
+        adapters[i].path = paths[i];
+    }
+    return r;
+}
+
 /* What the budget holds, and why. */
 static int explain(struct trill_model *model)
 {
@@ -98,7 +122,11 @@ int tl_setup_open(const struct tl_setup *setup, const struct tl_setup_needs *nee
     struct load load = {.bar = {.quiet = setup->quiet}, .started_ns = tl_clock_ns()};
     struct trill_model_options options;
     struct tl_tuning tuning = {0};
+    struct trill_adapter adapters[TL_OPTION_LIST_MAX];
+    char *paths[TL_OPTION_LIST_MAX] = {0};
     fill(&options, setup, needs);
+    options.adapters = adapters;
+    options.n_adapters = setup->lora.count;
     if (!needs->vocabulary_only)
         tl_tuning_read(path, setup->home, &tuning);
     fill_tuned(&options, &tuning);
@@ -108,7 +136,11 @@ int tl_setup_open(const struct tl_setup *setup, const struct tl_setup_needs *nee
     }
     options.context_pointer = &load;
     options.progress = draw_bar;
-    r = tl_command_status(trill_model_open(path, &options, ret_model));
+    r = read_adapters(setup, adapters, paths);
+    if (r >= 0)
+        r = tl_command_status(trill_model_open(path, &options, ret_model));
+    for (size_t i = 0; i < setup->lora.count; i++)
+        tl_free(paths[i]);
     tl_progress_erase(&load.bar);
     if (r >= 0 && setup->explain && (r = explain(*ret_model)) < 0)
         trill_model_close(*ret_model);

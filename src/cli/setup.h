@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/option.h"
+
 struct trill_model;
 
 struct tl_setup {
@@ -15,6 +17,7 @@ struct tl_setup {
     const char *home;        /* --home; NULL: the usual folders */
     uint64_t threads, context, ram_bytes, chunk;             /* 0: the library's choice */
     const char *cpu, *kv, *activations, *io, *policy, *lookahead;                      /* NULL: the library's choice */
+    struct tl_option_list lora;
     bool quiet, explain, no_ledger;
 };
 
@@ -28,6 +31,7 @@ struct tl_setup_needs {
     unsigned score_statistics;
 };
 
+int tl_setup_adapter(const char *text, char **ret_path, float *ret_scale);    /* "FILE[:SCALE]"; path: tl_free */
 int tl_setup_check(const struct tl_setup *setup);                     /* before anything is read: is a model named? */
 
 /* Finds the model by name and opens it. The load stops on Ctrl-C. */

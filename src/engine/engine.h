@@ -20,6 +20,8 @@
 #include "text/template.h"
 #include "text/tokenizer.h"
 
+struct tl_engine_adapter { const char *path; float scale; };
+
 struct tl_engine_options {
     uint32_t threads, context, sessions, chunk;      /* 0: the default */
     uint32_t better_chunk;               /* measured to be better than the default; 0: not known */
@@ -39,6 +41,8 @@ struct tl_engine_options {
     uint64_t process_bytes;              /* that the process takes besides the model; 0: what it takes now */
     const struct tl_machine *machine;    /* whose facts decide; NULL: this one, as it usually is */
     bool fewer_sessions, shorter_context;        /* what is said of them is a wish: as much of it as fits */
+    const struct tl_engine_adapter *adapters;    /* added to its linear operations, each `scale` times what its file says */
+    uint32_t n_adapters;
     void (*log)(void *context, int level, const char *text);
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
     void *context_pointer;
@@ -64,6 +68,8 @@ struct tl_engine {
     struct tl_tokenizer *tokenizer;
     struct tl_template *template;        /* NULL: the model brings none */
     struct tl_model *model;              /* NULL: vocabulary only */
+    struct tl_adapter **adapters;        /* open files, [n_adapters] */
+    uint32_t n_adapters;
     struct tl_pool *pool;
     const struct tl_kernel *kernel;
     struct tl_meters meters;

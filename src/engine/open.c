@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Opens a model: headers, vocabulary, plan, memory, weights; in that order, so that what cannot work fails early. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,10 +80,32 @@ static int fit(struct tl_engine *engine, const struct tl_engine_options *options
     return status;
 }
 
+static int open_adapters(struct tl_engine *engine, const struct tl_engine_options *options, struct tl_adapter_choice *choices)
+{
+    int status = 0;
+    engine->adapters = tl_alloc(options->n_adapters + 1, sizeof(*engine->adapters));
+    if (!engine->adapters)
+        return TL_E_NOMEM;
+    for (uint32_t i = 0; i < options->n_adapters && status >= 0; i++) {
+        status = tl_adapter_open(options->adapters[i].path, &engine->adapters[i]);
+        engine->n_adapters += status >= 0;
+        choices[i] = (struct tl_adapter_choice){ engine->adapters[i], options->adapters[i].scale };
+        if (status >= 0 && !isfinite(choices[i].scale))
+            status = tl_fail(TL_E_USAGE, "%s: the scale of an adapter must be finite", options->adapters[i].path);
+    }
+    return status;
+}
+
 static int open_model(struct tl_engine *engine, const struct tl_engine_options *options)
 {
     struct tl_model_choices choices;
-    int status = choose(options, engine, &choices);
+    TL_AUTO struct tl_adapter_choice *adapters = tl_alloc(options->n_adapters + 1, sizeof(*adapters));
+    int status = adapters ? choose(options, engine, &choices) : TL_E_NOMEM;
+    if (status >= 0 && options->n_adapters) {
+        status = open_adapters(engine, options, adapters);
+        choices.adapters = adapters;
+        choices.n_adapters = options->n_adapters;
+    }
     if (status >= 0 && !options->plan_only)
         status = tl_pool_new(options->threads, &engine->pool);
     if (status >= 0)
@@ -115,6 +138,8 @@ int tl_engine_open(const char *path, const struct tl_engine_options *options, st
     pthread_cond_init(&engine->changed, NULL);
     engine->exact = options->exact;
     int status = tl_modelfile_open(path, &engine->file);
+    if (status >= 0 && tl_adapter_is(engine->file))
+        status = tl_fail(TL_E_USAGE, "%s is an adapter and no model: open its base, and this with --lora", path);
     if (status >= 0)
         status = open_text(engine, options);
     uint64_t begin = tl_clock_ns();
@@ -137,6 +162,9 @@ void tl_engine_close(struct tl_engine *engine)
         return;
     tl_scheduler_free(engine);
     tl_model_free(engine->model);
+    for (uint32_t i = 0; i < engine->n_adapters; i++)
+        tl_adapter_close(engine->adapters[i]);
+    tl_free(engine->adapters);
     tl_pool_free(engine->pool);
     tl_template_free(engine->template);
     tl_tokenizer_free(engine->tokenizer);

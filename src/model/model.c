@@ -86,6 +86,10 @@ static int build(struct tl_model *model, const struct tl_model_choices *choices)
         status = tl_cache_init(&model->cache, &model->geometry, kv);
     if (status >= 0)
         model->cache.fingerprint = fingerprint(model, choices->exact);
+    if (status >= 0 && choices->n_adapters)
+        status = tl_adapt_new(model->file, &model->geometry, &model->program, choices->adapters, choices->n_adapters, &model->adapt);
+    if (model->adapt)
+        model->program.product_bytes += model->adapt->n_bytes;
     return status;
 }
 
@@ -111,6 +115,7 @@ void tl_model_free(struct tl_model *model)
     if (!model)
         return;
     tl_program_done(&model->program);
+    tl_adapt_free(model->adapt);
     tl_store_free(model->store);
     tl_cache_done(&model->cache);
     tl_arena_done(&model->weights);
@@ -132,6 +137,9 @@ static int lay_out(struct tl_model *model, const struct tl_model_limits *limits,
         status = tl_cache_layout(&model->cache, limits->context, limits->sessions, limits->chunk, states);
     if (status >= 0)
         status = tl_step_layout(&model->step, &model->geometry, &model->program, limits, batch);
+    if (status >= 0 && model->adapt)
+        tl_adapt_layout(model->adapt, model->step.max_block > model->step.max_out ? model->step.max_block : model->step.max_out,
+                        limits->threads, weights, batch);
     if (status >= 0 && (weights->overflow || states->overflow || batch->overflow))
         status = tl_fail(TL_E_NOMEM, "the memory for a context of %u tokens does not fit", limits->context);
     return status;
@@ -169,13 +177,15 @@ int tl_model_place(struct tl_model *model, const struct tl_model_limits *limits)
         model->limits = *limits;
         model->step.model = model;
         model->step.store = model->store;
+        model->step.adapt = model->adapt;
     }
     return status;
 }
 
 int tl_model_load(struct tl_model *model, struct tl_pool *pool, const volatile int *cancel, tl_store_progress progress, void *context)
 {
-    return tl_store_load(model->store, pool, cancel, progress, context);
+    int status = tl_store_load(model->store, pool, cancel, progress, context);
+    return status < 0 || !model->adapt ? status : tl_adapt_load(model->adapt, &model->cache.fingerprint);
 }
 
 const struct tl_geometry *tl_model_geometry(const struct tl_model *model) { return &model->geometry; }
@@ -186,4 +196,10 @@ const char *tl_model_path(const struct tl_model *model) { return tl_modelfile_pa
 uint64_t tl_model_weight_bytes(const struct tl_model *model) { return tl_store_bytes(model->store); }
 struct tl_store *tl_model_store(const struct tl_model *model) { return model->store; }
 uint32_t tl_model_logit_rows(const struct tl_model *model) { return model->step.max_out; }
-uint64_t tl_model_staging_bytes(const struct tl_model *model) { return tl_store_staging_bytes(model->store); }
+const struct tl_adapt *tl_model_adapt(const struct tl_model *model) { return model->adapt; }
+
+uint64_t tl_model_staging_bytes(const struct tl_model *model)
+{
+    uint64_t bytes = tl_store_staging_bytes(model->store);
+    return model->adapt && model->adapt->staging_bytes > bytes ? model->adapt->staging_bytes : bytes;
+}

@@ -9,6 +9,7 @@
 #include "base/meter.h"
 #include "base/pool.h"
 #include "kernel/kernel.h"
+#include "model/adapt.h"
 #include "model/program.h"
 #include "model/state.h"
 #include "store/store.h"
@@ -20,6 +21,8 @@ struct tl_model_choices {
     const struct tl_number *kv;          /* NULL: f32 for models of f32 alone, f16 for all others */
     bool exact;                          /* activations unrounded */
     const char *io, *policy, *lookahead; /* of experts that are streamed, by name; NULL: chosen by the store */
+    const struct tl_adapter_choice *adapters;            /* adapt.h; their files stay open until the model is loaded */
+    uint32_t n_adapters;
     void (*log)(void *context, int level, const char *text);          /* may be NULL */
     void *log_context;
 };
@@ -46,6 +49,7 @@ const struct tl_model_limits *tl_model_limits(const struct tl_model *model);
 const char *tl_model_path(const struct tl_model *model);              /* of its file */
 uint64_t tl_model_weight_bytes(const struct tl_model *model);
 struct tl_store *tl_model_store(const struct tl_model *model);
+const struct tl_adapt *tl_model_adapt(const struct tl_model *model);  /* NULL: no adapters */
 uint32_t tl_model_logit_rows(const struct tl_model *model);          /* that a step computes together, as laid out */
 uint64_t tl_model_staging_bytes(const struct tl_model *model);       /* a thread takes while loading */
 

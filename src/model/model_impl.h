@@ -3,6 +3,7 @@
 #ifndef TL_MODEL_MODEL_IMPL_H
 #define TL_MODEL_MODEL_IMPL_H
 
+#include "model/adapt.h"
 #include "model/step.h"
 
 struct tl_model {
@@ -11,6 +12,7 @@ struct tl_model {
     struct tl_geometry geometry;
     struct tl_program program;
     struct tl_store *store;
+    struct tl_adapt *adapt;              /* NULL: none */
     struct tl_cache cache;
     struct tl_step step;
     struct tl_model_limits limits;

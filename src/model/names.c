@@ -157,19 +157,33 @@ const struct tl_tensor *tl_name_find_expert(const struct tl_modelfile *file, con
     return tl_name_find(file, g, name->role, layer, expert, &found, ret_tried);
 }
 
-const struct tl_name *tl_name_write(const struct tl_geometry *g, enum tl_role role, uint32_t layer, uint32_t expert,
-                                    char ret_name[TL_NAME_BYTES])
+const struct tl_name *tl_name_each(const struct tl_arch *arch, enum tl_modelfile_format format, enum tl_role role, uint32_t layer,
+                                   uint32_t expert, uint32_t nth, char ret_name[TL_NAME_BYTES])
 {
-    const struct tl_name *tables[] = { g->arch->names, common };
+    const struct tl_name *tables[] = { arch->names, common };
     for (int i = 0; i < 2; i++)
         for (const struct tl_name *row = tables[i]; row && row->gguf; row++) {
-            const char *pattern = g->format == TL_MODELFILE_GGUF ? row->gguf : row->hf;
-            if (row->role != role || !*pattern)
+            const char *pattern = format == TL_MODELFILE_GGUF ? row->gguf : row->hf;
+            if (row->role != role || !*pattern || nth-- > 0)
                 continue;
             fill_in(pattern, layer, expert, ret_name);
             return row;
         }
     return NULL;
+}
+
+const struct tl_name *tl_name_write(const struct tl_geometry *g, enum tl_role role, uint32_t layer, uint32_t expert,
+                                    char ret_name[TL_NAME_BYTES])
+{
+    return tl_name_each(g->arch, g->format, role, layer, expert, 0, ret_name);
+}
+
+bool tl_name_same(const char *name, const char *found)
+{
+    static const char longer[] = "model.language_model.", outer[] = "language_model.";
+    if (strncmp(found, longer, strlen(longer)) == 0)
+        return strncmp(name, "model.", 6) == 0 && strcmp(name + 6, found + strlen(longer)) == 0;
+    return strcmp(name, strncmp(found, outer, strlen(outer)) == 0 ? found + strlen(outer) : found) == 0;
 }
 
 unsigned tl_name_layout(const struct tl_geometry *g, const struct tl_name *name)

@@ -23,6 +23,12 @@ const struct tl_tensor *tl_name_find_expert(const struct tl_modelfile *file, con
 const struct tl_name *tl_name_write(const struct tl_geometry *geometry, enum tl_role role, uint32_t layer, uint32_t expert,
                                     char ret_name[TL_NAME_BYTES]);
 
+/* The nth name, from 0, that files of a format may have for it; NULL: there are no more. */
+const struct tl_name *tl_name_each(const struct tl_arch *arch, enum tl_modelfile_format format, enum tl_role role, uint32_t layer,
+                                   uint32_t expert, uint32_t nth, char ret_name[TL_NAME_BYTES]);
+/* Is `found`, from a file, that name, as it is or behind the prefix of a model with a vision tower? */
+bool tl_name_same(const char *name, const char *found);
+
 /* How the tensor lies in a file of this geometry's format: of the fused layouts GGUF has none. */
 unsigned tl_name_layout(const struct tl_geometry *geometry, const struct tl_name *name);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What each kind of stage does with the rows at hand: one parallel region, or a few, over pieces whose borders change no
  * bit. */
+#include "model/adapt.h"
 #include "model/step.h"
 
 enum { ROWS_A_PIECE = 4, FEW_TOKENS = 8 };
@@ -185,9 +186,12 @@ int tl_stage_run(struct tl_step *s, struct tl_pool *pool, enum tl_stage_kind kin
         break;
     case TL_STAGE_PRODUCTS:
         if (s->ops->out == TL_S_LOGITS)
-            return run_head(s, pool);
-        run_products(s, pool);
-        break;
+            status = run_head(s, pool);
+        else
+            run_products(s, pool);
+        if (s->adapt && status >= 0)
+            tl_adapt_run(s, pool);
+        return status;
     case TL_STAGE_ATTEND:
         tl_pool_run(pool, s->n_items * s->geometry->n_kv_heads, attend_piece, s);
         break;

@@ -43,6 +43,7 @@ struct tl_step {
     const struct tl_kernel *kernel;
     const struct tl_batch *batch;
     struct tl_store *store;
+    struct tl_adapt *adapt;              /* NULL: no adapters */
     uint32_t n_tokens;                   /* of the batch */
     uint32_t first, n_rows;              /* rows in work are its tokens first .. first + n_rows - 1 */
     float *stream[TL_STREAM_COUNT];      /* where their rows begin */

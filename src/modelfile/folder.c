@@ -210,7 +210,7 @@ int tl_folder_read_one(struct tl_modelfile *file)
 
 /* Candidates in a folder: how many of a kind, and the name of one. */
 struct candidates { uint64_t n; char *name; };
-struct listing { struct candidates weights, indices, ggufs; bool model, index, config; };
+struct listing { struct candidates weights, indices, ggufs; bool model, index, config, adapter; };
 
 static int note_candidate(struct candidates *candidates, const char *name)
 {
@@ -227,6 +227,7 @@ static int note_entry(struct listing *listing, const char *name)
         return part && strncmp(part, "-00001", 6) != 0 ? 0 : note_candidate(&listing->ggufs, name);
     listing->config = listing->config || strcmp(name, "config.json") == 0;
     listing->model = listing->model || strcmp(name, "model.safetensors") == 0;
+    listing->adapter = listing->adapter || strcmp(name, "adapter_config.json") == 0;
     listing->index = listing->index || strcmp(name, "model.safetensors.index.json") == 0;
     if (ends_with(name, index_ending))
         return note_candidate(&listing->indices, name);
@@ -271,7 +272,7 @@ static int choose(struct tl_modelfile *file, const struct listing *listing)
         return TL_E_NOMEM;
     if (!weights)
         return read_gguf(file, path);
-    if (!listing->config)
+    if (!listing->config && !listing->adapter)
         return tl_fail(TL_E_FILE, "%s: config.json: found none, expected it beside %s", file->path, name);
     if (!(file->folder = tl_strdup(file->path)))
         return TL_E_NOMEM;

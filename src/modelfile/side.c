@@ -369,6 +369,8 @@ int tl_side_read(struct tl_modelfile *file)
     if (r >= 0)
         r = read_json(file, "generation_config.json", "generation_config", false, &taken_bytes);
     if (r >= 0)
+        r = read_json(file, "adapter_config.json", "adapter_config", false, &taken_bytes);
+    if (r >= 0)
         r = read_template_file(file);
     if (r >= 0)
         r = read_json(file, "chat_template.json", NULL, true, &taken_bytes);

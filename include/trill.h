@@ -81,6 +81,9 @@ struct trill_model_options {
     const char *state, *config;
     const struct trill_adapter *adapters;        /* added to the model's linear operations; its weights stay as they are */
     size_t n_adapters;
+    /* "token": every token passes through all layers before the next; "layer": as many tokens as the budget allows pass through
+     * a layer before the next; NULL or "auto": as the work wants it. Changes no answer. */
+    const char *order;
 };
 
 enum { TRILL_SCORE_ROUTER = 1, TRILL_SCORE_EXPERTS = 2, TRILL_SCORE_MOMENTS = 4 };

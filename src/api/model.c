@@ -18,7 +18,23 @@ void trill_model_options_init(struct trill_model_options *options, size_t size)
     tl_api_out(options, size, &preset, sizeof(preset));
 }
 
-enum { TL_ADAPTERS = 64 };
+enum { TL_ADAPTERS = 64, LONGEST_CHUNK = 1 << 20 };
+
+static int translate_order(const char *order, struct tl_engine_options *to)
+{
+    if (!order || strcmp(order, "auto") == 0)
+        return 0;
+    if (strcmp(order, "layer") == 0) {
+        to->better_chunk = LONGEST_CHUNK;
+        return 0;
+    }
+    if (strcmp(order, "token") != 0)
+        return tl_fail(TL_E_USAGE, "order \"%.40s\" is not known (there are: auto token layer)", order);
+    to->chunk = to->chunk ? to->chunk : 1;
+    to->score_tokens = 0;
+    to->score_text = NULL;
+    return 0;
+}
 
 static int translate(const struct trill_model_options *from, struct tl_engine_adapter adapters[TL_ADAPTERS], struct tl_engine_options *to)
 {
@@ -39,7 +55,7 @@ static int translate(const struct trill_model_options *from, struct tl_engine_ad
         .score_tokens = from->score_tokens, .score_text = from->score_text,
         .score_taps = from->score_statistics, .adapters = adapters, .n_adapters = (uint32_t)from->n_adapters,
     };
-    return 0;
+    return translate_order(from->order, to);
 }
 
 /* Facts of this machine; what cannot be read of them is as usual. */

@@ -16,7 +16,7 @@ struct tl_setup {
     const char *model;       /* as typed */
     const char *home;        /* --home; NULL: the usual folders */
     uint64_t threads, context, ram_bytes, chunk;             /* 0: the library's choice */
-    const char *cpu, *kv, *activations, *io, *policy, *lookahead;                      /* NULL: the library's choice */
+    const char *cpu, *kv, *activations, *io, *policy, *lookahead, *order;      /* NULL: the library's choice */
     struct tl_option_list lora;
     bool quiet, explain, no_ledger;
 };

@@ -82,7 +82,7 @@ static int read_integers(struct reading *reading, const struct entry *entry, con
 static int read_field(struct reading *reading, struct entry *entry)
 {
     struct tl_json *json = &reading->json;
-    uint32_t n;
+    uint32_t n = 0;
     unsigned bit = tl_json_is(json, "dtype") ? HAS_DTYPE : tl_json_is(json, "shape") ? HAS_SHAPE
                  : tl_json_is(json, "data_offsets") ? HAS_OFFSETS : 0;
     if (entry->has & bit)

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What a batch asks for, and what that will take: tokens are counted, speeds measured for a moment. Answers count with
- * their bounds, so a forecast is an upper one. */
+/* What a batch asks for, and what that will take: tokens are counted, the machine is measured for a moment, the rest is
+ * arithmetic of room plan. Answers count with their bounds, so a forecast is an upper one. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/memory.h"
 #include "engine/batch_loop.h"
-#include "kernel/peak.h"
+#include "plan/cost.h"
 
 enum { PROBE_BYTES = 192 << 20 };
 static const double probe_seconds = 0.1, drive_seconds = 0.4;
-static const double products_share = 0.5;        /* of the peak that products of a step reach */
-static const double unmeasured_memory = 12e9;    /* bytes a second, where there is no room to measure */
 
 /* --- what is asked for ------------------------------------------------------------------------------------------------------ */
 
@@ -56,75 +54,43 @@ int tl_batch_survey(const struct tl_batch_input *input, const struct tl_engine *
 
 /* --- how fast --------------------------------------------------------------------------------------------------------------- */
 
-static double memory_rate(struct tl_engine *engine)
-{
-    uint64_t left = engine->fit.budget_bytes > engine->fit.planned_bytes ? engine->fit.budget_bytes - engine->fit.planned_bytes : 0;
-    uint32_t *memory = left > 2 * (uint64_t)PROBE_BYTES ? tl_alloc(PROBE_BYTES, 1) : NULL;
-    if (!memory)
-        return unmeasured_memory;
-    uint32_t word = 1;
-    for (size_t i = 0; i < PROBE_BYTES / sizeof(*memory); i++)
-        memory[i] = word = word * 1664525 + 1013904223;
-    double rate = tl_peak_memory(engine->pool, memory, PROBE_BYTES, probe_seconds);
-    tl_free(memory);
-    return rate;
-}
-
-static double operations_rate(struct tl_engine *engine)
-{
-    double one = engine->exact ? tl_peak_f32_flops(engine->kernel, probe_seconds) : tl_peak_int8_ops(engine->kernel, probe_seconds);
-    return one * tl_pool_threads(engine->pool) * products_share;
-}
-
-/* Of the routed experts of a layer the share that n tokens touch, choosing evenly. */
-static double touched(const struct tl_geometry *geometry, uint32_t n)
-{
-    double missed = 1;
-    if (!geometry->n_experts)
-        return 1;
-    for (uint32_t i = 0; i < n && i < 4096; i++)
-        missed *= 1 - (double)geometry->n_used / geometry->n_experts;
-    return 1 - missed;
-}
-
-struct work { double seconds_token, seconds_sweep, bytes_step; };
-
-/* A step reads what its tokens touch: from memory or, as far as that has no place for it, from the drive. */
-static struct work measure(struct tl_engine *engine, struct tl_batch_report *report, uint32_t n)
+/* This machine: what bounds the work is measured as far as there is room for it, the rest is as usual. */
+static void measure(struct tl_engine *engine, struct tl_machine *machine, struct tl_batch_report *report)
 {
     struct tl_store *store = tl_model_store(engine->model);
-    const struct tl_program *program = tl_model_program(engine->model);
-    uint32_t experts = tl_store_experts(store), frames = tl_model_limits(engine->model)->frames;
-    double frame_bytes = experts ? (double)tl_store_frame_bytes(store) : 0, share = touched(tl_model_geometry(engine->model), n);
-    double expert_bytes = share * experts * frame_bytes, weights = (double)tl_model_weight_bytes(engine->model);
-    double trunk = weights > experts * frame_bytes ? weights - experts * frame_bytes : 0;
-    struct work work = {.seconds_token = 2 * (double)program->active_parameters / operations_rate(engine)};
-    work.seconds_sweep = (trunk + expert_bytes) / memory_rate(engine);
-    double passing = (double)tl_store_passing_bytes(store), missed = frames < experts ? 1 - (double)frames / experts : 0;
-    work.bytes_step = passing + (frames ? expert_bytes * missed : 0);
-    if (work.bytes_step == 0 || tl_store_measure_drive(store, drive_seconds, &report->drive_bytes_per_s) < 0 || report->drive_bytes_per_s <= 0)
-        return work;
-    if (work.bytes_step / report->drive_bytes_per_s > work.seconds_sweep)
-        work.seconds_sweep = work.bytes_step / report->drive_bytes_per_s;
-    return work;
+    uint64_t left = engine->fit.budget_bytes > engine->fit.planned_bytes ? engine->fit.budget_bytes - engine->fit.planned_bytes : 0;
+    enum tl_fact products = tl_bound_fact(engine->model, TL_BOUND_ARITHMETIC);
+    tl_machine_ask(NULL, machine);
+    if (left > 2 * (uint64_t)PROBE_BYTES)
+        tl_machine_measure_memory(machine, engine->pool, PROBE_BYTES, probe_seconds);
+    tl_machine_measure_arithmetic(machine, products, engine->pool, engine->kernel, probe_seconds);
+    if (products != TL_FACT_F32)                     /* that of attention */
+        tl_machine_measure_arithmetic(machine, TL_FACT_F32, engine->pool, engine->kernel, probe_seconds);
+    tl_machine_set(machine, TL_FACT_THREADS, tl_pool_threads(engine->pool), TL_SOURCE_MEASURED);
+    bool streams = tl_store_passing_bytes(store) > 0 || tl_cost_hits(engine->model) < 1;
+    if (streams && tl_store_measure_drive(store, drive_seconds, &report->drive_bytes_per_s) >= 0 && report->drive_bytes_per_s > 0)
+        tl_machine_set(machine, TL_FACT_DRIVE, report->drive_bytes_per_s, TL_SOURCE_MEASURED);
+    tl_machine_finish(machine);
 }
+
+static uint64_t mean(double sum, uint64_t n) { return n ? (uint64_t)ceil(sum / (double)n) : 0; }
 
 void tl_batch_forecast_make(struct tl_engine *engine, struct tl_batch_report *report, double share)
 {
     struct tl_batch_survey *survey = &report->survey;
     struct tl_batch_forecast *forecast = &report->forecast;
-    uint32_t chunk = tl_model_limits(engine->model)->chunk, n = report->sequences;
-    double answers = (double)survey->answer_tokens + (double)survey->unbounded * forecast->context, prompts = (double)survey->prompt_tokens;
-    double mean_prompt = survey->choices ? prompts / (double)survey->choices : 0;
-    uint64_t most = (uint64_t)(survey->choices * share + 0.999);
-    n = n > most && most ? (uint32_t)most : n;
-    if (n == 0)
+    struct tl_model_limits limits = *tl_model_limits(engine->model);
+    struct tl_machine machine;
+    struct tl_cost cost;
+    double answers = (double)survey->answer_tokens + (double)survey->unbounded * forecast->context;
+    uint64_t choices = (uint64_t)ceil((double)survey->choices * share), prompt = mean((double)survey->prompt_tokens, survey->choices);
+    if (report->sequences == 0 || choices == 0)
         return;
     if (survey->unbounded)               /* a bound of theirs is what the prompt leaves */
-        answers -= (double)survey->unbounded * (mean_prompt < forecast->context ? mean_prompt : forecast->context);
-    struct work work = measure(engine, report, n);
-    double steps = answers / n + prompts / chunk, tokens = answers + prompts, arithmetic = tokens * work.seconds_token;
-    double sweeps = steps * work.seconds_sweep;
-    forecast->seconds = share * (arithmetic > sweeps ? arithmetic : sweeps);
-    forecast->bytes = share * steps * work.bytes_step;
+        answers -= (double)survey->unbounded * (double)(prompt < forecast->context ? prompt : forecast->context);
+    limits.sessions = report->sequences;
+    measure(engine, &machine, report);
+    tl_cost_batch(engine->model, &limits, &machine, choices, (uint32_t)prompt, (uint32_t)mean(answers, survey->choices), &cost);
+    forecast->seconds = cost.seconds;
+    forecast->bytes = cost.drive_bytes;
 }

@@ -13,7 +13,6 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/power.h"
-#include "kernel/peak.h"
 #include "plan/doctor.h"
 
 enum { TURNS = 5, LEAST_FILE_BYTES = 4 << 20, MOST_DEPTH = 16, ROOM_SHARE = 4, PATH_BYTES = 1024 };
@@ -181,7 +180,6 @@ int tl_check_drive(struct tl_doctor *doctor, struct tl_finding *finding)
 int tl_check_reading(struct tl_doctor *doctor, struct tl_finding *finding)
 {
     struct tl_pool *pool;
-    double rate = 0;
     uint64_t least = 1 << 20, share = tl_cpu_memory_available() / 4, n_bytes = doctor->memory_bytes < share ? doctor->memory_bytes : share;
     if (!measured(doctor, finding))
         return 0;
@@ -190,12 +188,12 @@ int tl_check_reading(struct tl_doctor *doctor, struct tl_finding *finding)
         status = tl_pool_new(doctor->threads ? doctor->threads : (uint32_t)doctor->machine.value[TL_FACT_THREADS], &pool);
     if (status < 0)
         return status;
-    status = tl_peak_reading(pool, n_bytes > least ? n_bytes : least, 2 * doctor->seconds, &rate);
+    status = tl_machine_measure_memory(&doctor->machine, pool, n_bytes > least ? n_bytes : least, 2 * doctor->seconds);
     uint32_t threads = tl_pool_threads(pool);
     tl_pool_free(pool);
     if (status < 0)
         return tl_find(finding, TL_HEALTH_UNKNOWN, "%.230s", tl_error_text());
-    tl_machine_set(&doctor->machine, TL_FACT_MEMORY, rate, TL_SOURCE_MEASURED);
+    double rate = doctor->machine.value[TL_FACT_MEMORY];
     return tl_find(finding, rate < slow_memory ? TL_HEALTH_WARNING : TL_HEALTH_OK, "%.1f GB/s by %u thread%s", rate * gb, threads, threads == 1 ? "" : "s");
 }
 
@@ -210,9 +208,7 @@ static double joules(struct tl_doctor *doctor)
 
 int tl_check_peaks(struct tl_doctor *doctor, struct tl_finding *finding)
 {
-    static const struct { enum tl_fact fact; double (*peak)(const struct tl_kernel *level, double seconds); } kinds[] = {
-        {TL_FACT_INT8, tl_peak_int8_ops}, {TL_FACT_BF16, tl_peak_bf16_flops}, {TL_FACT_F32, tl_peak_f32_flops},
-    };
+    static const enum tl_fact kinds[] = {TL_FACT_INT8, TL_FACT_BF16, TL_FACT_F32};
     const struct tl_kernel *level = doctor->cpu ? tl_kernel_level(doctor->cpu) : tl_kernel_best();
     struct tl_machine *machine = &doctor->machine;
     struct tl_pool *pool;
@@ -225,7 +221,7 @@ int tl_check_peaks(struct tl_doctor *doctor, struct tl_finding *finding)
     uint64_t begin = tl_clock_ns();
     status = tl_progress_begin(doctor->progress, "computing", 0, 3, "turns");
     for (int i = 0; i < 3 && status >= 0; i++) {
-        tl_machine_set(machine, kinds[i].fact, tl_peak_arithmetic(pool, level, kinds[i].peak, doctor->seconds), TL_SOURCE_MEASURED);
+        tl_machine_measure_arithmetic(machine, kinds[i], pool, level, doctor->seconds);
         status = tl_progress_move(doctor->progress, (uint64_t)i + 1);
     }
     tl_pool_free(pool);

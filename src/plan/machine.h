@@ -5,6 +5,8 @@
 #define TL_PLAN_MACHINE_H
 
 #include "base/buffer.h"
+#include "base/pool.h"
+#include "kernel/kernel.h"
 
 enum tl_fact {
 #define FACT(id, name, unit, usual, meaning) TL_FACT_##id,
@@ -44,6 +46,9 @@ int tl_machine_write(const char *path, const struct tl_machine *machine);       
 /* One fact as the user types it: "7GB/s", "64G", "2T", "0.25". TL_E_USAGE names it, what was found and expected. */
 int tl_machine_say(struct tl_machine *machine, enum tl_fact fact, const char *text);
 void tl_machine_set(struct tl_machine *machine, enum tl_fact fact, double value, enum tl_fact_source source);
+/* machine_measure.c: facts of what the pool's threads do together; of arithmetic INT8, BF16 or F32, in a level's loops. */
+int tl_machine_measure_memory(struct tl_machine *machine, struct tl_pool *pool, uint64_t n_bytes, double seconds);
+void tl_machine_measure_arithmetic(struct tl_machine *machine, enum tl_fact fact, struct tl_pool *pool, const struct tl_kernel *level, double seconds);
 /* Last: what follows from other facts is filled in. */
 void tl_machine_finish(struct tl_machine *machine);
 

@@ -39,20 +39,35 @@ int tl_chat_render(const struct tl_engine *engine, const struct tl_chat *chat, s
     return status;
 }
 
-static int encode(const struct tl_engine *engine, const struct tl_parts *parts, int32_t **ret_ids, size_t *ret_count)
+int tl_chat_join(const struct tl_parts *parts, char **ret_text, uint8_t **ret_plain, size_t *ret_bytes)
 {
     size_t n_bytes = 0, at = 0;
     for (size_t i = 0; i < parts->count; i++)
         n_bytes += parts->part[i].n_bytes;
-    TL_AUTO char *text = tl_alloc(n_bytes + 1, 1);
-    TL_AUTO uint8_t *plain = tl_alloc(n_bytes + 1, 1);
-    if (!text || !plain)
+    char *text = tl_alloc(n_bytes + 1, 1);
+    uint8_t *plain = tl_alloc(n_bytes + 1, 1);
+    if (!text || !plain) {
+        tl_free(text);
+        tl_free(plain);
         return TL_E_NOMEM;
+    }
     for (size_t i = 0; i < parts->count; at += parts->part[i++].n_bytes) {
         memcpy(text + at, parts->part[i].text, parts->part[i].n_bytes);
         memset(plain + at, parts->part[i].from_user, parts->part[i].n_bytes);
     }
-    return tl_tokenizer_encode_marked(engine->tokenizer, text, n_bytes, plain, TL_ENCODE_SPECIAL, ret_ids, ret_count);
+    *ret_text = text;
+    *ret_plain = plain;
+    *ret_bytes = n_bytes;
+    return 0;
+}
+
+static int encode(const struct tl_engine *engine, const struct tl_parts *parts, int32_t **ret_ids, size_t *ret_count)
+{
+    TL_AUTO char *text = NULL;
+    TL_AUTO uint8_t *plain = NULL;
+    size_t n_bytes;
+    int status = tl_chat_join(parts, &text, &plain, &n_bytes);
+    return status < 0 ? status : tl_tokenizer_encode_marked(engine->tokenizer, text, n_bytes, plain, TL_ENCODE_SPECIAL, ret_ids, ret_count);
 }
 
 int tl_chat_tokenize(const struct tl_engine *engine, const struct tl_chat *chat, int32_t **ret_ids, size_t *ret_count)

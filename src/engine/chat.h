@@ -13,6 +13,8 @@ struct tl_chat {
 };
 
 int tl_chat_render(const struct tl_engine *engine, const struct tl_chat *chat, struct tl_parts *ret_parts);      /* tl_parts_done */
+/* The joined text of the parts, and which of its bytes came from messages and tools (tl_tokenizer_encode_marked). tl_free both. */
+int tl_chat_join(const struct tl_parts *parts, char **ret_text, uint8_t **ret_plain, size_t *ret_bytes);
 /* Control tokens are recognised in what the template wrote, never in what came from messages and tools. ids: tl_free. */
 int tl_chat_tokenize(const struct tl_engine *engine, const struct tl_chat *chat, int32_t **ret_ids, size_t *ret_count);
 

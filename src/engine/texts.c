@@ -103,11 +103,13 @@ static int list(const char *path, struct names *names)
 
 static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-static int read_path(struct tl_texts *texts, const struct tl_tokenizer *tokenizer, const char *path, int depth)
+struct walk { int (*found)(void *context, const char *path); void *context; };
+
+static int walk_path(const struct walk *walk, const char *path, int depth)
 {
     struct names names = { 0 };
     if (!tl_file_is_folder(path))
-        return read_file(texts, tokenizer, path);
+        return walk->found(walk->context, path);
     if (depth == MOST_DEPTH)
         return tl_fail(TL_E_USAGE, "%s: folders are nested more than %d deep", path, MOST_DEPTH);
     int status = list(path, &names);
@@ -115,17 +117,31 @@ static int read_path(struct tl_texts *texts, const struct tl_tokenizer *tokenize
         qsort(names.names, names.n, sizeof(*names.names), by_bytes);
     for (size_t i = 0; i < names.n; i++) {
         if (status >= 0)
-            status = read_path(texts, tokenizer, names.names[i], depth + 1);
+            status = walk_path(walk, names.names[i], depth + 1);
         tl_free(names.names[i]);
     }
     tl_free(names.names);
     return status;
 }
 
+int tl_texts_walk(const char *path, int (*found)(void *context, const char *path), void *context)
+{
+    int status = walk_path(&(struct walk){ found, context }, path, 0);
+    return status < 0 ? status : 0;
+}
+
+struct reading { struct tl_texts *texts; const struct tl_tokenizer *tokenizer; };
+
+static int read_found(void *context, const char *path)
+{
+    const struct reading *reading = context;
+    return read_file(reading->texts, reading->tokenizer, path);
+}
+
 int tl_texts_read(struct tl_texts *texts, const struct tl_tokenizer *tokenizer, const char *path)
 {
-    int status = read_path(texts, tokenizer, path, 0);
+    int status = tl_texts_walk(path, read_found, &(struct reading){ texts, tokenizer });
     if (status >= 0 && !texts->n_texts)
         return tl_fail(TL_E_USAGE, "%s: the folder holds no text", path);
-    return status < 0 ? status : 0;
+    return status;
 }

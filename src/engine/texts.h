@@ -16,4 +16,7 @@ int tl_texts_add(struct tl_texts *texts, const struct tl_tokenizer *tokenizer, c
 int tl_texts_read(struct tl_texts *texts, const struct tl_tokenizer *tokenizer, const char *path);      /* TL_E_USAGE: no text there */
 void tl_texts_done(struct tl_texts *texts);
 
+/* The same files one by one, for those who read them otherwise; < 0 from `found` ends it. */
+int tl_texts_walk(const char *path, int (*found)(void *context, const char *path), void *context);
+
 #endif

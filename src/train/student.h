@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* The model that is trained: a file that goes on from its weights, a geometry known by name, or a size ("10M": so many weights
+ * beyond the embeddings, in a shape of our own). What has no file takes the words of another model and begins with weights that are
+ * drawn. */
+#ifndef TL_TRAIN_STUDENT_H
+#define TL_TRAIN_STUDENT_H
+
+#include "model/model.h"
+#include "modelfile/modelfile.h"
+#include "text/template.h"
+#include "text/tokenizer.h"
+
+struct tl_student {
+    struct tl_model *model;              /* headers only, or outlined; for tl_weights_new */
+    struct tl_tokenizer *tokenizer;
+    struct tl_template *template;        /* NULL: none */
+    const struct tl_modelfile *vocabulary;       /* for tl_weights_write; NULL: its own file's */
+    bool drawn;                          /* tl_weights_draw, not tl_weights_read */
+    void *more;                          /* private */
+};
+
+/* source: a path, a geometry, a size. vocabulary: whose words and template a model without a file takes, borrowed; NULL where
+ * source is a file. TL_E_USAGE: it is none of the three, or has no vocabulary. */
+int tl_student_open(const char *source, const struct tl_modelfile *vocabulary, struct tl_student **ret_student);
+void tl_student_close(struct tl_student *student);                    /* NULL is fine */
+/* The usual peak of the rate: less for larger ones, and less for those that go on. */
+double tl_student_rate(uint64_t parameters, bool drawn);
+
+#endif

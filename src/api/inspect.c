@@ -6,6 +6,7 @@
 
 #include "api/api.h"
 #include "base/error.h"
+#include "modelfile/adapter.h"
 
 enum { LONG_ARRAY = 64 };
 
@@ -78,7 +79,36 @@ static uint64_t put_tensors(const struct tl_modelfile *file, struct tl_buffer *o
     return parameters;
 }
 
-static void put_document(const struct tl_modelfile *file, struct tl_buffer *out)
+/* What an adapter adapts, and how: {"base", "matrices", "rank", "least_rank", "scale", "least_scale"}; or why it is not supported. */
+static void put_adapter(const struct tl_modelfile *file, const char *path, struct tl_buffer *out)
+{
+    struct tl_adapter *adapter;
+    const char *base = "";
+    size_t n_bytes;
+    bool gguf = tl_modelfile_format(file) == TL_MODELFILE_GGUF;
+    if (tl_adapter_open(path, &adapter) < 0) {
+        tl_buffer_printf(out, ", \"adapter\": {\"not_supported\": ");
+        tl_buffer_json_string(out, tl_error_text(), strlen(tl_error_text()));
+        tl_buffer_printf(out, "}");
+        return;
+    }
+    const struct tl_adapter_pair *least = &adapter->pairs[0], *most = least, *weak = least, *strong = least;
+    for (const struct tl_adapter_pair *pair = adapter->pairs; pair < adapter->pairs + adapter->n_pairs; pair++) {
+        least = pair->rank < least->rank ? pair : least;
+        most = pair->rank > most->rank ? pair : most;
+        weak = pair->scale < weak->scale ? pair : weak;
+        strong = pair->scale > strong->scale ? pair : strong;
+    }
+    if (tl_meta_string(file, gguf ? "general.architecture" : "adapter_config.base_model_name_or_path", &base, &n_bytes) < 0)
+        base = "";
+    tl_buffer_printf(out, ", \"adapter\": {\"base\": ");
+    tl_buffer_json_string(out, base, strlen(base));
+    tl_buffer_printf(out, ", \"matrices\": %" PRIu32 ", \"rank\": %" PRIu32 ", \"least_rank\": %" PRIu32 ", \"scale\": %.6g, \"least_scale\": %.6g}",
+                     adapter->n_pairs, most->rank, least->rank, (double)strong->scale, (double)weak->scale);
+    tl_adapter_close(adapter);
+}
+
+static void put_document(const struct tl_modelfile *file, const char *path, struct tl_buffer *out)
 {
     struct tl_buffer tensors;
     const char *name = NULL;
@@ -91,6 +121,8 @@ static void put_document(const struct tl_modelfile *file, struct tl_buffer *out)
         tl_buffer_json_string(out, name, n_bytes);
     else
         tl_buffer_printf(out, "null");
+    if (tl_adapter_is(file))
+        put_adapter(file, path, out);
     tl_buffer_printf(out, ", \"format\": \"%s\", \"parameters\": %" PRIu64 ", \"active_parameters\": %" PRIu64 ", \"bytes\": %" PRIu64
                      ",\n \"tensors\": [", gguf ? "gguf" : "safetensors", parameters, parameters, tl_modelfile_bytes(file));
     if (tensors.len)
@@ -112,7 +144,7 @@ int trill_inspect(const char *path, char **ret_json)
     if (status < 0)
         return status;
     tl_buffer_init(&out, 0);
-    put_document(file, &out);
+    put_document(file, path, &out);
     tl_modelfile_close(file);
     status = out.status;
     char *json = tl_buffer_take(&out, &n_bytes);

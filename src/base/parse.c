@@ -94,3 +94,9 @@ bool tl_parse_bytes(const char *text, size_t n_bytes, uint64_t *ret)
     *ret = (uint64_t)value;
     return true;
 }
+
+size_t tl_parse_scaled(const char *text, double *ret_number)
+{
+    const char *colon = strrchr(text, ':');
+    return colon && tl_parse_f64(colon + 1, strlen(colon + 1), ret_number) ? (size_t)(colon - text) : strlen(text);
+}

@@ -12,4 +12,7 @@ bool tl_parse_i64(const char *text, size_t n_bytes, int64_t *ret);        /* the
 bool tl_parse_f64(const char *text, size_t n_bytes, double *ret);         /* decimal, finite, at most 500 characters */
 bool tl_parse_bytes(const char *text, size_t n_bytes, uint64_t *ret);     /* 4096, 512M, 1.5G, 20GiB: powers of 1024 */
 
+/* "TEXT:NUMBER" or "TEXT": the bytes of TEXT, and the number where there is one (the last colon counts). */
+size_t tl_parse_scaled(const char *text, double *ret_number);
+
 #endif

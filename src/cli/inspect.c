@@ -186,9 +186,38 @@ static int read_count(struct view *view, const char *label)
 
 static int read_architecture(struct view *view)
 {
-    char name[64] = "";
-    int r = read_string(&view->json, name, sizeof name);
+    char name[64] = "not said";
+    struct tl_json *json = &view->json;
+    int r = tl_json_next(json);
+    if (r == TL_JSON_STRING)
+        copy_text(name, sizeof name, json->string.data ? json->string.data : "", json->string.len);
     return r < 0 ? r : tl_buffer_printf(&view->head, "%-20s %s\n", "architecture", name);
+}
+
+static int read_adapter(struct view *view)
+{
+    struct tl_json *json = &view->json;
+    char base[64] = "", refused[400] = "";
+    uint64_t n = 0, rank = 0, least = 0;
+    double scale = 0, least_scale = 0;
+    int r = tl_json_next(json);
+    while (r >= 0 && (r = tl_json_next(json)) == TL_JSON_KEY) {
+        bool is_rank = tl_json_is(json, "rank"), is_scale = tl_json_is(json, "scale");
+        if (tl_json_is(json, "base"))
+            r = read_string(json, base, sizeof base);
+        else if (tl_json_is(json, "not_supported"))
+            r = read_string(json, refused, sizeof refused);
+        else if (is_rank || tl_json_is(json, "least_rank"))
+            r = tl_json_u64(json, UINT64_MAX, is_rank ? &rank : &least);
+        else if (is_scale || tl_json_is(json, "least_scale"))
+            r = tl_json_f64(json, is_scale ? &scale : &least_scale);
+        else
+            r = tl_json_is(json, "matrices") ? tl_json_u64(json, UINT64_MAX, &n) : tl_json_skip(json);
+    }
+    if (r >= 0 && refused[0])
+        return tl_buffer_printf(&view->head, "%-20s not supported: %s\n", "adapter", refused);
+    return r < 0 ? r : tl_buffer_printf(&view->head, "%-20s for %s: %" PRIu64 " matrices, ranks %" PRIu64 " to %" PRIu64 ", scales %.4g to %.4g\n",
+                                        "adapter", base, n, least, rank, least_scale, scale);
 }
 
 static int read_document(struct view *view)
@@ -198,6 +227,8 @@ static int read_document(struct view *view)
     while (r >= 0 && (r = tl_json_next(json)) == TL_JSON_KEY) {
         if (tl_json_is(json, "architecture"))
             r = read_architecture(view);
+        else if (tl_json_is(json, "adapter"))
+            r = read_adapter(view);
         else if (tl_json_is(json, "parameters"))
             r = read_count(view, "parameters");
         else if (tl_json_is(json, "active_parameters"))

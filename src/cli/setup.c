@@ -79,25 +79,16 @@ int tl_setup_check(const struct tl_setup *setup)
     return tl_fail(TL_E_USAGE, "MODEL is missing: a file, a folder, or a name in the cache folder");
 }
 
-/* FILE[:SCALE], told apart by the last colon behind which a number stands. The path goes to *ret_path, to be freed. */
-int tl_setup_adapter(const char *text, char **ret_path, float *ret_scale)
-{
-    const char *colon = strrchr(text, ':');
-    double scale = 1;
-    bool scaled = colon && tl_parse_f64(colon + 1, strlen(colon + 1), &scale);
-    *ret_scale = (float)scale;
-    *ret_path = tl_strndup(text, scaled ? (size_t)(colon - text) : strlen(text));
-    return *ret_path ? 0 : TL_E_NOMEM;
-}
-
 static int read_adapters(const struct tl_setup *setup, struct trill_adapter adapters[TL_OPTION_LIST_MAX], char *paths[TL_OPTION_LIST_MAX])
 {
-    int r = 0;
-    for (size_t i = 0; i < setup->lora.count && r >= 0; i++) {
-        r = tl_setup_adapter(setup->lora.items[i], &paths[i], &adapters[i].scale);
-        adapters[i].path = paths[i];
+    for (size_t i = 0; i < setup->lora.count; i++) {
+        double scale = 1;
+        paths[i] = tl_strndup(setup->lora.items[i], tl_parse_scaled(setup->lora.items[i], &scale));
+        if (!paths[i])
+            return TL_E_NOMEM;
+        adapters[i] = (struct trill_adapter){paths[i], (float)scale};
     }
-    return r;
+    return 0;
 }
 
 /* What the budget holds, and why. */

@@ -31,7 +31,6 @@ struct tl_setup_needs {
     unsigned score_statistics;
 };
 
-int tl_setup_adapter(const char *text, char **ret_path, float *ret_scale);    /* "FILE[:SCALE]"; path: tl_free */
 int tl_setup_check(const struct tl_setup *setup);                     /* before anything is read: is a model named? */
 
 /* Finds the model by name and opens it. The load stops on Ctrl-C. */

@@ -141,7 +141,7 @@ static void add_sizes(struct tl_adapt *adapt, const struct tl_program *program)
         }
     for (uint32_t i = 0; i < adapt->n_matrices; i++) {
         const struct tl_adapt_matrix *m = &adapt->matrices[i];
-        uint64_t longer = m->rows > m->cols ? m->rows : m->cols, staging = 3 * longer * m->rank * sizeof(float);
+        uint64_t staging = ((uint64_t)m->cols + 4 * (uint64_t)m->rows) * m->rank * sizeof(float);
         adapt->most_cols = m->cols > adapt->most_cols ? m->cols : adapt->most_cols;
         adapt->staging_bytes = staging > adapt->staging_bytes ? staging : adapt->staging_bytes;
         adapt->n_bytes += (m->rank + TL_PANEL_ROWS - 1) / TL_PANEL_ROWS * tl_panel_bytes(f32, m->cols) +
@@ -209,11 +209,6 @@ static int read_tensor(const struct tl_adapt_part *part, const struct tl_tensor 
     return status;
 }
 
-int tl_adapt_read_a(const struct tl_adapt_part *part, float *ret_values)
-{
-    return read_tensor(part, part->pair->a, ret_values);
-}
-
 /* Row 2 i + j of a head whose rows alternate is row j * half + i of one with its halves one behind the other. */
 static uint64_t row_in_file(const struct tl_adapt_part *part, uint64_t row)
 {
@@ -223,7 +218,7 @@ static uint64_t row_in_file(const struct tl_adapt_part *part, uint64_t row)
     return head + (part->from_halves ? at % 2 * half + at / 2 : at % half * 2 + at / half);
 }
 
-int tl_adapt_read_b(const struct tl_adapt_part *part, float *ret_values)
+static int read_b(const struct tl_adapt_part *part, float *ret_values)
 {
     const struct tl_tensor *b = part->pair->b;
     uint64_t rows = b->shape[0], rank = b->shape[1];
@@ -244,35 +239,21 @@ static void pack(const float *values, uint32_t rows, uint32_t cols, uint8_t *ret
                       ret_panels + from / TL_PANEL_ROWS * tl_panel_bytes(f32, cols));
 }
 
-static int load_a(const struct tl_adapt *adapt, const struct tl_adapt_matrix *m, float *stack, uint64_t *hash)
-{
-    int status = 0;
-    for (uint32_t i = 0; i < m->n_parts && status >= 0; i++) {
-        const struct tl_adapt_part *part = &adapt->parts[m->first_part + i];
-        status = tl_adapt_read_a(part, stack + (uint64_t)part->first_rank * m->cols);
-    }
-    if (status < 0)
-        return status;
-    pack(stack, m->rank, m->cols, m->a);
-    *hash = tl_hash_bytes(stack, (uint64_t)m->rank * m->cols * sizeof(float), *hash);
-    return 0;
-}
-
-static int load_b(const struct tl_adapt *adapt, const struct tl_adapt_matrix *m, float *stack, uint64_t *hash)
+int tl_adapt_read(const struct tl_adapt *adapt, const struct tl_adapt_matrix *m, float *ret_a, float *ret_b)
 {
     for (uint32_t i = 0; i < m->n_parts; i++) {
         const struct tl_adapt_part *part = &adapt->parts[m->first_part + i];
         uint32_t rank = part->pair->rank;
         TL_AUTO float *values = tl_alloc((uint64_t)m->rows * rank, sizeof(*values));
-        int status = values ? tl_adapt_read_b(part, values) : TL_E_NOMEM;
+        int status = values ? read_tensor(part, part->pair->a, ret_a + (uint64_t)part->first_rank * m->cols) : TL_E_NOMEM;
+        if (status >= 0)
+            status = read_b(part, values);
         if (status < 0)
             return status;
         for (uint64_t row = 0; row < m->rows; row++)
             for (uint32_t k = 0; k < rank; k++)
-                stack[row * m->rank + part->first_rank + k] = values[row * rank + k] * part->scale;
+                ret_b[row * m->rank + part->first_rank + k] = values[row * rank + k] * part->scale;
     }
-    pack(stack, m->rows, m->rank, m->b);
-    *hash = tl_hash_bytes(stack, (uint64_t)m->rows * m->rank * sizeof(float), *hash);
     return 0;
 }
 
@@ -280,12 +261,14 @@ int tl_adapt_load(struct tl_adapt *adapt, uint64_t *hash)
 {
     for (uint32_t i = 0; i < adapt->n_matrices; i++) {
         const struct tl_adapt_matrix *m = &adapt->matrices[i];
-        TL_AUTO float *stack = tl_alloc((uint64_t)m->rank * (m->rows > m->cols ? m->rows : m->cols), sizeof(*stack));
-        int status = stack ? load_a(adapt, m, stack, hash) : TL_E_NOMEM;
-        if (status >= 0)
-            status = load_b(adapt, m, stack, hash);
+        uint64_t n_a = (uint64_t)m->rank * m->cols, n_b = (uint64_t)m->rank * m->rows;
+        TL_AUTO float *stacks = tl_alloc(n_a + n_b, sizeof(*stacks));
+        int status = stacks ? tl_adapt_read(adapt, m, stacks, stacks + n_a) : TL_E_NOMEM;
         if (status < 0)
             return status;
+        pack(stacks, m->rank, m->cols, m->a);
+        pack(stacks + n_a, m->rows, m->rank, m->b);
+        *hash = tl_hash_bytes(stacks, (n_a + n_b) * sizeof(float), *hash);
         *hash = tl_hash_bytes(&m->op, sizeof(m->op), *hash);
     }
     return 0;

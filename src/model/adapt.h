@@ -55,9 +55,8 @@ void tl_adapt_layout(struct tl_adapt *adapt, uint32_t max_rows, uint32_t threads
 /* Reads the files; *hash goes on over what they hold. */
 int tl_adapt_load(struct tl_adapt *adapt, uint64_t *hash);
 
-/* One part as f32 in the base's order of rows, not yet scaled: a [rank][cols], b [rows][rank]. */
-int tl_adapt_read_a(const struct tl_adapt_part *part, float *ret_values);
-int tl_adapt_read_b(const struct tl_adapt_part *part, float *ret_values);
+/* What a matrix holds, from the files: a [rank][cols], b [rows][rank] in the base's order of rows and with all scales. */
+int tl_adapt_read(const struct tl_adapt *adapt, const struct tl_adapt_matrix *matrix, float *ret_a, float *ret_b);
 
 struct tl_step;
 /* adapt_run.c: adds to the outputs of the stage's operations, which are there. */

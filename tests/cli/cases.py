@@ -66,6 +66,9 @@ class Files:
             self.known[name] = golden / name / 'model.gguf'
             self.known[name + '-folder'] = golden / name
         self.known['moe'] = golden / 'glm4_moe/model.gguf'
+        self.known['lora'] = golden / 'adapters/llama-all'
+        self.known['lora-gguf'] = golden / 'adapters/llama-all/adapter.gguf'
+        self.known['lora-qwen3'] = golden / 'adapters/qwen3-all'
         self.known['ids'] = golden / 'llama/tokens.json'
         if self.known['llama'].exists():
             self.make(self.known['llama'].read_bytes())

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Adapters against PEFT's own logits (make_adapters.py): from its folders and from llama.cpp's GGUF form, on a base of
  * safetensors and of GGUF, alone and two together. Then the same bits for every level, number of threads, chunk, block and
- * budget of the trunk, and the sentences for adapters of another base. */
+ * budget of the trunk, the same logits of
+ * what they are merged into, and the sentences for adapters of another base. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +14,9 @@
 
 #include "base/error.h"
 #include "cases.h"
+#include "engine/merge.h"
 #include "engine/session.h"
+#include "folder.h"
 
 enum { ROWS = 16, IDS = 70, VOCAB = 320 };
 
@@ -115,6 +118,25 @@ static void check_ways(const struct golden *golden, const char *base, const stru
 
 static unsigned n_checked;
 
+/* Of f32 weights a merged model is the base with its adapters, but for the order of sums. */
+static void check_merged(const struct golden *golden, const char *base, bool gguf, const struct row *row, const struct logits *expected)
+{
+    const char *output = in_folder(gguf ? "merged.gguf" : "merged");
+    struct tl_engine_adapter adapters[2];
+    struct tl_merge how = { .base = base, .output = output, .adapters = adapters, .force = true };
+    const struct tl_engine_options way = { .threads = 1 };
+    static const struct row none;
+    struct tl_merged merged;
+    struct logits *logits = calloc(1, sizeof(*logits));
+    for (; how.n_adapters < 2 && row->adapters[how.n_adapters].path; how.n_adapters++)
+        adapters[how.n_adapters] = (struct tl_engine_adapter){ path_of(row->adapters[how.n_adapters].path), row->adapters[how.n_adapters].scale };
+    if (tl_merge(&how, NULL, &merged) < 0 || run_model(golden, output, way, &none, logits) < 0)
+        fail_msg("%s", tl_error_text());
+    assert_true(merged.changed > 0 && merged.changed < merged.tensors && merged.largest == 0);
+    assert_true(difference(logits->value[0], expected->value[0], (size_t)IDS * VOCAB) <= 1e-4);
+    free(logits);
+}
+
 static void check_row(const struct golden *golden, const struct row *row)
 {
     static float expected[ROWS][VOCAB];
@@ -129,6 +151,7 @@ static void check_row(const struct golden *golden, const struct row *row)
         print_message("  %-26s on %-11s %.2e of the standard deviation\n", row->adapters[0].path, k ? "GGUF" : "safetensors", worst);
         assert_true(worst <= 1e-4);
         check_ways(golden, bases[k], row, logits);
+        check_merged(golden, bases[k], k, row, logits);
         n_checked++;
     }
     free(logits);
@@ -169,5 +192,5 @@ static void test_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_all) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,51 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Adapter files: what is written is read back in both kinds, and what goes beyond plain LoRA is refused with its name. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
+#include <stdbool.h>
 
 #include "base/error.h"
 #include "modelfile/adapter.h"
 #include "modelfile/writer.h"
-
-static char folder[64];
-
-static const char *in_folder(const char *name)
-{
-    static char paths[4][160];
-    static unsigned turn;
-    char *path = paths[turn++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/trill-adapter-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
-
-static void write_text(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
-    fclose(file);
-}
+#include "folder.h"
 
 static float a[3 * 5], b[4 * 3];
 
@@ -136,7 +96,7 @@ static void test_configurations(void **state)
         char text[400];
         bool typed = strstr(rows[i].more, "peft_type") != NULL;
         snprintf(text, sizeof text, "{%s%s}", typed ? "" : "\"peft_type\": \"LORA\", ", rows[i].more);
-        write_text(in_folder("peft/adapter_config.json"), text);
+        make_text(in_folder("peft/adapter_config.json"), text);
         if (rows[i].scale == 0) {
             refuse(in_folder("peft"), rows[i].part);
             continue;

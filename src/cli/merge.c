@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* trill merge: a model with adapters written into its weights. */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "cli/command.h"
+#include "cli/job.h"
+#include "cli/output.h"
+#include "cli/place.h"
+
+struct settings {
+    const char *model, *output, *to, *home;
+    struct tl_option_list lora;
+    uint64_t threads;
+    bool force, json, quiet;
+};
+
+#define ROW(...) TL_COMMAND_OPTION(struct settings, __VA_ARGS__)
+static const struct tl_option options[] = {
+    ROW(model, TEXT, 'm', "model", "MODEL", .help = "the base: a file, a folder or a name in the cache"),
+    ROW(lora, LIST, 0, "lora", "FILE[:SCALE]", .help = "a LoRA adapter (PEFT folder or GGUF); may be given again"),
+    ROW(output, FILE, 'o', "output", "PATH", .help = "a file NAME.gguf, or a folder where MODEL is one of safetensors"),
+    ROW(to, TEXT, 0, "to", "FORMAT", .help = "number format of the matrices that change, such as q8_0; else as they are"),
+    ROW(threads, U64, 't', "threads", "N", .min = 1, .max = 4096, .help = "threads; one per CPU unless given"),
+    ROW(force, FLAG, 0, "force", NULL, .help = "replace an output that is there"),
+    ROW(json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),
+    ROW(quiet, FLAG, 'q', "quiet", NULL, .help = "no figures and no progress on standard error"),
+    ROW(home, FILE, 0, "home", "DIR", .help = "folder of models, settings and state, instead of the usual ones"),
+};
+
+static const struct tl_command_word words[] = {{"MODEL", offsetof(struct settings, model)}};
+
+static int tell(const char *report, const void *context)
+{
+    const struct settings *settings = context;
+    uint64_t tensors = 0, changed = 0, bytes = 0;
+    struct tl_json json;
+    tl_json_init(&json, "report", report, strlen(report));
+    int r = tl_json_next(&json);
+    while (r >= 0 && (r = tl_json_next(&json)) == TL_JSON_KEY) {
+        uint64_t *value = tl_json_is(&json, "tensors") ? &tensors : tl_json_is(&json, "changed") ? &changed : tl_json_is(&json, "bytes") ? &bytes : NULL;
+        r = value ? tl_json_u64(&json, UINT64_MAX, value) : tl_json_skip(&json);
+    }
+    tl_json_done(&json);
+    if (r >= 0 && !settings->quiet)
+        tl_output_note("%s: %" PRIu64 " of %" PRIu64 " tensors changed, %.3f GB\n", settings->output, changed, tensors, (double)bytes * 1e-9);
+    return r < 0 ? r : 0;
+}
+
+static int run(const void *context)
+{
+    struct settings settings = *(const struct settings *)context;
+    TL_AUTO char *path = NULL;
+    if (settings.model) {
+        int r = tl_place_model(settings.model, settings.home, &path);
+        if (r < 0)
+            return r;
+        settings.model = path;
+    }
+    return tl_job_carry_out(&(struct tl_job_order){
+        .kind = "merge", .options = options, .n_options = TL_COUNT(options), .settings = &settings, .json = settings.json,
+        .quiet = settings.quiet, .tell = tell});
+}
+
+const struct tl_command_body tl_merge_command = {
+    .about = "Writes a model whose weights have LoRA adapters added: W + scale * B A, rounded once to the format\n"
+             "that the matrix is stored in, or that --to names. What no adapter changes is copied as it is. The\n"
+             "answers are those of the base with --lora, up to that rounding; of 4-bit weights it is coarse, so\n"
+             "--to q8_0 or f16 keeps more of a fine adapter.",
+    .examples = "trill merge base.gguf --lora adapter -o merged.gguf\n"
+                "trill merge base.gguf --lora style.gguf:0.5 --lora domain --to f16 -o merged.gguf\n"
+                "trill merge base-folder --lora adapter -o merged-folder\n",
+    .options = options,
+    .n_options = TL_COUNT(options),
+    .words = words,
+    .n_words = TL_COUNT(words),
+    .settings_bytes = sizeof(struct settings),
+    .run = run,
+};

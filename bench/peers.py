@@ -37,7 +37,7 @@ def run_json(command):
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if done.returncode:
         sys.exit(f'{" ".join(map(str, command))}: exit code {done.returncode}\n{done.stderr[-2000:]}')
-    return json.loads(done.stdout)
+    return json.loads('\n'.join(line for line in done.stdout.split('\n') if not line.startswith('WARNING:')))
 
 
 def samples(result):

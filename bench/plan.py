@@ -58,7 +58,8 @@ def measure(model, ram, options):
 def measure_memory(model, ram, options):
     """A run that fills its context: bytes and peak."""
     means = ['-t', options.threads] + (['--ram', ram] if ram else [])
-    words = ' '.join(['word'] * (options.prompt - 8))
+    a_word = len(trill('tokenize', model, '-p', ' word')['ids'])         # vocabularies of random models know bytes alone
+    words = ' word' * ((options.prompt - 8) // a_word)
     run = trill('run', model, '--raw', '-p', words, '-n', options.tokens, '--temp', 0, '-c', options.prompt + options.tokens + 64, *means)
     used = run['prompt_tokens'], run['tokens']
     plan = trill('plan', model, '-c', options.prompt + options.tokens + 64, '-p', used[0], '-n', max(1, used[1]), *means)

@@ -62,6 +62,19 @@ static bool asks_for_help(const struct tl_command_body *body, int argc, char **a
     return false;
 }
 
+static int take_rest(const struct tl_command_body *body, const char *const *words, int n_words, char *settings)
+{
+    struct tl_option_list *rest = (struct tl_option_list *)(void *)(settings + body->rest_offset);
+    if (!body->rest_offset)
+        return tl_fail(TL_E_USAGE, "unexpected argument '%s'", words[0]);
+    for (int i = 0; i < n_words; i++) {
+        if (rest->count == TL_OPTION_LIST_MAX)
+            return tl_fail(TL_E_USAGE, "'%s' is one too many: at most %d are taken", words[i], TL_OPTION_LIST_MAX);
+        rest->items[rest->count++] = words[i];
+    }
+    return 0;
+}
+
 static int take_words(const struct tl_command_body *body, const char *const *words, int n_words, char *settings)
 {
     size_t row = 0;
@@ -69,7 +82,7 @@ static int take_words(const struct tl_command_body *body, const char *const *wor
         while (row < body->n_words && *(const char **)(void *)(settings + body->words[row].field_offset))
             row++;
         if (row == body->n_words)
-            return tl_fail(TL_E_USAGE, "unexpected argument '%s'", words[i]);
+            return take_rest(body, words + i, n_words - i, settings);
         *(const char **)(void *)(settings + body->words[row].field_offset) = words[i];
     }
     return 0;

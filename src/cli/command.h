@@ -25,6 +25,7 @@ struct tl_command_body {
     size_t n_options;
     const struct tl_command_word *words;
     size_t n_words;
+    size_t rest_offset;      /* of a struct tl_option_list that takes the words behind these; 0: there may be no more */
     size_t settings_bytes;   /* of the struct that options and words are offsets in */
     int (*run)(const void *settings);
 };

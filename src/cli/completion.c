@@ -140,7 +140,8 @@ static void append_zsh(struct tl_buffer *out)
         tl_buffer_printf(out, "    %s) _arguments", tl_commands[i].name);
         for (size_t k = 0; k < body->n_options; k++)
             append_zsh_option(out, &body->options[k]);
-        tl_buffer_printf(out, "%s ;;\n", body->n_words ? " \\\n      '1:MODEL:_trill_model'" : "");
+        const char *each = " \\\n      '*:MODEL:_trill_model'", *first = " \\\n      '1:MODEL:_trill_model'";
+        tl_buffer_printf(out, "%s ;;\n", body->rest_offset ? each : body->n_words ? first : "");
     }
     tl_buffer_printf(out, "  esac\n}\nif [ \"$funcstack[1]\" = _trill ]; then _trill \"$@\"; else compdef _trill trill; fi\n");
 }
@@ -184,7 +185,7 @@ static void append_fish(struct tl_buffer *out)
     tl_buffer_printf(out, "'\n");
     for (size_t i = 0; i < tl_commands_count; i++) {
         const struct tl_command_body *body = tl_commands[i].body;
-        if (body->n_options && body->n_words)
+        if (body->n_options && (body->n_words || body->rest_offset))
             tl_buffer_printf(out, "complete -c trill -n '__fish_seen_subcommand_from %s' -a '(__trill_models)'\n",
                              tl_commands[i].name);
         for (size_t k = 0; k < body->n_options; k++)

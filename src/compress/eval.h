@@ -19,7 +19,7 @@
 
 struct tl_eval_mean { double mean, se; uint64_t n; };
 
-struct tl_eval_cost { double joules, money, seconds; bool measured; };
+struct tl_eval_cost { double joules, money, seconds; bool known, measured; };        /* measured: the joules */
 
 /* Who opens models, so that their costs are kept. NULL where an order has none: tl_engine_open, and no costs. */
 struct tl_eval_host {
@@ -82,7 +82,7 @@ struct tl_eval_model {
     uint64_t scored_tokens, answer_tokens;
     struct tl_eval_cost text_cost, task_cost, prompt_cost, cost;     /* without loading, but for the last: of all */
     double cost_per_solved;              /* money; < 0: unknown */
-    double quality, price;               /* as drawn (docs/eval.md); NaN: unknown */
+    double quality, price;               /* as drawn (docs/eval.md), more is better and worse; NaN: unknown */
     bool frontier;                       /* no other is better and cheaper */
 };
 
@@ -102,8 +102,10 @@ struct tl_eval {
     struct tl_eval_pair *pair;
     struct tl_eval_reference reference;  /* path NULL: none */
     uint32_t n_models, n_pairs;
-    uint64_t texts, tokens, text_bytes, tasks[TL_EVAL_KINDS], prompts;
+    uint64_t texts, tokens, tasks[TL_EVAL_KINDS], prompts;       /* tokens: scored, of the first model's */
     uint32_t window, stride;
+    bool same_vocabulary;                /* of all models: likelihoods of tokens can be compared */
+    const char *quality, *price;         /* what these are of each model; NULL: nothing was looked at */
 };
 
 int tl_eval(const struct tl_eval_order *order, struct tl_progress *progress, struct tl_eval *ret_eval);

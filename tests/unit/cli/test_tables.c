@@ -85,7 +85,7 @@ static void test_model(void **state)
         assert_int_equal(takes_model, row != NULL);
         if (row) {
             assert_int_equal(row->brief, 'm');
-            assert_int_equal(row->field_offset, body->words[0].field_offset);
+            assert_int_equal(row->field_offset, body->n_words ? body->words[0].field_offset : body->rest_offset);
         }
     }
 }

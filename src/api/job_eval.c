@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* The job "eval": models compared (room compress). Each opening of a model has an account of its own, from which its costs
+ * are read and whose row goes to the ledger. */
+#include <stddef.h>
+#include <string.h>
+
+#include "api/job.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "compress/eval.h"
+
+struct options {
+    struct tl_option_list models, tasks, prompts;
+    const char *reference, *text, *verify, *store, *answers, *cpu, *kv, *activations, *io, *policy, *lookahead, *state, *config;
+    uint64_t window, stride, tokens, threads, context, ram, chunk;
+    double verify_seconds;
+    bool chat, trust, unrecorded;
+};
+
+#define ROW(field, kind, n, ...) {.name = n, .type = TL_OPTION_##kind, .field_offset = offsetof(struct options, field), __VA_ARGS__}
+
+static const struct tl_option rows[] = {
+    ROW(models, LIST, "model", .value_name = "PATH"),
+    ROW(reference, FILE, "reference", .value_name = "PATH"),
+    ROW(text, FILE, "text", .value_name = "FILE|DIR"),
+    ROW(tasks, LIST, "tasks", .value_name = "FILE"),
+    ROW(prompts, LIST, "prompts", .value_name = "FILE"),
+    ROW(window, U64, "window", .value_name = "N", .max = 1 << 30),
+    ROW(stride, U64, "stride", .value_name = "N", .min = 1, .max = 1 << 30),
+    ROW(tokens, U64, "tokens", .value_name = "N", .fallback = "256", .min = 1, .max = 1 << 20),
+    ROW(chat, FLAG, "chat"),
+    ROW(verify, TEXT, "verify", .value_name = "COMMAND"),
+    ROW(verify_seconds, F64, "verify-seconds", .value_name = "S", .fallback = "10", .min = 0.01, .max = 86400),
+    ROW(trust, FLAG, "trust-tasks"),
+    ROW(store, FILE, "store", .value_name = "DIR"),
+    ROW(answers, FILE, "answers", .value_name = "FILE"),
+    ROW(threads, U64, "threads", .value_name = "N", .min = 1, .max = 4096),
+    ROW(context, U64, "context", .value_name = "N", .min = 1, .max = 1 << 30),
+    ROW(ram, BYTES, "ram", .value_name = "BYTES", .min = 1, .max = 1e18),
+    ROW(chunk, U64, "chunk", .value_name = "N", .min = 1, .max = 1 << 20),
+    ROW(cpu, TEXT, "cpu", .value_name = "LEVEL"),
+    ROW(kv, TEXT, "kv", .value_name = "FORMAT"),
+    ROW(activations, CHOICE, "activations", .value_name = "auto|f32"),
+    ROW(io, TEXT, "io", .value_name = "WAY"),
+    ROW(policy, TEXT, "policy", .value_name = "NAME"),
+    ROW(lookahead, TEXT, "lookahead", .value_name = "on|off"),
+    ROW(state, FILE, "state", .value_name = "DIR"),
+    ROW(config, FILE, "config", .value_name = "DIR"),
+    ROW(unrecorded, FLAG, "no-ledger"),
+};
+
+/* --- who opens models --------------------------------------------------------------------------------------------- */
+
+/* One is open at a time. */
+struct host { const struct options *options; struct trill_account *account; };
+
+static int open_model(void *context, const char *path, const struct tl_engine_options *options, struct tl_engine **ret_engine)
+{
+    struct host *host = context;
+    struct trill_account_options facts;
+    trill_account_options_init(&facts, sizeof(facts));
+    facts.command = "eval";
+    facts.model = path;
+    facts.state = host->options->state;
+    facts.config = host->options->config;
+    facts.unrecorded = host->options->unrecorded;
+    int status = trill_account_open(&facts, &host->account);
+    if (status < 0)
+        return status;
+    status = tl_engine_open(path, options, ret_engine);
+    if (status < 0) {
+        trill_account_close(host->account, status);
+        host->account = NULL;
+    }
+    return status;
+}
+
+static int read_cost(const char *row, struct tl_eval_cost *cost)
+{
+    const struct { const char *name; double *value; } members[] = {{"joules", &cost->joules}, {"money", &cost->money}, {"busy_s", &cost->seconds}};
+    struct tl_json json;
+    tl_json_init(&json, "account", row, strlen(row));
+    int event = tl_json_next(&json);
+    while (event >= 0 && (event = tl_json_next(&json)) == TL_JSON_KEY) {
+        double *value = NULL;
+        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+            value = tl_json_is(&json, members[i].name) ? members[i].value : value;
+        bool source = tl_json_is(&json, "joules_source");
+        cost->known = cost->known || value == &cost->money;
+        event = value ? tl_json_f64(&json, value) : source ? tl_json_next(&json) : tl_json_skip(&json);
+        if (source && event == TL_JSON_STRING)
+            cost->measured = tl_json_is(&json, "measured");
+    }
+    tl_json_done(&json);
+    return event;
+}
+
+/* What cannot be read of an account is unknown, and no failure. */
+static void cost_so_far(void *context, struct tl_engine *engine, struct tl_eval_cost *ret_cost)
+{
+    struct host *host = context;
+    struct trill_model model = {engine};
+    *ret_cost = (struct tl_eval_cost){0};
+    trill_account_take(host->account, &model);
+    char *row = trill_account_json(host->account);
+    if (!row || read_cost(row, ret_cost) < 0)
+        *ret_cost = (struct tl_eval_cost){0};
+    tl_free(row);
+}
+
+static void close_model(void *context, struct tl_engine *engine, int status)
+{
+    struct host *host = context;
+    struct trill_model model = {engine};
+    trill_account_take(host->account, &model);
+    TL_AUTO char *sentence = status < 0 ? tl_strdup(tl_error_text()) : NULL;
+    tl_engine_close(engine);
+    if (sentence)
+        tl_error_set(status, sentence);
+    trill_account_close(host->account, status);
+    host->account = NULL;
+}
+
+/* --- the job ------------------------------------------------------------------------------------------------------ */
+
+static const char *or_none(const char *name) { return name && strcmp(name, "auto") != 0 ? name : NULL; }
+
+static struct tl_eval_order order_of(const struct options *o, const struct tl_eval_host *host, const struct tl_machine *machine)
+{
+    return (struct tl_eval_order){
+        .models = o->models.items, .n_models = (uint32_t)o->models.count, .reference = o->reference, .text = o->text,
+        .tasks = o->tasks.items, .n_tasks = (uint32_t)o->tasks.count, .prompts = o->prompts.items, .n_prompts = (uint32_t)o->prompts.count,
+        .window = (uint32_t)o->window, .stride = (uint32_t)o->stride, .max_tokens = (uint32_t)o->tokens, .chat = o->chat, .verify = o->verify,
+        .trust = o->trust, .verify_seconds = o->verify_seconds, .store = o->store, .answers = o->answers, .host = host,
+        .engine = {.threads = (uint32_t)o->threads, .context = (uint32_t)o->context, .ram_bytes = o->ram, .chunk = (uint32_t)o->chunk, .cpu = o->cpu,
+                   .kv = o->kv, .exact = o->activations && strcmp(o->activations, "f32") == 0, .io = or_none(o->io),
+                   .policy = or_none(o->policy), .lookahead = or_none(o->lookahead), .machine = machine},
+    };
+}
+
+int tl_job_eval(struct tl_job_run *run)
+{
+    struct options o = {0};
+    struct host host = {.options = &o};
+    const struct tl_eval_host calls = {open_model, cost_so_far, close_model, &host};
+    struct tl_machine machine;
+    struct tl_eval eval = {0};
+    int status = tl_job_options(run, rows, sizeof(rows) / sizeof(rows[0]), &o);
+    if (status < 0)
+        return status;
+    tl_machine_here(o.state, o.config, NULL, &machine);              /* what cannot be read is as usual */
+    tl_machine_finish(&machine);
+    struct tl_eval_order order = order_of(&o, &calls, &machine);
+    status = tl_eval(&order, &run->progress, &eval);
+    if (status >= 0)
+        tl_eval_write(&eval, &run->report);
+    tl_eval_done(&eval);
+    return status;
+}

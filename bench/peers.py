@@ -68,7 +68,7 @@ def git(*words):
 def cells(options, found):
     for model in options.models:
         for threads in options.threads:
-            row = {'model': model.name, 'weight_bytes': model.stat().st_size, 'threads': threads, 'engines': {}}
+            row = {'model': model.name, 'threads': threads, 'engines': {}}
             for name, (program, before, after) in found.items():
                 command = [program, *before, model, '-p', '512', '-n', '128', '-r', '1', '-t', threads, *after]
                 row['engines'][name] = {'command': ' '.join(map(str, command)), 'samples': {test: [] for test in TESTS}}
@@ -76,10 +76,9 @@ def cells(options, found):
                 for name, engine in row['engines'].items():
                     result = run_json(engine['command'].split())
                     measured = samples(result)
-                    if name == 'llama.cpp':                  # without the vocabulary, which the file holds too
-                        row['weight_bytes'] = result[0]['model_size']
                     if 'roofline_share' in result[0]:        # trill's own account
                         engine.setdefault('roofline_share', []).append({r['test']: r['roofline_share'] for r in result})
+                        row['token_bytes'] = result[-1]['weight_bytes_per_token']
                     for test in TESTS:
                         engine['samples'][test].append(measured[test])
                     print(f'{model.name} {threads} threads, turn {turn + 1}, {name}: '
@@ -111,7 +110,7 @@ def table(record):
                 ratio, best = (f'{medians["trill"][test] / max(medians[name][test] for name in among):.2f}'
                                for among in (defaults, rivals))
             if 'trill' in medians and limit and test.startswith('tg'):
-                share = f'{medians["trill"][test] * row["weight_bytes"] / limit:.0%} of memory bandwidth'
+                share = f'{medians["trill"][test] * row["token_bytes"] / limit:.0%} of memory bandwidth'
             elif reported := row['engines'].get('trill', {}).get('roofline_share'):
                 share = f'{statistics.median(turn[test] for turn in reported):.0%} of its roofline'
             speeds = ' | '.join(f'{medians[name][test]:.1f}' for name in names)

@@ -192,6 +192,7 @@ const struct tl_geometry *tl_model_geometry(const struct tl_model *model) { retu
 const struct tl_program *tl_model_program(const struct tl_model *model) { return &model->program; }
 struct tl_cache *tl_model_cache(struct tl_model *model) { return &model->cache; }
 const struct tl_model_limits *tl_model_limits(const struct tl_model *model) { return &model->limits; }
+const struct tl_modelfile *tl_model_file(const struct tl_model *model) { return model->file; }
 const char *tl_model_path(const struct tl_model *model) { return tl_modelfile_path(model->file); }
 uint64_t tl_model_weight_bytes(const struct tl_model *model) { return tl_store_bytes(model->store); }
 struct tl_store *tl_model_store(const struct tl_model *model) { return model->store; }

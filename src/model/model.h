@@ -47,6 +47,7 @@ const struct tl_program *tl_model_program(const struct tl_model *model);
 struct tl_cache *tl_model_cache(struct tl_model *model);
 const struct tl_model_limits *tl_model_limits(const struct tl_model *model);
 const char *tl_model_path(const struct tl_model *model);              /* of its file */
+const struct tl_modelfile *tl_model_file(const struct tl_model *model);
 uint64_t tl_model_weight_bytes(const struct tl_model *model);
 struct tl_store *tl_model_store(const struct tl_model *model);
 const struct tl_adapt *tl_model_adapt(const struct tl_model *model);  /* NULL: no adapters */

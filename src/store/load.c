@@ -33,17 +33,17 @@ uint64_t tl_slot_staging(const struct tl_slot *slot)
 }
 
 /* Of vectors, first_row and row_step count elements, and matrix_step those from one vector to the next. */
-static int read_vector(const struct tl_store *store, const struct tl_slot *slot, uint8_t *staging)
+int tl_slot_read_vector(const struct tl_store *store, const struct tl_slot *slot, uint8_t *staging, float *ret_values)
 {
     const struct tl_matrix *m = &slot->matrix;
-    float *values = (float *)slot->data, *stored = (float *)(staging + (m->tensor->n_bytes + 63) / 64 * 64);
+    float *stored = (float *)(staging + (m->tensor->n_bytes + 63) / 64 * 64);
     int status = tl_modelfile_read(store->file, m->tensor, 0, staging, m->tensor->n_bytes);
     if (status < 0)
         return status;
     tl_number_decode(m->tensor->number, staging, m->tensor->n_elems, stored);
     for (uint64_t i = 0; i < m->count; i++)
         for (uint64_t k = 0; k < m->cols; k++)
-            values[i * m->cols + k] = stored[i * m->matrix_step + m->first_row + k * m->row_step] + m->add;
+            ret_values[i * m->cols + k] = stored[i * m->matrix_step + m->first_row + k * m->row_step] + m->add;
     return 0;
 }
 
@@ -119,7 +119,7 @@ static void load_piece(void *context, uint32_t index, uint32_t thread)
         return;
     uint64_t panel_bytes = slot->matrix_bytes / slot->n_panels;
     int status = slot->matrix.form == TL_WEIGHT_VECTOR
-                     ? read_vector(load->store, slot, staging)
+                     ? tl_slot_read_vector(load->store, slot, staging, (float *)slot->data)
                      : tl_slot_read(load->store, slot, piece->matrix, piece->from, piece->to, staging,
                                     slot->data + piece->matrix * slot->matrix_bytes + piece->from * panel_bytes);
     if (status < 0 && atomic_exchange(&load->text_taken, 1) == 0) {

@@ -166,6 +166,13 @@ uint32_t tl_store_bank_weight(const struct tl_store *store, uint32_t bank, int m
 uint32_t tl_store_kept_frames(const struct tl_store *store);
 uint64_t tl_store_resident_bytes(const struct tl_store *store);       /* as laid out: stored bytes that loading reads and that stay */
 
+/* Matrix m of a weight as f32 [rows][cols], whatever its format and layout; of vectors all, what is added to them included.
+ * Reads the file; any thread. */
+int tl_store_values(const struct tl_store *store, uint32_t id, uint32_t matrix, float *ret_values);
+/* Puts all values of a weight [count][rows][cols] where `tensor` has them: ret_elements [n_elems], in its own order. 1: some
+ * lie there, 0: none; TL_E_USAGE where a weight cannot be taken apart like that. */
+int tl_store_place(const struct tl_store *store, uint32_t id, const struct tl_tensor *tensor, const float *values, float *ret_elements);
+
 /* The tensor of the file that holds a weight, or the first one of several; of a bank's matrix. */
 const struct tl_tensor *tl_store_tensor(const struct tl_store *store, uint32_t id);
 const struct tl_tensor *tl_store_bank_tensor(const struct tl_store *store, uint32_t bank, int matrix);

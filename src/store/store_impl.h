@@ -112,6 +112,8 @@ static inline bool tl_store_streams(const struct tl_store *store) { return tl_ex
 uint64_t tl_slot_staging(const struct tl_slot *slot);
 int tl_slot_read(const struct tl_store *store, const struct tl_slot *slot, uint32_t m, uint32_t from, uint32_t to, uint8_t *staging,
                  uint8_t *ret_panels);
+/* All vectors of a slot as f32. */
+int tl_slot_read_vector(const struct tl_store *store, const struct tl_slot *slot, uint8_t *staging, float *ret_values);
 
 /* piece.c: cuts a bank into pieces; where a piece of an expert lies; packs panels from .. to - 1 of what was read, one
  * pointer an extent. */

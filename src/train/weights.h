@@ -16,6 +16,7 @@ struct tl_parameter {
     uint32_t layer;
     uint32_t count, rows, cols;          /* matrices of experts, heads: count; vectors: rows 1 */
     float *value, *gradient;             /* [count][rows][cols]; gradient NULL: not trained (tables of rope, biases of the choice of experts) */
+    bool trains;
     bool decays;                         /* matrices do, vectors and the embedding do not */
 };
 
@@ -33,6 +34,7 @@ int tl_weights_new(struct tl_model *model, struct tl_weights **ret_weights);
 void tl_weights_free(struct tl_weights *weights);                     /* NULL is fine */
 int tl_weights_layout(struct tl_weights *weights, struct tl_arena *arena);
 struct tl_parameter *tl_weights_of(struct tl_weights *weights, uint32_t id);
+uint64_t tl_parameter_values(const struct tl_parameter *parameter);   /* how many */
 /* From the model's file, every format decoded. */
 int tl_weights_read(struct tl_weights *weights, struct tl_pool *pool, struct tl_progress *progress);
 /* Drawn: matrices normal with deviation 0.02, those that write to the residual stream with 0.02 / sqrt(2 layers) (Radford et

@@ -144,11 +144,9 @@ static int run_part(struct tl_step *s, struct tl_pool *pool, uint32_t part, uint
 
 /* --- a step --- */
 
-static void rope_piece(void *context, uint32_t row, uint32_t thread)
+void tl_step_turns(struct tl_step *s, uint32_t row)
 {
-    struct tl_step *s = context;
     const struct tl_geometry *g = s->geometry;
-    (void)thread;
     for (int set = 0; set < TL_ROPES; set++) {
         const struct tl_rope *rope = &g->rope[set];
         float *pair = s->rope[set] + (uint64_t)row * g->n_rot;
@@ -159,6 +157,12 @@ static void rope_piece(void *context, uint32_t row, uint32_t thread)
             pair[1] = sine * rope->scale;
         }
     }
+}
+
+static void rope_piece(void *context, uint32_t row, uint32_t thread)
+{
+    (void)thread;
+    tl_step_turns(context, row);
 }
 
 static int check_batch(struct tl_step *s, const struct tl_batch *batch)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory of one forward step and what its parts share: streams, acts, rope tables, the tokens' places. Private. */
+/* The memory of one forward step and what its parts share: streams, acts, rope tables, the tokens' places. Private, but for
+ * room train, which runs operations on rows of its own streams through tl_step_rows. */
 #ifndef TL_MODEL_STEP_H
 #define TL_MODEL_STEP_H
 
@@ -80,6 +81,7 @@ void tl_stage_items(struct tl_step *step);
 
 /* rows.c: the stage's operations on rows from .. to - 1. */
 void tl_step_rows(struct tl_step *step, uint32_t from, uint32_t to);
+void tl_step_turns(struct tl_step *step, uint32_t row);               /* fills its row of the rope tables, by its position */
 
 void tl_step_unit(const struct tl_step *step, const float *gate, const float *up, size_t n, float *out);
 

@@ -24,6 +24,7 @@ struct trill_account {
     struct tl_power *power;              /* NULL: nothing counts joules here */
     uint64_t began_ns;
     bool has_model;                      /* some were taken */
+    bool knows_machine;
 };
 
 void trill_account_options_init(struct trill_account_options *options, size_t size)
@@ -32,12 +33,12 @@ void trill_account_options_init(struct trill_account_options *options, size_t si
     tl_api_out(options, size, &preset, sizeof(preset));
 }
 
-static void warn(const struct trill_account *account, const char *what)
+static void warn(const struct trill_account *account, int level, const char *what)
 {
     char text[640];
     snprintf(text, sizeof(text), "%s%s", what, tl_error_text());
     if (account->options.log)
-        account->options.log(account->options.context_pointer, TRILL_LOG_WARNING, text);
+        account->options.log(account->options.context_pointer, level, text);
 }
 
 /* --- opening ---------------------------------------------------------------------------------------------------------- */
@@ -65,11 +66,20 @@ static void begin(struct trill_account *account)
     tl_ledger_set_text(&account->row, TL_LEDGER_COMMAND, account->options.command);
     tl_ledger_set_text(&account->row, TL_LEDGER_VERSION, TRILL_VERSION);
     set_model_name(account, account->options.model);
-    if (tl_machine_here(account->state, account->config, NULL, &account->machine) < 0)
-        warn(account, "");
-    tl_machine_finish(&account->machine);
     if (tl_power_open("", &account->power) < 0)
         account->power = NULL;
+}
+
+/* When it is needed first. */
+static const struct tl_machine *machine_of(struct trill_account *account)
+{
+    if (!account->knows_machine) {
+        account->knows_machine = true;
+        if (tl_machine_here(account->state, account->config, NULL, &account->machine) < 0)
+            warn(account, account->has_model ? TRILL_LOG_INFO : TRILL_LOG_WARNING, "");      /* the model has said it */
+        tl_machine_finish(&account->machine);
+    }
+    return &account->machine;
 }
 
 static int copy(const char *text, char **ret_copy)
@@ -153,7 +163,7 @@ void trill_account_take(struct trill_account *account, struct trill_model *model
     take_model(&account->row, &figures);
     take_meters(&account->row, &model->engine->meters);
     tl_engine_enter(model->engine);
-    tl_account_predict(model->engine->model, &model->engine->fit, &model->engine->meters, &account->machine, &account->row);
+    tl_account_predict(model->engine->model, &model->engine->fit, &model->engine->meters, machine_of(account), &account->row);
     tl_engine_leave(model->engine);
 }
 
@@ -176,7 +186,7 @@ static void finish(struct trill_account *account)
                                                            (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6);
     if (account->power && tl_power_read(account->power, &joules) < 0)
         joules = -1;
-    tl_ledger_price(&account->row, &account->machine, joules);
+    tl_ledger_price(&account->row, machine_of(account), joules);
 }
 
 char *trill_account_json(struct trill_account *account)
@@ -200,7 +210,7 @@ static void record(const struct trill_account *account)
     if (notice.data && account->options.log)
         account->options.log(account->options.context_pointer, TRILL_LOG_WARNING, notice.data);
     if (status < 0)
-        warn(account, "this run is not in the ledger: ");
+        warn(account, TRILL_LOG_WARNING, "this run is not in the ledger: ");
     tl_buffer_done(&notice);
 }
 
@@ -210,10 +220,11 @@ void trill_account_close(struct trill_account *account, int status)
     if (!account)
         return;
     TL_AUTO char *sentence = status < 0 ? tl_strdup(tl_error_text()) : NULL;
-    finish(account);
-    tl_ledger_set_text(&account->row, TL_LEDGER_STATUS, status >= 0 ? "done" : status == TL_E_CANCEL ? "interrupted" : "failed");
-    if ((account->has_model || status >= 0) && account->state && !account->options.unrecorded)
+    if ((account->has_model || status >= 0) && account->state && !account->options.unrecorded) {
+        finish(account);
+        tl_ledger_set_text(&account->row, TL_LEDGER_STATUS, status >= 0 ? "done" : status == TL_E_CANCEL ? "interrupted" : "failed");
         record(account);
+    }
     free_account(account);
     if (sentence)
         tl_error_set(status, sentence);

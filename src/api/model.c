@@ -62,7 +62,7 @@ static int translate(const struct trill_model_options *from, struct tl_engine_ad
 static void know_machine(const struct trill_model_options *options, struct tl_machine *ret_machine)
 {
     if (tl_machine_here(options->state, options->config, NULL, ret_machine) < 0 && options->log)
-        options->log(options->context_pointer, TRILL_LOG_INFO, tl_error_text());
+        options->log(options->context_pointer, TRILL_LOG_WARNING, tl_error_text());
     tl_machine_finish(ret_machine);
 }
 
@@ -76,8 +76,10 @@ int trill_model_open(const char *path, const struct trill_model_options *options
     int status = translate(&known, adapters, &engine_options);
     if (status < 0)
         return status;
-    know_machine(&known, &machine);
-    engine_options.machine = &machine;
+    if (!known.vocabulary_only) {
+        know_machine(&known, &machine);
+        engine_options.machine = &machine;
+    }
     struct trill_model *model = tl_alloc(1, sizeof(*model));
     if (!model)
         return TL_E_NOMEM;

@@ -16,6 +16,7 @@ enum { PATH_BYTES = 2048, TEXT_BYTES = 8192 };
 
 struct walk {
     const char *root;
+    int wanted;                      /* TL_CGROUP_... */
     struct tl_cgroup *least;
     char folder[PATH_BYTES];         /* the group being looked at, as a path */
 };
@@ -71,9 +72,9 @@ static void look_v2(struct walk *walk)
 {
     char text[TEXT_BYTES];
     uint64_t quota, period, limit, used;
-    if (read_in_group(walk, "cpu.max", text) && sscanf(text, "%" SCNu64 " %" SCNu64, &quota, &period) == 2)
+    if (walk->wanted & TL_CGROUP_CPUS && read_in_group(walk, "cpu.max", text) && sscanf(text, "%" SCNu64 " %" SCNu64, &quota, &period) == 2)
         limit_cpus(walk, quota, period);
-    if (read_number(walk, "memory.max", &limit) && read_number(walk, "memory.current", &used))
+    if (walk->wanted & TL_CGROUP_MEMORY && read_number(walk, "memory.max", &limit) && read_number(walk, "memory.current", &used))
         limit_memory(walk, limit, used, read_stat(walk, "inactive_file") + read_stat(walk, "active_file"));
 }
 
@@ -133,16 +134,16 @@ static void read_line(struct walk *walk, char *line)
         climb(walk, "/sys/fs/cgroup", name, look_v2);
         climb(walk, "/sys/fs/cgroup/unified", name, look_v2);
     }
-    if (lists(controllers, "cpu"))
+    if (walk->wanted & TL_CGROUP_CPUS && lists(controllers, "cpu"))
         climb(walk, "/sys/fs/cgroup/cpu", name, look_v1_cpu);
-    if (lists(controllers, "memory"))
+    if (walk->wanted & TL_CGROUP_MEMORY && lists(controllers, "memory"))
         climb(walk, "/sys/fs/cgroup/memory", name, look_v1_memory);
 }
 
-void tl_cgroup_read(const char *root, struct tl_cgroup *ret_cgroup)
+void tl_cgroup_read(const char *root, int wanted, struct tl_cgroup *ret_cgroup)
 {
     char path[PATH_BYTES], text[TEXT_BYTES], *rest = text;
-    struct walk walk = {.root = root, .least = ret_cgroup};
+    struct walk walk = {.root = root, .wanted = wanted, .least = ret_cgroup};
     *ret_cgroup = (struct tl_cgroup){.cpus = UINT32_MAX, .memory_bytes = UINT64_MAX};
     snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
     if (!tl_file_glance(path, text, sizeof text))

@@ -10,7 +10,10 @@ struct tl_cgroup {
     uint64_t memory_bytes;   /* limit less use, reclaimable file pages counted as free; UINT64_MAX: no limit */
 };
 
-/* `root` is put before /proc and /sys: "" for this machine, a folder in tests. Files that are missing limit nothing. */
-void tl_cgroup_read(const char *root, struct tl_cgroup *ret_cgroup);
+enum { TL_CGROUP_CPUS = 1, TL_CGROUP_MEMORY = 2, TL_CGROUP_ALL = 3 };
+
+/* `root` is put before /proc and /sys: "" for this machine, a folder in tests. Files that are missing limit nothing, nor
+ * does what is not wanted. */
+void tl_cgroup_read(const char *root, int wanted, struct tl_cgroup *ret_cgroup);
 
 #endif

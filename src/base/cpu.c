@@ -111,7 +111,7 @@ uint32_t tl_cpu_count(void)
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     uint32_t count = sched_getaffinity(0, sizeof sets, sets) == 0 ? (uint32_t)CPU_COUNT_S(sizeof sets, sets)
                                                                   : online > 0 ? (uint32_t)online : 1;
-    tl_cgroup_read("", &cgroup);
+    tl_cgroup_read("", TL_CGROUP_CPUS, &cgroup);
     if (cgroup.cpus < count)
         count = cgroup.cpus;
     return count ? count : 1;
@@ -132,7 +132,7 @@ uint64_t tl_cpu_memory_available(void)
 {
     struct tl_cgroup cgroup;
     uint64_t available = proc_bytes("/proc/meminfo", "MemAvailable:");
-    tl_cgroup_read("", &cgroup);
+    tl_cgroup_read("", TL_CGROUP_MEMORY, &cgroup);
     return cgroup.memory_bytes < available ? cgroup.memory_bytes : available;
 }
 

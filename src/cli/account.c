@@ -9,11 +9,17 @@
 
 static void log_line(void *context, int level, const char *text)
 {
-    (void)context, (void)level;
-    tl_output_note("warning: %s\n", text);
+    (void)context;
+    if (level >= TRILL_LOG_WARNING)
+        tl_output_note("warning: %s\n", text);
 }
 
 struct trill_account *tl_account_open(const char *command, const struct tl_setup *setup)
+{
+    return setup->no_ledger ? NULL : tl_account_open_told(command, setup);
+}
+
+struct trill_account *tl_account_open_told(const char *command, const struct tl_setup *setup)
 {
     struct trill_account_options options;
     struct trill_account *account = NULL;

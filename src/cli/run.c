@@ -166,7 +166,7 @@ static int run(const void *given)
     if (r >= 0)
         r = tl_prompt_text(settings->prompt, settings->file, settings->raw, &text, &n_bytes);
     if (r >= 0)
-        account = tl_account_open("run", &settings->setup);
+        account = (settings->json ? tl_account_open_told : tl_account_open)("run", &settings->setup);
     if (r >= 0)
         r = tl_setup_open(&settings->setup, &(struct tl_setup_needs){0}, &model);
     if (r >= 0)

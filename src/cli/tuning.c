@@ -2,6 +2,7 @@
 /* Finds and reads what was tuned. */
 #include "cli/tuning.h"
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,6 +96,25 @@ int tl_tuning_path(const char *model_path, const char *home, char **ret_path)
     return 0;
 }
 
+/* Whether something was tuned for a model of this name: only then its bytes tell whether it is this one. */
+static bool may_be_there(const char *model_path, const char *home)
+{
+    char model[NAME_CHARACTERS + 1];
+    TL_AUTO char *state = NULL;
+    TL_AUTO char *folder = NULL;
+    bool found = false;
+    if (tl_place_state(home, &state) < 0 || !(folder = tl_file_join(state, "tuning")))
+        return false;
+    name_of(model_path, model);
+    size_t n = strlen(model);
+    DIR *dir = opendir(folder);
+    for (const struct dirent *entry; dir && !found && (entry = readdir(dir));)
+        found = strncmp(entry->d_name, model, n) == 0 && entry->d_name[n] == '-';
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
 /* --- reading ------------------------------------------------------------------------------------------------------ */
 
 struct found { bool machine, cpus; const char *settings; size_t settings_bytes; };
@@ -150,7 +170,7 @@ void tl_tuning_read(const char *model_path, const char *home, struct tl_tuning *
 {
     TL_AUTO char *path = NULL;
     *ret_tuning = (struct tl_tuning){0};
-    if (tl_tuning_path(model_path, home, &path) < 0 || !tl_file_exists(path))
+    if (!may_be_there(model_path, home) || tl_tuning_path(model_path, home, &path) < 0 || !tl_file_exists(path))
         return;
     if (read_file(path, ret_tuning) < 0)
         *ret_tuning = (struct tl_tuning){0};

@@ -96,6 +96,14 @@ static int open_adapters(struct tl_engine *engine, const struct tl_engine_option
     return status;
 }
 
+/* Those that were asked for; else the CPUs, which whoever knows the machine has counted. 0: they are not counted yet. */
+static uint32_t threads_of(const struct tl_engine_options *options)
+{
+    const struct tl_machine *machine = options->machine;
+    bool counted = machine && machine->source[TL_FACT_THREADS] == TL_SOURCE_ASKED;
+    return options->threads || !counted ? options->threads : (uint32_t)machine->value[TL_FACT_THREADS];
+}
+
 static int open_model(struct tl_engine *engine, const struct tl_engine_options *options)
 {
     struct tl_model_choices choices;
@@ -107,7 +115,7 @@ static int open_model(struct tl_engine *engine, const struct tl_engine_options *
         choices.n_adapters = options->n_adapters;
     }
     if (status >= 0 && !options->plan_only)
-        status = tl_pool_new(options->threads, &engine->pool);
+        status = tl_pool_new(threads_of(options), &engine->pool);
     if (status >= 0)
         status = tl_model_new(engine->file, &choices, &engine->meters, &engine->model);
     if (status >= 0)

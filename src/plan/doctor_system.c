@@ -56,7 +56,7 @@ int tl_check_threads(struct tl_doctor *doctor, struct tl_finding *finding)
     struct tl_cgroup group;
     uint32_t mine = tl_cpu_count();
     long all = sysconf(_SC_NPROCESSORS_ONLN);
-    tl_cgroup_read(doctor->root, &group);
+    tl_cgroup_read(doctor->root, TL_CGROUP_CPUS, &group);
     if (group.cpus < mine)
         mine = group.cpus;
     tl_machine_set(&doctor->machine, TL_FACT_THREADS, mine, TL_SOURCE_ASKED);
@@ -131,7 +131,7 @@ int tl_check_group(struct tl_doctor *doctor, struct tl_finding *finding)
     uint64_t available = 0;
     if (!read_text(doctor, "/proc/self/cgroup", text))
         return tl_find(finding, TL_HEALTH_UNKNOWN, "/proc/self/cgroup cannot be read");
-    tl_cgroup_read(doctor->root, &group);
+    tl_cgroup_read(doctor->root, TL_CGROUP_ALL, &group);
     if (read_text(doctor, "/proc/meminfo", text))
         read_field(text, "MemAvailable:", 10, &available);
     bool memory = group.memory_bytes < available * 1024, cpus = group.cpus != UINT32_MAX;

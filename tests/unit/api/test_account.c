@@ -246,22 +246,23 @@ static void test_cannot_record(void **state)
 static void test_allocations(void **state)
 {
     struct trill_account_options options = options_of("run");
-    long n = 0;
-    int r = -1, clean = 0;
+    enum { TRIES = 60 };
+    int failed = 0, clean = 0;
     (void)state;
-    for (; n < 1000 && !clean; n++) {
+    for (int n = 0; n < TRIES; n++) {
         struct trill_account *account = NULL;
         warnings = 0;
         tl_memory_fail_after(n);
-        r = trill_account_open(&options, &account);
+        int r = trill_account_open(&options, &account);
         char *json = r < 0 ? NULL : trill_account_json(account);
         trill_account_close(account, r);
         tl_memory_fail_after(-1);
-        clean = r >= 0 && json && warnings == 0;
+        clean = r >= 0 && json && warnings == 0;             /* also where it is the meter of energy that is missing */
+        failed += !clean;
         trill_free(json);
         assert_true(warnings <= 3);
     }
-    assert_true(clean && n > 5);
+    assert_true(clean && failed > 5);
     expect("\"runs\":");
 }
 

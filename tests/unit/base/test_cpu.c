@@ -73,9 +73,13 @@ static void control_groups(void **state)
         struct tl_cgroup cgroup;
         assert_int_equal(make_folder(NULL), 0);
         shell(trees[i].tree);
-        tl_cgroup_read(folder, &cgroup);
+        tl_cgroup_read(folder, TL_CGROUP_ALL, &cgroup);
         if (cgroup.cpus != trees[i].cpus || cgroup.memory_bytes != trees[i].memory)
             fail_msg("tree %zu: %u CPUs, %lu bytes", i, cgroup.cpus, (unsigned long)cgroup.memory_bytes);
+        tl_cgroup_read(folder, TL_CGROUP_CPUS, &cgroup);
+        assert_true(cgroup.cpus == trees[i].cpus && cgroup.memory_bytes == UINT64_MAX);
+        tl_cgroup_read(folder, TL_CGROUP_MEMORY, &cgroup);
+        assert_true(cgroup.cpus == UINT32_MAX && cgroup.memory_bytes == trees[i].memory);
         assert_int_equal(remove_folder(NULL), 0);
     }
 }

@@ -6,15 +6,16 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "cli/account.h"
 #include "cli/command.h"
 #include "cli/job.h"
 #include "cli/output.h"
 
 struct settings {
-    const char *geometry, *output, *format, *to, *experts, *trunk, *embed, *head;
+    const char *geometry, *output, *format, *to, *experts, *trunk, *embed, *head, *home;
     uint64_t layers, share, seed, threads;
     double skew;
-    bool tiny, force, json, quiet;
+    bool tiny, force, json, quiet, no_ledger;
 };
 
 #define ROW(...) TL_COMMAND_OPTION(struct settings, __VA_ARGS__)
@@ -36,7 +37,9 @@ static const struct tl_option options[] = {
     ROW(threads, U64, 't', "threads", "N", .min = 1, .max = 4096, .help = "threads; one per CPU unless given"),
     ROW(force, FLAG, 0, "force", NULL, .help = "replace an output that is there"),
     ROW(json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),
+    ROW(home, FILE, 0, "home", "DIR", .help = "folder of settings and state, instead of the usual ones"),
     ROW(quiet, FLAG, 'q', "quiet", NULL, .help = "no figures and no progress on standard error"),
+    ROW(no_ledger, FLAG, 0, "no-ledger", NULL, .help = "keep nothing of this run; trill ledger --off: of none"),
 };
 
 static const struct tl_command_word words[] = {{"GEOMETRY", offsetof(struct settings, geometry)}};
@@ -88,9 +91,13 @@ static int tell(const char *report, const void *context)
 static int run(const void *context)
 {
     const struct settings *settings = context;
-    return tl_job_carry_out(&(struct tl_job_order){
+    struct tl_setup setup = {.model = settings->output, .home = settings->home, .no_ledger = settings->no_ledger};
+    struct trill_account *account = tl_account_open("synth", &setup);
+    int r = tl_job_carry_out(&(struct tl_job_order){
         .kind = "synth", .options = options, .n_options = TL_COUNT(options), .settings = settings, .json = settings->json,
         .quiet = settings->quiet, .tell = tell});
+    tl_account_close(account, NULL, r);
+    return r;
 }
 
 const struct tl_command_body tl_synth_command = {

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "cli/account.h"
 #include "cli/command.h"
 #include "cli/job.h"
 #include "cli/output.h"
@@ -23,7 +24,7 @@ struct settings {
     const char *model, *home, *output, *cpu, *kv, *activations, *io, *policy, *lookahead;
     uint64_t threads, context, ram, chunk;
     double seconds, minutes;
-    bool show, undo, json, quiet;
+    bool show, undo, json, quiet, no_ledger;
 };
 
 #define ROW(...) TL_COMMAND_OPTION(struct settings, __VA_ARGS__)
@@ -47,6 +48,7 @@ static const struct tl_option options[] = {
     ROW(undo, FLAG, 0, "undo", NULL, .help = "forget what was found before; measures nothing"),
     ROW(home, FILE, 0, "home", "DIR", .help = "folder of models, settings and state, instead of the usual ones"),
     ROW(quiet, FLAG, 'q', "quiet", NULL, .help = "no progress on standard error"),
+    ROW(no_ledger, FLAG, 0, "no-ledger", NULL, .help = "keep nothing of this run; trill ledger --off: of none"),
 };
 
 static const struct tl_command_word words[] = {{"MODEL", offsetof(struct settings, model)}};
@@ -193,9 +195,13 @@ static int run(const void *context)
     settings.output = settings.output ? settings.output : output;
     if (settings.show || settings.undo)
         return settings.show ? show(&settings) : undo(&settings);
-    return tl_job_carry_out(&(struct tl_job_order){
+    struct tl_setup setup = {.model = model, .home = settings.home, .no_ledger = settings.no_ledger};
+    struct trill_account *account = tl_account_open("tune", &setup);
+    r = tl_job_carry_out(&(struct tl_job_order){
         .kind = "tune", .options = options, .n_options = TL_COUNT(options), .settings = &settings, .json = settings.json,
         .quiet = settings.quiet, .tell = tell});
+    tl_account_close(account, NULL, r);
+    return r;
 }
 
 const struct tl_command_body tl_tune_command = {

@@ -174,7 +174,7 @@ static void answers_done(struct tl_eval_answer *answers, uint64_t n)
     tl_free(answers);
 }
 
-static void clean_up(struct tl_eval_run *run, int status)
+static void clean_up(struct tl_eval_run *run)
 {
     for (uint32_t i = 0; run->subject && i < run->n_subjects; i++) {
         struct tl_eval_subject *subject = &run->subject[i];
@@ -188,8 +188,8 @@ static void clean_up(struct tl_eval_run *run, int status)
     tl_free(run->reference_nll);
     tl_free(run->stored_path);
     tl_reference_close(run->stored);
-    tl_eval_requests_done(&run->task_requests, status >= 0);
-    tl_eval_requests_done(&run->prompt_requests, status >= 0);
+    tl_eval_requests_done(&run->task_requests);
+    tl_eval_requests_done(&run->prompt_requests);
     tl_eval_items_done(&run->tasks);
     tl_eval_items_done(&run->prompts);
 }
@@ -210,7 +210,7 @@ int tl_eval(const struct tl_eval_order *order, struct tl_progress *progress, str
         status = compute(&run);
     if (status >= 0)
         status = count(&run);
-    clean_up(&run, status);
+    clean_up(&run);
     return status < 0 ? status : 0;
 }
 

@@ -52,7 +52,7 @@ static int keep(const struct tl_eval_run *run, const char *what, const struct tl
         return TL_E_NOMEM;
     int status = tl_file_make_folders(requests->path);
     if (status < 0 || tl_file_exists(requests->path))
-        return status;                               /* of a run that was stopped: its time is in the answers */
+        return status;                               /* of a run that was killed */
     status = tl_outfile_open(requests->path, &file);
     if (status >= 0)
         status = tl_outfile_write(file, lines->data, lines->len);
@@ -83,15 +83,21 @@ int tl_eval_requests_write(struct tl_eval_run *run, const struct tl_eval_items *
     return status;
 }
 
-void tl_eval_requests_done(struct tl_eval_requests *requests, bool remove)
+void tl_eval_requests_done(struct tl_eval_requests *requests)
 {
-    if (requests->path && remove)
+    if (requests->path)
         unlink(requests->path);
     tl_free(requests->path);
     tl_free(requests->item);
 }
 
 /* --- counting ----------------------------------------------------------------------------------------------------- */
+
+static int refuse(const struct tl_eval_item *item, const char *model, const char *message)
+{
+    bool named = strncmp(message, model, strlen(model)) == 0;
+    return tl_eval_item_fail(item, tl_fail(TL_E_USAGE, "%s%s%s", named ? "" : model, named ? "" : ": ", message));
+}
 
 static int count(const struct tl_eval_items *items, const struct tl_eval_requests *requests, const struct tl_engine *engine,
                  struct tl_progress *progress, uint64_t *longest, double *work)
@@ -108,7 +114,7 @@ static int count(const struct tl_eval_items *items, const struct tl_eval_request
         struct tl_batch_request request;
         status = tl_batch_input_read(input, i, engine, &how, &request);
         if (status >= 0 && request.status != 200)
-            status = tl_eval_item_fail(item, tl_fail(TL_E_USAGE, "%s: %s", tl_modelfile_path(engine->file), request.message));
+            status = refuse(item, tl_modelfile_path(engine->file), request.message);
         if (status >= 0 && request.status == 200) {
             uint64_t prompt = request.ask.n_prompts ? request.ask.prompt[0].n_ids : 0, all = prompt + (uint64_t)request.ask.request.max_tokens;
             *longest = all > *longest ? all : *longest;

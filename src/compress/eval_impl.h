@@ -88,7 +88,7 @@ int tl_eval_choice_score(struct tl_eval_run *run, struct tl_eval_subject *subjec
 
 /* eval_answer.c: answers in lockstep. */
 int tl_eval_requests_write(struct tl_eval_run *run, const struct tl_eval_items *items, const char *what, struct tl_eval_requests *ret_requests);
-void tl_eval_requests_done(struct tl_eval_requests *requests, bool remove);
+void tl_eval_requests_done(struct tl_eval_requests *requests);       /* the file goes too */
 int tl_eval_answer_count(struct tl_eval_run *run, const struct tl_engine *engine, struct tl_eval_subject *subject);
 int tl_eval_answer_all(struct tl_eval_run *run, struct tl_eval_subject *subject);
 

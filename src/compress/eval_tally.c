@@ -64,10 +64,10 @@ static void tally_tasks(const struct tl_eval_run *run, const struct tl_eval_subj
 
 static bool has_tag(const struct tl_eval_item *item, const char *tag)
 {
-    for (uint32_t i = 0; i < item->tags.n; i++)
+    for (uint32_t i = 0; tag && i < item->tags.n; i++)
         if (strcmp(item->tags.text[i], tag) == 0)
             return true;
-    return tag == NULL;
+    return !tag;
 }
 
 static int find_tags(const struct tl_eval_run *run, const char **tags, uint32_t *ret_n)

@@ -7,8 +7,11 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "store/store_impl.h"
+
+enum { FIRST_KNOWN = 64 };
 
 int tl_store_new(const struct tl_modelfile *file, struct tl_meters *meters, struct tl_store **ret_store)
 {
@@ -36,6 +39,7 @@ void tl_store_free(struct tl_store *store)
     for (uint32_t i = 0; i < store->n_slots; i++)
         free_each(&store->slots[i].matrix);
     tl_free(store->slots);
+    tl_free(store->known);
     tl_free(store->banks);
     tl_free(store->pieces);
     tl_free(store);
@@ -43,9 +47,41 @@ void tl_store_free(struct tl_store *store)
 
 /* --- declaring --- */
 
+/* Nobody outside chooses what is hashed: addresses of tensors. */
+static uint64_t hash_of(const struct tl_matrix *m)
+{
+    const uint64_t words[] = {(uintptr_t)m->tensor, (uintptr_t)m->scales, m->first_row, (uint64_t)m->rows << 8 | m->form};
+    return tl_hash_bytes(words, sizeof(words), 0);
+}
+
 static bool same(const struct tl_matrix *a, const struct tl_matrix *b)
 {
     return a->tensor == b->tensor && a->scales == b->scales && !a->each && !b->each && a->form == b->form && a->first_row == b->first_row && a->rows == b->rows && a->add == b->add;
+}
+
+/* Where the table has what is declared the same way, or else the free place for it. */
+static uint32_t *place_of(const struct tl_store *store, const struct tl_matrix *matrix)
+{
+    uint32_t at = (uint32_t)hash_of(matrix) & (store->n_known - 1);
+    while (store->known[at] != TL_NONE && !same(&store->slots[store->known[at]].matrix, matrix))
+        at = (at + 1) & (store->n_known - 1);
+    return &store->known[at];
+}
+
+/* Matrices of tensors of their own (`each`) are never the same. */
+static int grow_known(struct tl_store *store)
+{
+    uint32_t n = store->n_known ? 2 * store->n_known : FIRST_KNOWN, *known = tl_alloc(n, sizeof(*known));
+    if (!known)
+        return TL_E_NOMEM;
+    memset(known, 0xff, n * sizeof(*known));
+    tl_free(store->known);
+    store->known = known;
+    store->n_known = n;
+    for (uint32_t i = 0; i < store->n_slots; i++)
+        if (!store->slots[i].matrix.each)
+            *place_of(store, &store->slots[i].matrix) = i;
+    return 0;
 }
 
 static int fail_shape(const struct tl_store *store, const struct tl_tensor *tensor)
@@ -117,15 +153,19 @@ static int add_slot(struct tl_store *store, const struct tl_slot *slot, uint32_t
 
 int tl_store_add(struct tl_store *store, const struct tl_matrix *matrix, uint32_t *ret_id)
 {
-    for (uint32_t i = store->n_slots; i-- > 0;)
-        if (same(&store->slots[i].matrix, matrix)) {
-            *ret_id = i;
-            return 0;
-        }
+    int status = 2 * (store->n_slots + 1) > store->n_known ? grow_known(store) : 0;
+    uint32_t *place = status < 0 || matrix->each ? NULL : place_of(store, matrix);
+    if (place && *place != TL_NONE) {
+        *ret_id = *place;
+        return 0;
+    }
     struct tl_slot slot = { .matrix = *matrix };
-    int status = measure(store, &slot);
+    if (status >= 0)
+        status = measure(store, &slot);
     if (status >= 0)
         status = add_slot(store, &slot, ret_id);
+    if (status >= 0 && place)
+        *place = *ret_id;
     if (status < 0)
         free_each(matrix);
     return status;

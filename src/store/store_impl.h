@@ -88,6 +88,7 @@ struct tl_store {
     struct tl_slot *slots;
     struct tl_bank *banks;
     struct tl_piece *pieces;
+    uint32_t *known, n_known;            /* slots by what they declare: a table at most half full, TL_NONE: free */
     uint64_t cap_slots, cap_pieces;
     uint32_t n_slots, n_banks, n_pieces, n_keys, most_experts;
     uint64_t stored_bytes, staging_bytes, routed_bytes, read_bytes;     /* read_bytes: stored ones of what is resident */

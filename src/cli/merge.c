@@ -24,7 +24,7 @@ static const struct tl_option options[] = {
     ROW(model, TEXT, 'm', "model", "MODEL", .help = "the base: a file, a folder or a name in the cache"),
     ROW(lora, LIST, 0, "lora", "FILE[:SCALE]", .help = "a LoRA adapter (PEFT folder or GGUF); may be given again"),
     ROW(output, FILE, 'o', "output", "PATH", .help = "a file NAME.gguf, or a folder where MODEL is one of safetensors"),
-    ROW(to, TEXT, 0, "to", "FORMAT", .help = "number format of the matrices that change, such as q8_0; else as they are"),
+    ROW(to, TEXT, 0, "to", "FORMAT", .help = "format of the matrices that change, such as q8_0; else as they are"),
     ROW(threads, U64, 't', "threads", "N", .min = 1, .max = 4096, .help = "threads; one per CPU unless given"),
     ROW(force, FLAG, 0, "force", NULL, .help = "replace an output that is there"),
     ROW(json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),

@@ -137,7 +137,9 @@ void tl_panels_pack(const struct tl_slot *slot, const struct tl_piece *piece, ui
 /* split.c: which slots are resident with these bytes for the trunk, and the ring that the others need; sets routed ones aside. */
 void tl_trunk_split(struct tl_store *store, uint64_t trunk_bytes);
 
-/* trunk.c */
+/* trunk.c, trunk_read.c */
+static inline struct tl_pass *tl_pass_at(const struct tl_store *s, uint64_t number) { return &s->trunk.passes[number % TL_IN_RING]; }
+static inline uint32_t tl_rows_frame(const struct tl_store *s) { return s->trunk.first_frame + TL_IN_RING; }       /* through which rows come */
 void tl_trunk_place(struct tl_store *store, struct tl_arena *arena);
 void tl_trunk_done(struct tl_store *store);
 void tl_trunk_fill(struct tl_store *store);              /* under lock: queues as much as there is room for */

@@ -6,123 +6,9 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/memory.h"
 #include "store/frames.h"
 
-static struct tl_pass *pass_at(const struct tl_store *s, uint64_t number) { return &s->trunk.passes[number % TL_IN_RING]; }
 static uint32_t frame_of(const struct tl_store *s, uint64_t number) { return s->trunk.first_frame + (uint32_t)(number % TL_IN_RING); }
-static uint32_t rows_frame(const struct tl_store *s) { return s->trunk.first_frame + TL_IN_RING; }
-
-/* --- layout --- */
-
-uint64_t tl_trunk_raw_bytes(const struct tl_store *s)
-{
-    const struct tl_trunk *t = &s->trunk;
-    uint64_t most = 0;
-    for (uint32_t i = 0; i < t->n_uses; i++)
-        if (!s->slots[t->uses[i].slot].resident && t->uses[i].raw_bytes > most)
-            most = t->uses[i].raw_bytes;
-    for (uint32_t i = 0; i < s->n_slots; i++)
-        if (s->slots[i].passes && !s->slots[i].resident && !s->slots[i].matrix.transposed) {
-            uint64_t bytes = tl_panels_raw_bytes(&t->cuts[i], &(struct tl_piece){.panel_to = 1});
-            most = bytes > most ? bytes : most;
-        }
-    return most;
-}
-
-/* Of a thread: what packing takes, and a panel of which one row is wanted. */
-uint64_t tl_trunk_scratch(const struct tl_store *s)
-{
-    uint64_t most = 0;
-    for (uint32_t i = 0; i < s->n_slots; i++) {
-        const struct tl_slot *slot = &s->slots[i];
-        if (!slot->passes || slot->resident)
-            continue;
-        uint64_t bytes = tl_slot_scratch(slot) + slot->matrix_bytes / slot->n_panels;
-        most = bytes > most ? bytes : most;
-    }
-    return (most + TL_ARENA_ALIGN - 1) / TL_ARENA_ALIGN * TL_ARENA_ALIGN;
-}
-
-void tl_trunk_place(struct tl_store *s, struct tl_arena *arena)
-{
-    struct tl_trunk *t = &s->trunk;
-    t->first_frame = s->limits.frames;
-    t->ring = tl_arena_take(arena, 1, t->ring_bytes);
-    t->passes = tl_arena_take(arena, TL_IN_RING, sizeof(*t->passes));
-    t->first = t->end = t->next_at = 0;
-    t->next_use = 0;
-    t->tails = t->tails_left = 1;
-    if (tl_arena_counting(arena) || arena->overflow)
-        return;
-    for (uint32_t i = 0; i <= TL_IN_RING; i++)
-        s->drive.frames[t->first_frame + i] = (struct tl_frame){.key = TL_NO_KEY, .place = TL_NONE, .ring = TL_NONE, .bank = TL_TRUNK};
-    s->drive.frames[rows_frame(s)].bank = TL_ROWS;
-}
-
-void tl_trunk_done(struct tl_store *s)
-{
-    tl_free(s->trunk.cuts);
-    tl_free(s->trunk.uses);
-}
-
-/* --- what a frame of the trunk reads, and where it goes --- */
-
-static uint32_t panel_of_row(const struct tl_store *s, uint32_t index) { return (uint32_t)s->trunk.rows.rows[index] / TL_PANEL_ROWS; }
-
-/* A row alone; with its panel, where scales lie apart. */
-static uint32_t row_extents(const struct tl_store *s, uint32_t index, struct tl_extent ret_extents[TL_EXTENTS])
-{
-    const struct tl_slot *cut = &s->trunk.cuts[s->trunk.rows.slot];
-    const struct tl_matrix *m = &cut->matrix;
-    uint32_t panel = panel_of_row(s, index);
-    if (m->number || m->each)
-        return tl_panels_extents(cut, &(struct tl_piece){.panel_from = panel, .panel_to = panel + 1}, ret_extents);
-    uint64_t row = m->first_row + (uint64_t)s->trunk.rows.rows[index] * m->row_step;
-    ret_extents[0] = (struct tl_extent){m->tensor->part, m->tensor->offset + row * cut->row_bytes, cut->row_bytes};
-    return 1;
-}
-
-uint32_t tl_trunk_extents(const struct tl_store *s, const struct tl_frame *f, uint32_t piece, struct tl_extent ret_extents[TL_EXTENTS])
-{
-    const struct tl_trunk *t = &s->trunk;
-    if (f->bank == TL_ROWS)
-        return row_extents(s, piece, ret_extents);
-    const struct tl_use_cut *use = &t->uses[f->expert];
-    return tl_panels_extents(&t->cuts[use->slot], &s->pieces[use->first_piece + piece], ret_extents);
-}
-
-static void decode_row(const struct tl_store *s, const struct tl_raw *raw, uint8_t *scratch)
-{
-    const struct tl_rows *r = &s->trunk.rows;
-    const struct tl_slot *cut = &s->trunk.cuts[r->slot];
-    float *values = r->values + raw->piece * r->stride;
-    if (!cut->matrix.number && !cut->matrix.each) {
-        tl_number_decode(cut->number, raw->read[0], cut->matrix.cols, values);
-        return;
-    }
-    uint32_t panel = panel_of_row(s, raw->piece);
-    uint8_t *packed = scratch + tl_slot_scratch(cut);
-    tl_panels_pack(cut, &(struct tl_piece){.panel_from = panel, .panel_to = panel + 1}, panel, panel + 1, raw->read, scratch, packed);
-    tl_panel_row_decode(cut->number, packed, (uint32_t)r->rows[raw->piece] % TL_PANEL_ROWS, cut->matrix.cols, values);
-}
-
-void tl_trunk_pack(const struct tl_store *s, const struct tl_frame *f, const struct tl_raw *raw, uint32_t cut, uint32_t cuts, uint8_t *scratch)
-{
-    const struct tl_trunk *t = &s->trunk;
-    if (f->bank == TL_ROWS) {
-        if (cut == 0)
-            decode_row(s, raw, scratch);
-        return;
-    }
-    const struct tl_use_cut *use = &t->uses[f->expert];
-    const struct tl_slot *slot = &t->cuts[use->slot];
-    const struct tl_piece *piece = &s->pieces[use->first_piece + raw->piece];
-    uint32_t n = piece->panel_to - piece->panel_from, from = piece->panel_from + n * cut / cuts, to = piece->panel_from + n * (cut + 1) / cuts;
-    const struct tl_pass *pass = pass_at(s, raw->frame - t->first_frame);
-    uint8_t *memory = t->ring + pass->at % t->ring_bytes + piece->matrix * slot->matrix_bytes;
-    tl_panels_pack(slot, piece, from, to, raw->read, scratch, memory + (from - use->panel_from) * (slot->matrix_bytes / slot->n_panels));
-}
 
 /* --- the ring, under lock --- */
 
@@ -162,10 +48,10 @@ void tl_trunk_fill(struct tl_store *s)
     struct tl_trunk *t = &s->trunk;
     while (t->ring_bytes && t->end - t->first < TL_IN_RING && seek_passing(s)) {
         const struct tl_use_cut *use = &t->uses[t->next_use];
-        if (!find_room(t, use->bytes, t->first < t->end ? pass_at(s, t->first) : NULL))
+        if (!find_room(t, use->bytes, t->first < t->end ? tl_pass_at(s, t->first) : NULL))
             break;
         struct tl_frame *f = tl_frame_at(s, frame_of(s, t->end));
-        *pass_at(s, t->end) = (struct tl_pass){.use = t->next_use, .at = t->next_at};
+        *tl_pass_at(s, t->end) = (struct tl_pass){.use = t->next_use, .at = t->next_at};
         f->expert = t->next_use;
         f->n_pieces = use->n_pieces;
         t->next_at += use->bytes;
@@ -179,7 +65,7 @@ void tl_trunk_fill(struct tl_store *s)
 static void pop(struct tl_store *s)
 {
     struct tl_trunk *t = &s->trunk;
-    while (t->first < t->end && pass_at(s, t->first)->gone && tl_frame_at(s, frame_of(s, t->first))->state != TL_FRAME_LOADING)
+    while (t->first < t->end && tl_pass_at(s, t->first)->gone && tl_frame_at(s, frame_of(s, t->first))->state != TL_FRAME_LOADING)
         t->first++;
 }
 
@@ -187,7 +73,7 @@ static void pop(struct tl_store *s)
 static void let_go(struct tl_store *s, uint64_t number)
 {
     struct tl_frame *f = tl_frame_at(s, frame_of(s, number));
-    pass_at(s, number)->gone = true;
+    tl_pass_at(s, number)->gone = true;
     if (f->state == TL_FRAME_LOADING && !f->given_up)
         tl_drive_give_up(&s->drive, frame_of(s, number));
     if (f->state != TL_FRAME_LOADING || !f->n_left)
@@ -199,7 +85,7 @@ static void let_go(struct tl_store *s, uint64_t number)
 static void pass_over(struct tl_store *s, uint64_t number)
 {
     for (uint64_t n = s->trunk.first; n < s->trunk.end && n < number; n++)
-        if (!pass_at(s, n)->gone && !pass_at(s, n)->pins)
+        if (!tl_pass_at(s, n)->gone && !tl_pass_at(s, n)->pins)
             let_go(s, n);
 }
 
@@ -207,8 +93,8 @@ static void pass_over(struct tl_store *s, uint64_t number)
 static void take_back(struct tl_store *s)
 {
     struct tl_trunk *t = &s->trunk;
-    for (; t->end > t->first && pass_at(s, t->end - 1)->gone && tl_frame_at(s, frame_of(s, t->end - 1))->state != TL_FRAME_LOADING; t->end--)
-        t->next_at = pass_at(s, t->end - 1)->at;
+    for (; t->end > t->first && tl_pass_at(s, t->end - 1)->gone && tl_frame_at(s, frame_of(s, t->end - 1))->state != TL_FRAME_LOADING; t->end--)
+        t->next_at = tl_pass_at(s, t->end - 1)->at;
 }
 
 void tl_trunk_finish(struct tl_store *s, uint32_t frame)
@@ -244,8 +130,8 @@ static uint64_t find(const struct tl_store *s, uint32_t id, uint32_t panel)
 {
     const struct tl_trunk *t = &s->trunk;
     for (uint64_t n = t->first; n < t->end; n++) {
-        const struct tl_use_cut *use = &t->uses[pass_at(s, n)->use];
-        if (!pass_at(s, n)->gone && use->slot == id && use->panel_from == panel)
+        const struct tl_use_cut *use = &t->uses[tl_pass_at(s, n)->use];
+        if (!tl_pass_at(s, n)->gone && use->slot == id && use->panel_from == panel)
             return n;
     }
     return UINT64_MAX;
@@ -313,9 +199,9 @@ static int pin(struct tl_store *s, uint32_t id, uint32_t panel, const uint8_t **
     status = await(s, frame_of(s, number));
     if (status < 0)
         return status;
-    pass_at(s, number)->pins++;
-    *ret_data = t->ring + pass_at(s, number)->at % t->ring_bytes;
-    tl_meter_add(s->meters, TL_METER_MISSED_BYTES, pass_at(s, number)->pins == 1 ? t->uses[pass_at(s, number)->use].stored_bytes : 0);
+    tl_pass_at(s, number)->pins++;
+    *ret_data = t->ring + tl_pass_at(s, number)->at % t->ring_bytes;
+    tl_meter_add(s->meters, TL_METER_MISSED_BYTES, tl_pass_at(s, number)->pins == 1 ? t->uses[tl_pass_at(s, number)->use].stored_bytes : 0);
     return 0;
 }
 
@@ -336,7 +222,7 @@ static void unpin_passing(struct tl_store *s, uint32_t id, uint32_t panel)
 {
     pthread_mutex_lock(&s->drive.lock);
     uint64_t number = find(s, id, panel);
-    if (number != UINT64_MAX && pass_at(s, number)->pins && --pass_at(s, number)->pins == 0) {
+    if (number != UINT64_MAX && tl_pass_at(s, number)->pins && --tl_pass_at(s, number)->pins == 0) {
         let_go(s, number);
         tl_trunk_fill(s);
     }
@@ -404,11 +290,11 @@ int tl_store_rows(struct tl_store *s, uint32_t id, const int32_t *rows, uint32_t
         return 0;
     }
     pthread_mutex_lock(&s->drive.lock);
-    struct tl_frame *f = tl_frame_at(s, rows_frame(s));
+    struct tl_frame *f = tl_frame_at(s, tl_rows_frame(s));
     s->trunk.rows = (struct tl_rows){.slot = id, .rows = rows, .n_rows = n_rows, .values = ret_values, .stride = stride};
     f->state = TL_FRAME_EMPTY;
     f->n_pieces = n_rows;
-    int status = n_rows ? await(s, rows_frame(s)) : 0;
+    int status = n_rows ? await(s, tl_rows_frame(s)) : 0;
     while (f->state == TL_FRAME_LOADING) {               /* after a failure: the rows are the caller's again when nothing is in flight */
         int ended = wait_and_pack(s);
         status = status < 0 ? status : ended;
@@ -429,8 +315,8 @@ int tl_store_begin(struct tl_store *s, uint32_t tails)
         return status;
     pthread_mutex_lock(&s->drive.lock);
     for (uint64_t n = t->first; n < t->end; n++)         /* of a step that ended early */
-        if (pass_at(s, n)->pins) {
-            pass_at(s, n)->pins = 0;
+        if (tl_pass_at(s, n)->pins) {
+            tl_pass_at(s, n)->pins = 0;
             let_go(s, n);
         }
     t->tails = tails;

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* One field of a request. Private to openai*.c. */
+#ifndef TL_TEXT_OPENAI_FIELDS_H
+#define TL_TEXT_OPENAI_FIELDS_H
+
+#include "base/json.h"
+#include "text/openai.h"
+
+struct tl_openai_reader {
+    struct tl_json json;
+    struct tl_openai_request *request;
+    uint64_t seen;                       /* a bit a row of openai_fields.def */
+};
+
+/* Behind its name. request->param is the name; null leaves it unsaid, whatever it is called. */
+int tl_openai_field_read(struct tl_openai_reader *reader);
+
+#endif

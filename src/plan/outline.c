@@ -103,6 +103,7 @@ static int copy_key(struct config *config, bool inner)
     const struct tl_buffer *key = &json->string;
     bool list = is_layer_list(key);
     uint64_t most = most_of(config->sizes, key);
+    bool vocab = config->sizes->vocab && tl_json_is(json, "vocab_size");
     if (!inner && tl_json_is(json, "text_config")) {
         int event = tl_json_next(json);
         return event < 0 ? event : event == TL_JSON_OBJECT ? copy_object(config, true) : tl_json_fail(json, "an object");
@@ -113,6 +114,10 @@ static int copy_key(struct config *config, bool inner)
     config->first = false;
     tl_buffer_json_string(config->to, key->data, key->len);
     tl_buffer_append(config->to, ":", 1);
+    if (vocab) {
+        tl_buffer_printf(config->to, "%u", config->sizes->vocab);
+        return tl_json_skip(json);
+    }
     return tl_json_is(json, "linear_attn_config") ? copy_part(config) : copy_value(config, most, list);
 }
 
@@ -146,8 +151,14 @@ static int make_config(const char *name, const char *text, size_t n_bytes, const
 
 /* --- opening ------------------------------------------------------------------------------------------------------ */
 
+static bool is_text(const char *source) { return *source == '{'; }
+
 static int read_config(const char *source, const struct tl_known **ret_known, char **ret_text, size_t *ret_bytes)
 {
+    if (is_text(source)) {
+        *ret_bytes = strlen(source);
+        return (*ret_text = tl_strdup(source)) ? 0 : TL_E_NOMEM;
+    }
     if (tl_file_is_folder(source)) {
         TL_AUTO char *path = tl_file_join(source, "config.json");
         return path ? tl_file_slurp(path, MAX_CONFIG_BYTES, ret_text, ret_bytes) : TL_E_NOMEM;
@@ -168,15 +179,16 @@ int tl_outline_open(const char *source, const struct tl_outline_sizes *sizes, st
 {
     TL_AUTO char *text = NULL;
     size_t n_bytes = 0;
+    const char *name = is_text(source) ? "the configuration" : source;
     struct tl_outline *outline = tl_alloc(1, sizeof(*outline));
     if (!outline)
         return TL_E_NOMEM;
     tl_buffer_init(&outline->config, 0);
     int r = read_config(source, &outline->known, &text, &n_bytes);
     if (r >= 0)
-        r = make_config(source, text, n_bytes, sizes, &outline->config);
+        r = make_config(name, text, n_bytes, sizes, &outline->config);
     if (r >= 0)
-        r = tl_modelfile_outline(source, outline->config.data, outline->config.len, &outline->file);
+        r = tl_modelfile_outline(name, outline->config.data, outline->config.len, &outline->file);
     if (r >= 0)
         r = tl_geometry_read(outline->file, &outline->geometry);
     if (r < 0) {

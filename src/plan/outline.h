@@ -12,6 +12,7 @@ struct tl_outline_sizes {
     uint32_t layers;                     /* at most so many; 0: all */
     bool tiny;                           /* every size shrunk, the architecture kept (tiny.def) */
     uint32_t stored_experts;             /* experts that a file of it holds, each for several; 0: all */
+    uint32_t vocab;                      /* another vocabulary's tokens; 0: its own */
 };
 
 struct tl_outline {
@@ -21,7 +22,7 @@ struct tl_outline {
     struct tl_geometry geometry;
 };
 
-/* source: a name of the table, a config.json, or a folder that holds one. */
+/* source: a name of the table, a config.json, a folder that holds one, or, where it begins with "{", the configuration itself. */
 int tl_outline_open(const char *source, const struct tl_outline_sizes *sizes, struct tl_outline **ret_outline);
 void tl_outline_close(struct tl_outline *outline);                    /* NULL is fine */
 /* The same model as a file of that kind has it: in GGUF norm weights are whole, rates of decay are no logarithms, and inputs

@@ -23,6 +23,9 @@ struct tl_student {
  * source is a file. TL_E_USAGE: it is none of the three, or has no vocabulary. */
 int tl_student_open(const char *source, const struct tl_modelfile *vocabulary, struct tl_student **ret_student);
 void tl_student_close(struct tl_student *student);                    /* NULL is fine */
+/* The shape that a size has: the width is a multiple of 64. The weights of a shape beyond its embeddings. */
+void tl_student_shape(double parameters, uint32_t *ret_width, uint32_t *ret_layers);
+double tl_student_beyond(uint32_t width, uint32_t layers);
 /* The usual peak of the rate: less for larger ones, and less for those that go on. */
 double tl_student_rate(uint64_t parameters, bool drawn);
 

@@ -25,7 +25,7 @@ struct tl_train_step {
 };
 
 struct tl_train_how {
-    uint32_t batch;                      /* windows of a step of the optimiser; passes are as large as memory allows */
+    uint32_t batch;                      /* windows of a step of the optimiser; they pass some at a time (tl_train_plan.windows) */
     uint32_t window;
     uint64_t tokens;                     /* to be spent; 0: by seconds */
     double seconds;
@@ -51,7 +51,7 @@ struct tl_train_how {
 struct tl_train_plan {
     uint64_t weights_bytes, optimiser_bytes, pass_bytes, others_bytes, process_bytes, total_bytes, budget_bytes;
     uint64_t tape_bytes;                 /* of pass_bytes */
-    uint32_t windows, threads, recomputed_layers;        /* windows: of a pass */
+    uint32_t windows, threads, recomputed_layers;        /* windows: of a pass, which the bits depend on, and which no budget changes */
 };
 
 /* Before tl_weights_layout. TL_E_BUDGET names the smallest budget that works. */

@@ -65,8 +65,22 @@ static void sizes(void **state)
     }
 }
 
+static void counts(void **state)
+{
+    (void)state;
+    static const struct { const char *text; bool good; double value; } rows[] = {
+        {"4096", true, 4096}, {"30M", true, 30e6}, {"30m", true, 30e6}, {"2.5B", true, 2.5e9}, {"1e6", true, 1e6}, {"10k", true, 1e4}, {"2T", true, 2e12},
+        {"1G", true, 1e9}, {"0", true, 0}, {"-1", false, 0}, {"M", false, 0}, {"", false, 0}, {"3 M", false, 0}, {"3MM", false, 0}, {"1e400", false, 0},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        double value = 99;
+        if (tl_parse_count(rows[i].text, strlen(rows[i].text), &value) != rows[i].good || value != (rows[i].good ? rows[i].value : 99))
+            fail_msg("\"%s\" gives %g", rows[i].text, value);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(integers), cmocka_unit_test(fractions), cmocka_unit_test(sizes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(integers), cmocka_unit_test(fractions), cmocka_unit_test(sizes), cmocka_unit_test(counts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,14 +27,14 @@ static const char *path_of(const struct tl_adapter *adapter) { return tl_modelfi
 
 /* --- finding ------------------------------------------------------------------------------------------------------ */
 
-/* The head is named as such even where it is the embedding too: what is added to it is added to it alone. */
-static enum tl_role role_of(const struct tl_op *op) { return op->out == TL_S_LOGITS ? TL_R_HEAD : op->role; }
+/* What is added to the head is added to it alone. */
+enum tl_role tl_adapt_role(const struct tl_op *op) { return op->out == TL_S_LOGITS ? TL_R_HEAD : op->role; }
 
 static const struct tl_adapter_pair *pair_of(const struct finding *f, const struct tl_adapter *adapter, const struct tl_op *op)
 {
     char name[TL_NAME_BYTES];
     enum tl_modelfile_format format = tl_modelfile_format(adapter->file);
-    for (uint32_t nth = 0; tl_name_each(f->geometry->arch, format, role_of(op), op->layer, 0, nth, name); nth++)
+    for (uint32_t nth = 0; tl_name_each(f->geometry->arch, format, tl_adapt_role(op), op->layer, 0, nth, name); nth++)
         for (uint32_t i = 0; i < adapter->n_pairs; i++)
             if (!f->taken[i] && tl_name_same(name, adapter->pairs[i].target))
                 return &adapter->pairs[i];
@@ -49,21 +49,21 @@ static int check_shapes(const struct finding *f, const struct tl_adapter *adapte
                    path_of(adapter), pair->target, pair->b->shape[0], pair->a->shape[1], tl_modelfile_path(f->base), op->rows, op->cols);
 }
 
-/* Files of the two formats differ in the order of rows. */
+bool tl_adapt_order_of(const struct tl_geometry *g, const struct tl_op *op, enum tl_modelfile_format format, struct tl_adapt_order *ret_order)
+{
+    bool delta = op->role >= TL_R_DELTA_QKVZ && op->role <= TL_R_DELTA_OUT, rotates = op->role == TL_R_Q || op->role == TL_R_K;
+    *ret_order = (struct tl_adapt_order){ 0 };
+    if (format != g->format && !g->arch->halves && !g->kv_rank && rotates)
+        *ret_order = (struct tl_adapt_order){ g->head_dim, g->format == TL_MODELFILE_GGUF };
+    return format == g->format || !delta;
+}
+
 static int order_rows(const struct finding *f, const struct tl_op *op, struct tl_adapt_part *part)
 {
-    const struct tl_geometry *g = f->geometry;
-    bool delta = op->role >= TL_R_DELTA_QKVZ && op->role <= TL_R_DELTA_OUT;
-    if (tl_modelfile_format(part->adapter->file) == g->format)
+    if (tl_adapt_order_of(f->geometry, op, tl_modelfile_format(part->adapter->file), &part->order))
         return 0;
-    if (delta)
-        return tl_fail(TL_E_FILE, "%s: %s adapts a delta net, whose rows lie otherwise in the other kind of file: give it in the kind of %s",
-                       path_of(part->adapter), part->pair->target, tl_modelfile_path(f->base));
-    if (!g->arch->halves && !g->kv_rank && (op->role == TL_R_Q || op->role == TL_R_K)) {
-        part->pairs_of = g->head_dim;
-        part->from_halves = g->format == TL_MODELFILE_GGUF;
-    }
-    return 0;
+    return tl_fail(TL_E_FILE, "%s: %s adapts a delta net, whose rows lie otherwise in the other kind of file: give it in the kind of %s",
+                   path_of(part->adapter), part->pair->target, tl_modelfile_path(f->base));
 }
 
 static int add_part(struct finding *f, const struct tl_adapter_choice *choice, const struct tl_adapter_pair *pair, uint32_t index)
@@ -210,24 +210,24 @@ static int read_tensor(const struct tl_adapt_part *part, const struct tl_tensor 
 }
 
 /* Row 2 i + j of a head whose rows alternate is row j * half + i of one with its halves one behind the other. */
-static uint64_t row_in_file(const struct tl_adapt_part *part, uint64_t row)
+uint64_t tl_adapt_row_in_file(struct tl_adapt_order order, uint64_t row)
 {
-    uint64_t size = part->pairs_of, half = size / 2, head = size ? row / size * size : 0, at = row - head;
-    if (!size)
+    uint64_t half = order.head / 2, at = order.head ? row % order.head : 0;
+    if (!order.head)
         return row;
-    return head + (part->from_halves ? at % 2 * half + at / 2 : at % half * 2 + at / half);
+    return row - at + (order.halves ? at % 2 * half + at / 2 : at % half * 2 + at / half);
 }
 
 static int read_b(const struct tl_adapt_part *part, float *ret_values)
 {
     const struct tl_tensor *b = part->pair->b;
     uint64_t rows = b->shape[0], rank = b->shape[1];
-    if (!part->pairs_of)
+    if (!part->order.head)
         return read_tensor(part, b, ret_values);
     TL_AUTO float *stored = tl_alloc(b->n_elems, sizeof(*stored));
     int status = stored ? read_tensor(part, b, stored) : TL_E_NOMEM;
     for (uint64_t row = 0; row < rows && status >= 0; row++)
-        memcpy(ret_values + row * rank, stored + row_in_file(part, row) * rank, rank * sizeof(float));
+        memcpy(ret_values + row * rank, stored + tl_adapt_row_in_file(part->order, row) * rank, rank * sizeof(float));
     return status;
 }
 

@@ -15,14 +15,22 @@
 
 struct tl_adapter_choice { const struct tl_adapter *adapter; float scale; };      /* borrowed; scale: times the adapter's own */
 
+/* The order of rows of a kind of file against the base's: heads of `head` rows, whose halves lie one behind the other in the
+ * file and alternate in the base (halves), or the reverse; head 0: the same. */
+struct tl_adapt_order { uint32_t head; bool halves; };
+/* false: the rows of this operation (a delta net's) lie otherwise in a file of that format, and nobody knows how. */
+bool tl_adapt_order_of(const struct tl_geometry *geometry, const struct tl_op *op, enum tl_modelfile_format format, struct tl_adapt_order *ret_order);
+uint64_t tl_adapt_row_in_file(struct tl_adapt_order order, uint64_t row);
+/* The role by which files name the matrix of an operation: the head is one even where it is the embedding too. */
+enum tl_role tl_adapt_role(const struct tl_op *op);
+
 /* Where a pair of a file goes. */
 struct tl_adapt_part {
     const struct tl_adapter *adapter;
     const struct tl_adapter_pair *pair;
     float scale;
     uint32_t first_rank;                 /* in the stack of its operation */
-    uint32_t pairs_of;                   /* rows of B are stored in another order than the base's: heads of so many rows; 0: the same */
-    bool from_halves;                    /* that order has a head's halves one behind the other, the base's alternates them; else the reverse */
+    struct tl_adapt_order order;         /* of the rows of B */
 };
 
 struct tl_adapt_matrix {

@@ -81,7 +81,7 @@ static int build(struct tl_model *model, const struct tl_model_choices *choices)
     if (status >= 0)
         status = tl_program_build(&model->geometry, &binder, choices->exact, &model->program);
     if (status >= 0)
-        status = tl_model_order(model);
+        status = tl_model_order(model, choices->walked_back);
     if (status >= 0)
         status = tl_cache_init(&model->cache, &model->geometry, kv);
     if (status >= 0)
@@ -180,6 +180,24 @@ int tl_model_place(struct tl_model *model, const struct tl_model_limits *limits)
         model->step.adapt = model->adapt;
     }
     return status;
+}
+
+int tl_model_plan_weights(struct tl_model *model, const struct tl_store_limits *limits, uint64_t *ret_bytes)
+{
+    struct tl_arena weights;
+    tl_arena_count(&weights);
+    int status = tl_store_layout(model->store, limits, &weights);
+    *ret_bytes = weights.used_bytes;
+    return status;
+}
+
+int tl_model_place_weights(struct tl_model *model, const struct tl_store_limits *limits)
+{
+    uint64_t n_bytes;
+    int status = tl_model_plan_weights(model, limits, &n_bytes);
+    if (status >= 0)
+        status = tl_arena_init(&model->weights, n_bytes);
+    return status < 0 ? status : tl_store_layout(model->store, limits, &model->weights);
 }
 
 int tl_model_load(struct tl_model *model, struct tl_pool *pool, const volatile int *cancel, tl_store_progress progress, void *context)

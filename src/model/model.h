@@ -21,6 +21,7 @@ struct tl_model_choices {
     const struct tl_number *kv;          /* NULL: f32 for models of f32 alone, f16 for all others */
     bool exact;                          /* activations unrounded */
     const char *io, *policy, *lookahead; /* of experts that are streamed, by name; NULL: chosen by the store */
+    bool walked_back;                    /* a step uses the layers forward and then backwards, for training on a frozen model */
     const struct tl_adapter_choice *adapters;            /* adapt.h; their files stay open until the model is loaded */
     uint32_t n_adapters;
     void (*log)(void *context, int level, const char *text);          /* may be NULL */
@@ -40,6 +41,9 @@ int tl_model_new(const struct tl_modelfile *file, const struct tl_model_choices 
 void tl_model_free(struct tl_model *model);
 int tl_model_plan(struct tl_model *model, const struct tl_model_limits *limits, struct tl_model_memory *ret_memory);
 int tl_model_place(struct tl_model *model, const struct tl_model_limits *limits);
+/* The weights alone, for those who compute by themselves (room train): no states, no steps. */
+int tl_model_plan_weights(struct tl_model *model, const struct tl_store_limits *limits, uint64_t *ret_bytes);
+int tl_model_place_weights(struct tl_model *model, const struct tl_store_limits *limits);
 int tl_model_load(struct tl_model *model, struct tl_pool *pool, const volatile int *cancel, tl_store_progress progress, void *context);
 
 const struct tl_geometry *tl_model_geometry(const struct tl_model *model);

@@ -20,6 +20,6 @@ struct tl_model {
 };
 
 /* order.c: tells the store in which order a step uses weights. */
-int tl_model_order(struct tl_model *model);
+int tl_model_order(struct tl_model *model, bool walked_back);
 
 #endif

@@ -219,6 +219,8 @@ int tl_graph_layout(struct tl_graph *g, struct tl_arena *arena)
     if (has_kind(g, TL_OP_EXPERTS))
         tl_mixture_place(g, arena);
     tl_head_place(g, arena);
+    if (g->weights->frozen)
+        tl_frozen_place(g, arena);
     int status = tl_matmul_layout(arena, threads, deepest(g), &g->products);
     return status >= 0 && arena->overflow ? tl_fail(TL_E_NOMEM, "the memory of a training pass of %u tokens does not fit", g->most_tokens) : status;
 }
@@ -272,20 +274,41 @@ static int begin(struct tl_graph *g, const struct tl_windows_batch *batch)
     return 0;
 }
 
-static void run_layer(struct tl_graph *g, uint32_t layer, bool backward)
+enum walk { FORWARD, AGAIN, BACKWARD };
+
+static void walk_layer(struct tl_graph *g, uint32_t layer, enum walk walk)
 {
     const struct tl_tape *tape = &g->tapes[layer];
-    g->layer = layer;
+    bool backward = walk == BACKWARD;
     for (uint32_t i = 0; i < tape->n_ops; i++) {
         uint32_t at = backward ? tape->n_ops - 1 - i : i;
         g->op = &g->program->ops[tape->first_op + at];
         g->at = &tape->ops[at];
         const struct tl_graph_kind *kind = tl_graph_kind(g->op->kind);
-        if (!backward && kind->forward)
+        if (!backward && kind->forward && (walk == FORWARD || g->at->again))
             kind->forward(g);
         if (backward && kind->backward && g->has_slope[g->op->out])
             kind->backward(g);
     }
+}
+
+static int run_layer(struct tl_graph *g, uint32_t layer, bool backward)
+{
+    g->layer = layer;
+    int status = g->weights->frozen ? tl_frozen_pin(g, layer) : 0;
+    if (status < 0)
+        return status;
+    if (!backward)
+        walk_layer(g, layer, FORWARD);
+    else if (layer < tl_graph_recomputed(g))
+        walk_layer(g, layer, AGAIN);
+    for (int s = 0; s < TL_STREAM_COUNT && backward; s++)
+        g->has_slope[s] = s == TL_S_X;
+    if (backward)
+        walk_layer(g, layer, BACKWARD);
+    if (g->weights->frozen)
+        tl_frozen_unpin(g, layer);
+    return g->status;
 }
 
 static int forward(struct tl_graph *g, const volatile int *cancel)
@@ -295,7 +318,9 @@ static int forward(struct tl_graph *g, const volatile int *cancel)
     for (uint32_t layer = 0; layer < g->geometry->n_layers; layer++) {
         if (cancel && *cancel)
             return tl_fail(TL_E_CANCEL, "interrupted");
-        run_layer(g, layer, false);
+        int status = run_layer(g, layer, false);
+        if (status < 0)
+            return status;
     }
     return 0;
 }
@@ -306,11 +331,9 @@ static int walk_back(struct tl_graph *g, const volatile int *cancel)
     for (uint32_t layer = g->geometry->n_layers; layer-- > 0;) {
         if (cancel && *cancel)
             return tl_fail(TL_E_CANCEL, "interrupted");
-        if (layer < tl_graph_recomputed(g))
-            run_layer(g, layer, false);
-        for (int s = 0; s < TL_STREAM_COUNT; s++)
-            g->has_slope[s] = s == TL_S_X;
-        run_layer(g, layer, true);
+        int status = run_layer(g, layer, true);
+        if (status < 0)
+            return status;
     }
     g->op = g->program->ops;
     tl_graph_kind(TL_OP_EMBED)->backward(g);
@@ -322,7 +345,10 @@ int tl_graph_run(struct tl_graph *g, struct tl_pool *pool, const struct tl_windo
 {
     uint32_t mode = tl_pool_float_mode();
     g->pool = pool;
+    g->status = 0;
     int status = begin(g, batch);
+    if (status >= 0 && g->weights->frozen)
+        status = tl_store_begin(tl_model_store(g->weights->model), 1);
     if (status >= 0)
         status = forward(g, cancel);
     if (status >= 0)

@@ -19,6 +19,7 @@ struct tl_taped_rows {
 struct tl_attend_room { float *scores, *slopes; };       /* of a thread: [query rows][window] */
 
 struct tl_mixture {
+    uint32_t *asked;                     /* experts that have tokens, of a frozen model */
     uint32_t *first, *pairs;             /* pairs (token * n_used + slot) by expert, ascending; [n_experts + 1] where each begins */
     float *in, *gate, *up, *mid, *out;   /* rows of one expert: [tokens][width], [tokens][ff] */
     float *slope_gate, *slope_up;
@@ -64,6 +65,11 @@ struct tl_graph {
     uint32_t layer;
     const struct tl_op *op;
     const struct tl_taped *at;
+    /* of frozen weights */
+    struct tl_weight *pinned;            /* [most operations of a layer]: of the layer at hand */
+    struct tl_weight *head_pinned;       /* one, of the head */
+    float *low, *low_slope;              /* [tokens][rank]: between the two matrices of an adapter */
+    int status;                          /* of the store: the first failure of the pass */
 };
 
 /* One row a kind: what it needs, and what it does there and back; NULL: it does nothing there. */
@@ -81,6 +87,16 @@ struct tl_taped_rows *tl_graph_taped(const struct tl_graph *graph);
 float *tl_graph_slope(struct tl_graph *graph, enum tl_stream stream);
 uint64_t tl_graph_width(const struct tl_graph *graph, enum tl_stream stream);
 const struct tl_parameter *tl_graph_weight(const struct tl_graph *graph, uint32_t id);
+/* b of a product with matrix m of the weight of the operation at hand, or with its transpose. */
+struct tl_operand tl_graph_matrix(const struct tl_graph *graph, const struct tl_op *op, uint32_t m, bool transposed, struct tl_weight *ret_room);
+
+/* frozen.c: pins and unpins the weights of a layer; what of a pass needs its adapters. */
+int tl_frozen_pin(struct tl_graph *graph, uint32_t layer);
+void tl_frozen_unpin(struct tl_graph *graph, uint32_t layer);
+void tl_frozen_place(struct tl_graph *graph, struct tl_arena *arena);
+void tl_frozen_embed(struct tl_graph *graph);
+void tl_lora_forward(struct tl_graph *graph);
+void tl_lora_backward(struct tl_graph *graph);        /* the gradient of in is there already */
 /* c (+)= a * b^T, on all threads. */
 void tl_graph_product(struct tl_graph *graph, struct tl_matmul product);
 void tl_graph_run_rows(struct tl_graph *graph, uint32_t n_rows);      /* ops.c: the operation at hand by the interpreter, in place */

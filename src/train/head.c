@@ -140,9 +140,10 @@ static void forward(const struct chunk *c)
 {
     struct tl_graph *g = c->graph;
     const struct tl_parameter *w = tl_graph_weight(g, c->linear->weight);
+    struct tl_weight room;
     tl_pool_run(g->pool, c->n, gather_row, (void *)c);
     run_op(c, c->norm, g->head.normed);
-    tl_graph_product(g, (struct tl_matmul){ .a = { .data = g->head.normed, .row_step = w->cols, .inner_step = 1 }, .b = { .data = w->value, .row_step = w->cols, .inner_step = 1 },
+    tl_graph_product(g, (struct tl_matmul){ .a = { .data = g->head.normed, .row_step = w->cols, .inner_step = 1 }, .b = tl_graph_matrix(g, c->linear, 0, false, &room),
                                             .m = c->n, .n = w->rows, .inner = w->cols, .c = g->head.logits, .c_step = w->rows });
     if (c->softcap)
         run_op(c, c->softcap, g->head.logits);
@@ -153,10 +154,11 @@ static void backward(const struct chunk *c)
 {
     struct tl_graph *g = c->graph;
     const struct tl_parameter *w = tl_graph_weight(g, c->linear->weight);
+    struct tl_weight room;
     if (w->gradient)
         tl_graph_product(g, (struct tl_matmul){ .a = { .data = g->head.logits, .row_step = 1, .inner_step = w->rows }, .b = { .data = g->head.normed, .row_step = 1, .inner_step = w->cols },
                                                 .m = w->rows, .n = w->cols, .inner = c->n, .c = w->gradient, .c_step = w->cols, .add = true });
-    tl_graph_product(g, (struct tl_matmul){ .a = { .data = g->head.logits, .row_step = w->rows, .inner_step = 1 }, .b = { .data = w->value, .row_step = 1, .inner_step = w->cols },
+    tl_graph_product(g, (struct tl_matmul){ .a = { .data = g->head.logits, .row_step = w->rows, .inner_step = 1 }, .b = tl_graph_matrix(g, c->linear, 0, true, &room),
                                             .m = c->n, .n = w->cols, .inner = w->rows, .c = g->head.slope, .c_step = w->cols });
     tl_back_norm_rows(g, c->norm, g->head.out, g->head.slope, c->n);
     tl_pool_run(g->pool, c->n, scatter_row, (void *)c);
@@ -190,6 +192,11 @@ int tl_head_run(struct tl_graph *g, float scale, bool back, const volatile int *
     struct chunk c = { .graph = g, .scale = scale, .backward = back };
     uint32_t n = 0;
     find_ops(g, &c);
+    if (!tl_graph_weight(g, c.linear->weight)->value) {      /* of a frozen model, which keeps it in memory */
+        int status = tl_store_pin(tl_model_store(g->weights->model), c.linear->weight, g->head_pinned);
+        if (status < 0)
+            return status;
+    }
     for (uint32_t t = 0; t < g->n_tokens; t++)
         if (g->batch->targets.next[t] >= 0)
             g->head.tokens[n++] = t;

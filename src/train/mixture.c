@@ -15,6 +15,7 @@ void tl_mixture_place(struct tl_graph *g, struct tl_arena *arena)
     const struct tl_geometry *geometry = g->geometry;
     uint64_t tokens = g->most_tokens, width = geometry->expert_width ? geometry->expert_width : geometry->width, ff = geometry->ff_expert;
     m->first = tl_arena_take(arena, geometry->n_experts + 1u, sizeof(*m->first));
+    m->asked = tl_arena_take(arena, geometry->n_experts, sizeof(*m->asked));
     m->pairs = tl_arena_take(arena, tokens * geometry->n_used, sizeof(*m->pairs));
     m->in = tl_arena_take(arena, tokens * width, sizeof(float));
     m->out = tl_arena_take(arena, tokens * width, sizeof(float));
@@ -96,13 +97,19 @@ struct expert {
     uint32_t expert, n, width, ff;
     const uint32_t *pairs;
     const struct tl_parameter *matrix[TL_BANK_MATRICES], *bias[TL_BANK_MATRICES];
+    const struct tl_expert *stored;      /* of a frozen model: as its store has it; else NULL */
 };
 
 static uint32_t token_of(const struct expert *e, uint32_t row) { return e->pairs[row] / e->graph->geometry->n_used; }
 
-static const float *value_of(const struct expert *e, int matrix)
+/* b of a product with a matrix, or with its transpose. */
+static struct tl_operand operand_of(const struct expert *e, int matrix, bool transposed)
 {
-    return e->matrix[matrix]->value + (uint64_t)e->expert * e->matrix[matrix]->rows * e->matrix[matrix]->cols;
+    const struct tl_parameter *p = e->matrix[matrix];
+    if (e->stored)
+        return (struct tl_operand){ .weight = &e->stored->matrix[matrix], .transposed = transposed };
+    return (struct tl_operand){ .data = p->value + (uint64_t)e->expert * p->rows * p->cols, .row_step = transposed ? 1 : p->cols,
+                                .inner_step = transposed ? p->cols : 1 };
 }
 
 static float *gradient_of(const struct expert *e, int matrix)
@@ -151,7 +158,7 @@ static void add_row(void *context, uint32_t row, uint32_t thread)
 static void multiply(const struct expert *e, int matrix, const float *in, float *out)
 {
     const struct tl_parameter *p = e->matrix[matrix];
-    tl_graph_product(e->graph, (struct tl_matmul){ .a = { .data = in, .row_step = p->cols, .inner_step = 1 }, .b = { .data = value_of(e, matrix), .row_step = p->cols, .inner_step = 1 },
+    tl_graph_product(e->graph, (struct tl_matmul){ .a = { .data = in, .row_step = p->cols, .inner_step = 1 }, .b = operand_of(e, matrix, false),
                                                    .m = e->n, .n = p->rows, .inner = p->cols, .c = out, .c_step = p->rows });
 }
 
@@ -164,6 +171,37 @@ static void begin_rows(struct expert *e)
     tl_pool_run(e->graph->pool, e->n, unit_row, e);
 }
 
+static void run_one(struct expert *e, uint32_t expert, void (*run)(struct expert *e))
+{
+    const struct tl_mixture *m = &e->graph->mixture;
+    e->expert = expert;
+    e->pairs = m->pairs + m->first[expert];
+    e->n = m->first[expert + 1] - m->first[expert];
+    if (e->n)
+        run(e);
+}
+
+/* Those that have tokens, in their order, as the store brings them. */
+static void each_stored(struct expert *e, void (*run)(struct expert *e))
+{
+    struct tl_graph *g = e->graph;
+    struct tl_store *store = tl_model_store(g->weights->model);
+    struct tl_expert taken[TL_EXPERTS_TAKEN];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < g->geometry->n_experts; i++)
+        if (g->mixture.first[i + 1] > g->mixture.first[i])
+            g->mixture.asked[n++] = i;
+    int status = g->status < 0 ? g->status : tl_store_ask(store, g->op->weight, g->mixture.asked, n, true);
+    while (status >= 0 && (status = tl_store_take(store, taken, TL_EXPERTS_TAKEN)) > 0) {
+        for (int i = 0; i < status; i++) {
+            e->stored = &taken[i];
+            run_one(e, taken[i].expert, run);
+        }
+        tl_store_give(store, g->op->weight, taken, (uint32_t)status);
+    }
+    g->status = status < 0 ? status : g->status;
+}
+
 static void each_expert(struct tl_graph *g, void (*run)(struct expert *e))
 {
     struct expert e = { .graph = g, .width = (uint32_t)tl_graph_width(g, g->op->in), .ff = g->geometry->ff_expert };
@@ -172,12 +210,12 @@ static void each_expert(struct tl_graph *g, void (*run)(struct expert *e))
         e.bias[i] = g->op->expert_bias[i] == TL_NO_WEIGHT ? NULL : tl_graph_weight(g, g->op->expert_bias[i]);
     }
     group_pairs(g);
-    for (e.expert = 0; e.expert < g->geometry->n_experts; e.expert++) {
-        e.pairs = g->mixture.pairs + g->mixture.first[e.expert];
-        e.n = g->mixture.first[e.expert + 1] - g->mixture.first[e.expert];
-        if (e.n)
-            run(&e);
+    if (!e.matrix[0]->value) {
+        each_stored(&e, run);
+        return;
     }
+    for (uint32_t expert = 0; expert < g->geometry->n_experts; expert++)
+        run_one(&e, expert, run);
 }
 
 /* --- forward ---------------------------------------------------------------------------------------------------------- */
@@ -246,7 +284,7 @@ static void add_gradient(const struct expert *e, int matrix, const float *slope,
 static void multiply_back(const struct expert *e, int matrix, const float *slope, float *in, bool adds)
 {
     const struct tl_parameter *p = e->matrix[matrix];
-    tl_graph_product(e->graph, (struct tl_matmul){ .a = { .data = slope, .row_step = p->rows, .inner_step = 1 }, .b = { .data = value_of(e, matrix), .row_step = 1, .inner_step = p->cols },
+    tl_graph_product(e->graph, (struct tl_matmul){ .a = { .data = slope, .row_step = p->rows, .inner_step = 1 }, .b = operand_of(e, matrix, true),
                                                    .m = e->n, .n = p->cols, .inner = p->rows, .c = in, .c_step = p->cols, .add = adds });
 }
 

@@ -93,7 +93,13 @@ static void embed_piece(void *context, uint32_t row, uint32_t thread)
         g->kernel->scale(out, g->op->scale, p->cols, out);
 }
 
-static void embed(struct tl_graph *g) { tl_pool_run(g->pool, g->n_tokens, embed_piece, g); }
+static void embed(struct tl_graph *g)
+{
+    if (tl_graph_weight(g, g->op->weight)->value)
+        tl_pool_run(g->pool, g->n_tokens, embed_piece, g);
+    else
+        tl_frozen_embed(g);
+}
 
 /* --- products --------------------------------------------------------------------------------------------------------- */
 
@@ -109,16 +115,16 @@ static void bias_piece(void *context, uint32_t row, uint32_t thread)
 static void linear(struct tl_graph *g)
 {
     const struct tl_op *op = g->op;
-    const struct tl_parameter *p = tl_graph_weight(g, op->weight);
+    struct tl_weight room;
     tl_graph_product(g, (struct tl_matmul){ .a = { .data = tl_graph_version(g, g->at->in), .row_step = op->cols, .inner_step = 1 },
-                                            .b = { .data = p->value, .row_step = op->cols, .inner_step = 1 },
-                                            .m = g->n_tokens, .n = op->rows, .inner = op->cols, .c = tl_graph_version(g, g->at->out), .c_step = op->rows });
+                                            .b = tl_graph_matrix(g, op, 0, false, &room), .m = g->n_tokens, .n = op->rows, .inner = op->cols, .c = tl_graph_version(g, g->at->out), .c_step = op->rows });
     if (op->bias != TL_NO_WEIGHT)
         tl_pool_run(g->pool, g->n_tokens, bias_piece, g);
+    tl_lora_forward(g);
 }
 
 /* The leading n columns of rows of an input have a gradient now: through a product with a matrix [rows][cols]. */
-struct factor { const float *in; uint64_t in_step; const float *slope_out; uint64_t out_step; uint32_t rows, cols; const float *value; float *gradient; };
+struct factor { const float *in; uint64_t in_step; const float *slope_out; uint64_t out_step; uint32_t rows, cols, matrix; float *gradient; };
 
 static void back_product(struct tl_graph *g, const struct factor *f, float *slope_in, bool adds)
 {
@@ -126,19 +132,20 @@ static void back_product(struct tl_graph *g, const struct factor *f, float *slop
         tl_graph_product(g, (struct tl_matmul){ .a = { .data = f->slope_out, .row_step = 1, .inner_step = f->out_step },
                                                 .b = { .data = f->in, .row_step = 1, .inner_step = f->in_step },
                                                 .m = f->rows, .n = f->cols, .inner = g->n_tokens, .c = f->gradient, .c_step = f->cols, .add = true });
+    struct tl_weight room;
     tl_graph_product(g, (struct tl_matmul){ .a = { .data = f->slope_out, .row_step = f->out_step, .inner_step = 1 },
-                                            .b = { .data = f->value, .row_step = 1, .inner_step = f->cols },
-                                            .m = g->n_tokens, .n = f->cols, .inner = f->rows, .c = slope_in, .c_step = f->in_step, .add = adds });
+                                            .b = tl_graph_matrix(g, g->op, f->matrix, true, &room), .m = g->n_tokens, .n = f->cols, .inner = f->rows, .c = slope_in, .c_step = f->in_step, .add = adds });
 }
 
 static void linear_back(struct tl_graph *g)
 {
     const struct tl_op *op = g->op;
     const struct tl_parameter *p = tl_graph_weight(g, op->weight);
-    struct factor f = { tl_graph_version(g, g->at->in), op->cols, g->slope[op->out], op->rows, op->rows, op->cols, p->value, p->gradient };
+    struct factor f = { tl_graph_version(g, g->at->in), op->cols, g->slope[op->out], op->rows, op->rows, op->cols, 0, p->gradient };
     if (op->bias != TL_NO_WEIGHT && tl_graph_weight(g, op->bias)->gradient)
         tl_sum_rows(g, g->slope[op->out], op->rows, g->n_tokens, op->rows, tl_graph_weight(g, op->bias)->gradient);
     back_product(g, &f, g->slope[op->in], g->has_slope[op->in]);
+    tl_lora_backward(g);
     g->has_slope[op->in] = true;
     g->has_slope[op->out] = false;
 }
@@ -147,11 +154,11 @@ static void heads(struct tl_graph *g)
 {
     const struct tl_op *op = g->op;
     const struct tl_parameter *p = tl_graph_weight(g, op->weight);
+    struct tl_weight room;
     uint64_t in = tl_graph_width(g, op->in), out = tl_graph_width(g, op->out);
     for (uint32_t head = 0; head < p->count; head++)
         tl_graph_product(g, (struct tl_matmul){ .a = { .data = tl_graph_version(g, g->at->in) + head * (in / p->count), .row_step = in, .inner_step = 1 },
-                                                .b = { .data = p->value + (uint64_t)head * p->rows * p->cols, .row_step = p->cols, .inner_step = 1 },
-                                                .m = g->n_tokens, .n = p->rows, .inner = p->cols,
+                                                .b = tl_graph_matrix(g, op, head, false, &room), .m = g->n_tokens, .n = p->rows, .inner = p->cols,
                                                 .c = tl_graph_version(g, g->at->out) + head * (out / p->count), .c_step = out });
 }
 
@@ -163,7 +170,7 @@ static void heads_back(struct tl_graph *g)
     float *slope = tl_graph_slope(g, op->in);
     for (uint32_t head = 0; head < p->count; head++) {
         struct factor f = { tl_graph_version(g, g->at->in) + head * (in / p->count), in, g->slope[op->out] + head * (out / p->count), out, p->rows, p->cols,
-                            p->value + head * n, p->gradient ? p->gradient + head * n : NULL };
+                            head, p->gradient ? p->gradient + head * n : NULL };
         back_product(g, &f, slope + head * (in / p->count), true);
     }
 }

@@ -77,6 +77,25 @@ static void place(const struct tl_geometry *g, struct walk *w, uint32_t border)
     }
 }
 
+/* Backwards: what makes a version that is on the tape, or that such an operation reads. What leaves more than streams always. */
+static int find_again(struct tl_tape *t, const struct tl_op *ops, unsigned (*needs)(const struct tl_op *op))
+{
+    TL_AUTO bool *read = tl_alloc(t->n_versions, sizeof(*read));
+    if (!read)
+        return TL_E_NOMEM;
+    for (uint32_t i = t->n_ops; i-- > 0;) {
+        struct tl_taped *at = &t->ops[i];
+        unsigned need = needs(&ops[t->first_op + i]);
+        at->again = !(need & TL_DOES_NOTHING) && (need & (TL_NEEDS_AFTER | TL_NEEDS_KEYS | TL_WRITES_IN) || t->versions[at->out].needed || read[at->out]);
+        if (!at->again)
+            continue;
+        read[at->in] = read[at->before] = true;
+        if (need & TL_NEEDS_KEYS)
+            read[at->key] = read[at->value] = true;
+    }
+    return 0;
+}
+
 int tl_tape_make(const struct tl_geometry *g, const struct tl_op *ops, uint32_t first_op, uint32_t n_ops,
                  unsigned (*needs)(const struct tl_op *op), struct tl_tape *ret_tape)
 {
@@ -90,6 +109,8 @@ int tl_tape_make(const struct tl_geometry *g, const struct tl_op *ops, uint32_t 
         ret_tape->versions[border].needed = true;
     for (uint32_t i = 0; i < n_ops && status >= 0; i++)
         status = walk_op(&walk, &ops[first_op + i], needs(&ops[first_op + i]), &ret_tape->ops[i]);
+    if (status >= 0)
+        status = find_again(ret_tape, ops, needs);
     if (status >= 0)
         place(g, &walk, border);
     else

@@ -21,7 +21,10 @@ struct tl_version {
 };
 
 /* Of an operation: the versions it reads, writes over (or copies on) and writes; of attention, keys and values. */
-struct tl_taped { uint32_t in, before, out, in_after, key, value; };
+struct tl_taped {
+    uint32_t in, before, out, in_after, key, value;
+    bool again;                          /* part of what the tape holds: when the layer is computed again, others need not run */
+};
 
 struct tl_tape {
     struct tl_version *versions;

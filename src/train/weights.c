@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The list of parameters follows from the program: every operation names its weights, each experts' bank its three. What
  * they are (shape, form) is what the store was told of them. */
-#include "train/weights.h"
+#include "train/lora.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -77,6 +77,9 @@ void tl_weights_free(struct tl_weights *w)
 {
     if (!w)
         return;
+    if (w->lora)
+        tl_free(w->lora->of_op);
+    tl_free(w->lora);
     tl_free(w->parameters);
     tl_free(w);
 }
@@ -93,6 +96,8 @@ int tl_weights_layout(struct tl_weights *w, struct tl_arena *arena)
     for (uint32_t i = 0; i < w->n; i++) {
         struct tl_parameter *p = &w->parameters[i];
         uint64_t n = tl_parameter_values(p);
+        if (w->frozen && !p->trains && !is_vector(w, i))
+            continue;
         if (!p->trains) {
             p->value = tl_arena_take(arena, n, sizeof(float));
             continue;
@@ -140,14 +145,16 @@ int tl_weights_read(struct tl_weights *w, struct tl_pool *pool, struct tl_progre
 {
     struct reading reading = { .weights = w };
     uint64_t total = 0, done = 0;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < w->n; i++)
-        total += tl_parameter_values(&w->parameters[i]);
+    uint32_t n = 0, n_read = w->lora ? w->lora->n_base : w->n;
+    for (uint32_t i = 0; i < n_read; i++)
+        total += w->parameters[i].value ? tl_parameter_values(&w->parameters[i]) : 0;
     if (tl_modelfile_outlined(tl_model_file(w->model)))
         return tl_fail(TL_E_USAGE, "%s is an outline without weights: they can be drawn and not read", tl_model_path(w->model));
     int status = tl_progress_begin(progress, "reading weights", 0, total, "weights");
-    for (uint32_t i = 0; i < w->n && status >= 0; i++) {
+    for (uint32_t i = 0; i < n_read && status >= 0; i++) {
         const struct tl_parameter *p = &w->parameters[i];
+        if (!p->value)
+            continue;
         uint32_t matrices = is_vector(w, i) ? 1 : p->count;
         for (uint32_t m = 0; m < matrices && status >= 0; m++) {
             reading.round[n].id = i;

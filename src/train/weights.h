@@ -20,6 +20,8 @@ struct tl_parameter {
     bool decays;                         /* matrices do, vectors and the embedding do not */
 };
 
+struct tl_lora;
+
 struct tl_weights {
     struct tl_model *model;              /* borrowed; headers only, or outlined */
     struct tl_parameter *parameters;     /* [n], in the order of ids; experts' too */
@@ -27,6 +29,9 @@ struct tl_weights {
     /* All that is trained lies together: values, gradients and what an optimiser keeps are arrays of n_values floats. */
     float *values, *gradients;
     uint64_t n_values;
+    /* The model's own weights are not trained, and its matrices have no value here: they are used as its store has them. */
+    bool frozen;
+    struct tl_lora *lora;                /* lora.h; NULL: none */
 };
 
 /* Lists the parameters; no memory for values yet. */

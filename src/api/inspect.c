@@ -108,6 +108,24 @@ static void put_adapter(const struct tl_modelfile *file, const char *path, struc
     tl_adapter_close(adapter);
 }
 
+struct counts { uint64_t stored, parameters, active; };
+
+/* Of the model, where the architecture is known: experts that share what is stored count each. Else what is stored. */
+static int count_parameters(const struct tl_modelfile *file, uint64_t stored, struct counts *ret_counts)
+{
+    struct tl_meters meters = {0};
+    struct tl_model *model;
+    *ret_counts = (struct counts){stored, stored, stored};
+    int status = tl_model_new(file, &(struct tl_model_choices){0}, &meters, &model);
+    if (status < 0)
+        return status == TL_E_NOMEM ? status : 0;
+    const struct tl_program *program = tl_model_program(model);
+    ret_counts->parameters = program->parameters > stored ? program->parameters : stored;
+    ret_counts->active = program->active_parameters;
+    tl_model_free(model);
+    return 0;
+}
+
 static void put_document(const struct tl_modelfile *file, const char *path, struct tl_buffer *out)
 {
     struct tl_buffer tensors;
@@ -115,7 +133,8 @@ static void put_document(const struct tl_modelfile *file, const char *path, stru
     size_t n_bytes = 0;
     bool gguf = tl_modelfile_format(file) == TL_MODELFILE_GGUF;
     tl_buffer_init(&tensors, 0);
-    uint64_t parameters = put_tensors(file, &tensors);
+    struct counts counts;
+    int counted = count_parameters(file, put_tensors(file, &tensors), &counts);
     tl_buffer_printf(out, "{\"architecture\": ");
     if (tl_meta_string(file, gguf ? "general.architecture" : "config.model_type", &name, &n_bytes) > 0)
         tl_buffer_json_string(out, name, n_bytes);
@@ -123,15 +142,16 @@ static void put_document(const struct tl_modelfile *file, const char *path, stru
         tl_buffer_printf(out, "null");
     if (tl_adapter_is(file))
         put_adapter(file, path, out);
-    tl_buffer_printf(out, ", \"format\": \"%s\", \"parameters\": %" PRIu64 ", \"active_parameters\": %" PRIu64 ", \"bytes\": %" PRIu64
-                     ",\n \"tensors\": [", gguf ? "gguf" : "safetensors", parameters, parameters, tl_modelfile_bytes(file));
+    tl_buffer_printf(out, ", \"format\": \"%s\", \"parameters\": %" PRIu64 ", \"active_parameters\": %" PRIu64
+                     ", \"stored_parameters\": %" PRIu64 ", \"bytes\": %" PRIu64 ",\n \"tensors\": [", gguf ? "gguf" : "safetensors",
+                     counts.parameters, counts.active, counts.stored, tl_modelfile_bytes(file));
     if (tensors.len)
         tl_buffer_append(out, tensors.data, tensors.len);
     tl_buffer_printf(out, "],\n \"metadata\": {");
     put_metadata(file, out);
     tl_buffer_printf(out, "}}\n");
-    if (tensors.status < 0)
-        out->status = tensors.status;
+    if (tensors.status < 0 || counted < 0)
+        out->status = tensors.status < 0 ? tensors.status : counted;
     tl_buffer_done(&tensors);
 }
 

@@ -38,7 +38,7 @@ struct view {
     struct tl_buffer head, metadata, tensors;
     struct format formats[FORMATS];
     size_t n_formats;
-    uint64_t bytes;
+    uint64_t bytes, parameters, active, stored;
 };
 
 struct tensor { char name[96], type[FORMAT_BYTES], shape[64]; uint64_t bytes; };
@@ -174,14 +174,20 @@ static int read_metadata(struct view *view)
     return r;
 }
 
-static int read_count(struct view *view, const char *label)
+static void append_count(struct view *view, const char *label, uint64_t count)
 {
-    uint64_t count = 0;
-    int r = tl_json_u64(&view->json, UINT64_MAX, &count);
     bool billions = count >= 1000000000;
-    double shown = (double)count * (billions ? 1e-9 : 1e-6);
-    return r < 0 ? r : tl_buffer_printf(&view->head, "%-20s %.2f %s (%" PRIu64 ")\n", label, shown,
-                                        billions ? "billion" : "million", count);
+    tl_buffer_printf(&view->head, "%-20s %.2f %s (%" PRIu64 ")\n", label, (double)count * (billions ? 1e-9 : 1e-6),
+                     billions ? "billion" : "million", count);
+}
+
+/* Fewer are stored where experts share what is. */
+static void append_counts(struct view *view)
+{
+    append_count(view, "parameters", view->parameters);
+    append_count(view, "active a token", view->active);
+    if (view->stored < view->parameters)
+        append_count(view, "stored", view->stored);
 }
 
 static int read_architecture(struct view *view)
@@ -230,9 +236,11 @@ static int read_document(struct view *view)
         else if (tl_json_is(json, "adapter"))
             r = read_adapter(view);
         else if (tl_json_is(json, "parameters"))
-            r = read_count(view, "parameters");
+            r = tl_json_u64(json, UINT64_MAX, &view->parameters);
         else if (tl_json_is(json, "active_parameters"))
-            r = read_count(view, "active a token");
+            r = tl_json_u64(json, UINT64_MAX, &view->active);
+        else if (tl_json_is(json, "stored_parameters"))
+            r = tl_json_u64(json, UINT64_MAX, &view->stored);
         else if (tl_json_is(json, "bytes"))
             r = tl_json_u64(json, UINT64_MAX, &view->bytes);
         else if (tl_json_is(json, "tensors"))
@@ -248,6 +256,7 @@ static int read_document(struct view *view)
 static void append_formats(struct view *view)
 {
     struct tl_buffer *head = &view->head;
+    append_counts(view);
     tl_buffer_printf(head, "%-20s %.3f GB (%" PRIu64 " bytes)\n\nformats\n", "file", (double)view->bytes * 1e-9, view->bytes);
     for (size_t done = 0; done < view->n_formats; done++) {
         size_t most = 0;

@@ -210,10 +210,10 @@ void tl_eval_report_table(const struct tl_flat *report, struct tl_buffer *out)
 /* --- pairs -------------------------------------------------------------------------------------------------------- */
 
 static const struct { const char *measure, *words; double scale; const char *unit; } measures[] = {
-    {"text", "on the text", 1, "nats a token"},
-    {"kl", "nearer to the reference", 1, "nats of KL"},
-    {"agreement", "in agreement with the reference", 100, "%"},
-    {"tasks", "on the tasks", 100, "%"},
+    {"text", "predicts the text better than", 1, "nats a token"},
+    {"kl", "is nearer to the reference than", 1, "nats of KL"},
+    {"agreement", "agrees with the reference more often than", 100, "%"},
+    {"tasks", "solves more tasks than", 100, "%"},
 };
 
 static bool put_pair(const struct tl_flat *r, const char *prefix, struct tl_buffer *out)
@@ -225,7 +225,7 @@ static bool put_pair(const struct tl_flat *r, const char *prefix, struct tl_buff
     if (!*better || !tl_flat_has(r, prefix, "difference"))
         return false;
     double difference = fabs(tl_flat_number(r, prefix, "difference")) * measures[m].scale;
-    tl_buffer_printf(out, "%.30s is better than %.30s %s: %.3g ±%.2g %s, p %.2g\n", better, strcmp(better, a) == 0 ? b : a, measures[m].words, difference,
+    tl_buffer_printf(out, "%.30s %s %.30s: %.3g ±%.2g %s, p %.2g\n", better, measures[m].words, strcmp(better, a) == 0 ? b : a, difference,
                      tl_flat_number(r, prefix, "difference_se") * measures[m].scale, measures[m].unit, tl_flat_number(r, prefix, "p"));
     return true;
 }

@@ -107,19 +107,29 @@ static void digest_words(const struct tl_tokenizer *tokenizer, uint8_t ret_diges
 
 /* --- a model ------------------------------------------------------------------------------------------------------ */
 
-/* "/models/kimi.gguf" and "/models/kimi/": kimi. */
+/* The last part of the path before `end`: its begin, and in *end the end without slashes. */
+static size_t last_part(const char *path, size_t *end)
+{
+    while (*end > 1 && path[*end - 1] == '/')
+        --*end;
+    size_t from = *end;
+    while (from && path[from - 1] != '/')
+        from--;
+    return from;
+}
+
+/* "/models/kimi.gguf", "/models/kimi/" and "/models/kimi/model.gguf": kimi. */
 static void set_name(struct tl_eval_subject *subject)
 {
     const char *path = subject->path;
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/')
-        n--;
-    size_t from = n;
-    while (from && path[from - 1] != '/')
-        from--;
-    if (n - from > 5 && strncmp(path + n - 5, ".gguf", 5) == 0)
-        n -= 5;
-    snprintf(subject->name, sizeof(subject->name), "%.*s", (int)(n - from < TL_EVAL_NAME ? n - from : TL_EVAL_NAME - 1), path + from);
+    size_t end = strlen(path), from = last_part(path, &end);
+    if (from > 1 && strcmp(path + from, "model.gguf") == 0) {
+        end = from;
+        from = last_part(path, &end);
+    } else if (end - from > 5 && strncmp(path + end - 5, ".gguf", 5) == 0) {
+        end -= 5;
+    }
+    snprintf(subject->name, sizeof(subject->name), "%.*s", (int)(end - from < TL_EVAL_NAME ? end - from : TL_EVAL_NAME - 1), path + from);
 }
 
 static int look_at(struct tl_eval_run *run, const struct tl_engine *engine, struct tl_eval_subject *subject)

@@ -6,13 +6,13 @@
 
 #include <string.h>
 
-enum { ROWS = 252, COLS = 256, DEPTH = 256, STRIP = 12, TURN = 4 };
+enum { ROWS = 240, COLS = 512, DEPTH = 256, STRIP = 48, TURN = 4, PIECES_A_THREAD = 4 };
 
 struct place { uint8_t *acts; float *panels, *turned, *decoded; uint8_t *scratch; };
 
 struct tl_matmul_room {
     struct place *places;                /* one a thread */
-    uint32_t most_inner;
+    uint32_t most_inner, n_threads;
     /* the product that runs */
     const struct tl_kernel *kernel;
     const struct tl_matmul *product;
@@ -37,7 +37,7 @@ int tl_matmul_layout(struct tl_arena *arena, uint32_t n_threads, uint32_t most_i
     }
     *ret_room = room;
     if (room)
-        *room = (struct tl_matmul_room){ .places = places, .most_inner = deepest };
+        *room = (struct tl_matmul_room){ .places = places, .most_inner = deepest, .n_threads = n_threads };
     return 0;
 }
 
@@ -108,6 +108,17 @@ static void decode_panels(const struct tl_matmul_room *room, const struct place 
     }
 }
 
+/* Rows [depth] of n values, step apart, into panels. */
+static void copy_panels(const float *from, size_t step, uint32_t n, uint32_t depth, float *panels)
+{
+    uint32_t whole = n / TL_PANEL_ROWS, rest = n % TL_PANEL_ROWS;
+    for (uint32_t i = 0; i < depth; i++, from += step, panels += TL_PANEL_ROWS) {
+        for (uint32_t p = 0; p < whole; p++)
+            memcpy(panels + (size_t)p * depth * TL_PANEL_ROWS, from + p * TL_PANEL_ROWS, TL_PANEL_ROWS * sizeof(float));
+        memcpy(panels + (size_t)whole * depth * TL_PANEL_ROWS, from + whole * TL_PANEL_ROWS, rest * sizeof(float));
+    }
+}
+
 static void fill_panels(const struct tl_matmul_room *room, const struct place *place, uint32_t j, uint32_t n, uint32_t k, uint32_t depth)
 {
     const struct tl_operand *b = &room->product->b;
@@ -115,19 +126,13 @@ static void fill_panels(const struct tl_matmul_room *room, const struct place *p
         decode_panels(room, place, j, n, k, depth);
         return;
     }
-    for (uint32_t p = 0; p * TL_PANEL_ROWS < n; p++) {
-        uint32_t rows = least(n - p * TL_PANEL_ROWS, TL_PANEL_ROWS);
-        const float *from = b->data + (j + p * TL_PANEL_ROWS) * b->row_step + k * b->inner_step;
-        float *to = place->panels + (size_t)p * depth * TL_PANEL_ROWS;
-        if (b->inner_step == 1)
-            turn(from, b->row_step, rows, depth, to, TL_PANEL_ROWS);
-        else if (rows == TL_PANEL_ROWS)
-            for (uint32_t i = 0; i < depth; i++)
-                memcpy(to + i * TL_PANEL_ROWS, from + i * b->inner_step, TL_PANEL_ROWS * sizeof(float));
-        else
-            for (uint32_t i = 0; i < depth; i++)
-                memcpy(to + i * TL_PANEL_ROWS, from + i * b->inner_step, rows * sizeof(float));
+    if (b->inner_step != 1) {
+        copy_panels(b->data + j + k * b->inner_step, b->inner_step, n, depth, place->panels);
+        return;
     }
+    for (uint32_t p = 0; p * TL_PANEL_ROWS < n; p++)
+        turn(b->data + (j + p * TL_PANEL_ROWS) * b->row_step + k, b->row_step, least(n - p * TL_PANEL_ROWS, TL_PANEL_ROWS), depth,
+             place->panels + (size_t)p * depth * TL_PANEL_ROWS, TL_PANEL_ROWS);
 }
 
 /* To nearest even, subnormals to zero, NaN quiet. */
@@ -205,13 +210,17 @@ static uint32_t even_share(uint32_t all, uint32_t most, uint32_t multiple)
     return least((share + multiple - 1) / multiple * multiple, most);
 }
 
-/* A transposed weight is decoded once for all rows. */
-static struct cut cut_of(const struct tl_matmul *p)
+/* As many rows to a piece as leave enough pieces for all threads: its columns are copied once for all of them. A transposed
+ * weight is decoded once for all rows. */
+static struct cut cut_of(const struct tl_matmul_room *room, const struct tl_matmul *p)
 {
     bool decodes = p->b.weight && p->b.transposed;
-    struct cut cut = { .rows = decodes ? p->m : even_share(p->m, ROWS, STRIP), .cols = decodes ? COLS : even_share(p->n, COLS, 2 * TL_PANEL_ROWS) };
-    cut.n_rows = (p->m + cut.rows - 1) / cut.rows;
+    struct cut cut = { .rows = p->m, .cols = decodes ? TL_NUMBER_MAX_BLOCK : even_share(p->n, COLS, 2 * TL_PANEL_ROWS) };
     cut.n_cols = (p->n + cut.cols - 1) / cut.cols;
+    uint32_t pieces = (PIECES_A_THREAD * room->n_threads + cut.n_cols - 1) / cut.n_cols, most = (p->m + pieces - 1) / pieces;
+    if (!decodes)
+        cut.rows = even_share(p->m, most > ROWS ? (most + STRIP - 1) / STRIP * STRIP : ROWS, STRIP);
+    cut.n_rows = (p->m + cut.rows - 1) / cut.rows;
     return cut;
 }
 
@@ -219,7 +228,7 @@ static void run_piece(void *context, uint32_t piece, uint32_t thread)
 {
     const struct tl_matmul_room *room = context;
     const struct tl_matmul *p = room->product;
-    struct cut cut = cut_of(p);
+    struct cut cut = cut_of(room, p);
     struct block block = { .i = piece / cut.n_cols * cut.rows, .j = piece % cut.n_cols * cut.cols };
     block.m = least(p->m - block.i, cut.rows);
     block.n = least(p->n - block.j, cut.cols);
@@ -230,7 +239,7 @@ void tl_matmul_run(struct tl_matmul_room *room, struct tl_pool *pool, const stru
 {
     if (!product->m || !product->n)
         return;
-    struct cut cut = cut_of(product);
+    struct cut cut = cut_of(room, product);
     room->kernel = kernel;
     room->product = product;
     tl_pool_run(pool, cut.n_rows * cut.n_cols, run_piece, room);
@@ -240,8 +249,8 @@ void tl_matmul_piece(struct tl_matmul_room *room, uint32_t thread, const struct 
 {
     if (!product->m || !product->n)
         return;
-    struct cut cut = cut_of(product);
-    struct tl_matmul_room own = { .places = room->places, .most_inner = room->most_inner, .kernel = kernel, .product = product };
+    struct tl_matmul_room own = { .places = room->places, .most_inner = room->most_inner, .n_threads = 1, .kernel = kernel, .product = product };
+    struct cut cut = cut_of(&own, product);
     for (uint32_t piece = 0; piece < cut.n_rows * cut.n_cols; piece++)
         run_piece(&own, piece, thread);
 }

@@ -8,6 +8,7 @@
 #include "base/option.h"
 #include "plan/outlined.h"
 #include "plan/plan.h"
+#include "plan/purpose.h"
 
 /* Options of the job; the command's rows have the same names. facts: as typed, in the order of machine.def. */
 struct tl_plan_options {
@@ -37,6 +38,7 @@ void tl_planned_close(struct tl_planned *planned);
 
 /* plan_more.c: jobs that are to be priced, and published prices, for the plan's object. */
 int tl_plan_check_purposes(const struct tl_plan_options *options);
+struct tl_purpose_means tl_plan_means(const struct tl_plan *plan);
 int tl_plan_write_more(const struct tl_plan_options *options, struct tl_planned *planned, struct tl_buffer *json);
 /* planned_suits.c: the report of a plan without a model. */
 struct tl_job_run;

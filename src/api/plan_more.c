@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "plan/prices.h"
-#include "plan/purpose.h"
 
 int tl_plan_check_purposes(const struct tl_plan_options *options)
 {
@@ -17,7 +16,7 @@ int tl_plan_check_purposes(const struct tl_plan_options *options)
     return status;
 }
 
-static struct tl_purpose_means means_of(const struct tl_plan *plan)
+struct tl_purpose_means tl_plan_means(const struct tl_plan *plan)
 {
     bool decodes = plan->work[TL_WORK_DECODE].seconds > 0;
     return (struct tl_purpose_means){
@@ -29,7 +28,7 @@ static struct tl_purpose_means means_of(const struct tl_plan *plan)
 
 static int write_purpose(const char *text, struct tl_planned *planned, struct tl_buffer *json)
 {
-    struct tl_purpose_means means = means_of(&planned->plan);
+    struct tl_purpose_means means = tl_plan_means(&planned->plan);
     struct tl_purpose purpose;
     struct tl_priced priced;
     int status = tl_purpose_parse(text, &purpose);

@@ -298,3 +298,22 @@ void tl_distill_kept_write(const struct tl_distill_kept *kept, struct tl_buffer 
         tl_buffer_printf(json, ",\"%s\":%" PRIu64, tl_distill_whys[i].name, kept->count[i]);
     tl_buffer_printf(json, "}");
 }
+
+int tl_distill_kept_read(const char *text, struct tl_distill_kept *ret_kept)
+{
+    struct tl_json json;
+    *ret_kept = (struct tl_distill_kept){.bound = INFINITY};
+    tl_json_init(&json, "what was kept", text, strlen(text));
+    int status = tl_json_next(&json);
+    while (status >= 0 && (status = tl_json_next(&json)) == TL_JSON_KEY) {
+        uint64_t *count = tl_json_is(&json, "tokens") ? &ret_kept->tokens : NULL;
+        double *value = tl_json_is(&json, "mean_log_likelihood") ? &ret_kept->nll : tl_json_is(&json, "least_log_likelihood") ? &ret_kept->bound : NULL;
+        for (int i = 0; i < TL_DISTILL_WHYS; i++)
+            count = tl_json_is(&json, tl_distill_whys[i].name) ? &ret_kept->count[i] : count;
+        status = count ? tl_json_u64(&json, UINT64_MAX / 2, count) : value ? tl_json_f64(&json, value) : tl_json_skip(&json);
+        if (value)
+            *value = -*value;
+    }
+    tl_json_done(&json);
+    return status < 0 ? status : 0;
+}

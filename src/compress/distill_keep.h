@@ -31,5 +31,6 @@ struct tl_distill_kept {
 int tl_distill_keep(const struct tl_distill_keep *how, const char *requests, const char *answers, const char *output,
                     struct tl_progress *progress, struct tl_distill_kept *ret_kept);
 void tl_distill_kept_write(const struct tl_distill_kept *kept, struct tl_buffer *json);      /* an object */
+int tl_distill_kept_read(const char *json, struct tl_distill_kept *ret_kept);        /* the same again */
 
 #endif

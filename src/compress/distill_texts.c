@@ -2,20 +2,22 @@
 /* Runs of windows, one text each. */
 #include "compress/distill_texts.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 
-static int put(struct tl_distill_texts *t, int32_t id, uint64_t where)
+static int put(struct tl_distill_texts *t, int32_t id, uint64_t where, bool learnt)
 {
     int status = tl_grow((void **)&t->ids, t->n_ids, &t->cap_ids, sizeof(*t->ids));
     if (status >= 0)
         status = tl_grow((void **)&t->where, t->n_ids, &t->cap_where, sizeof(*t->where));
+    if (status >= 0)
+        status = tl_grow((void **)&t->learnt, t->n_ids, &t->cap_learnt, sizeof(*t->learnt));
     if (status < 0)
         return status;
     t->ids[t->n_ids] = id;
+    t->learnt[t->n_ids] = learnt;
     t->where[t->n_ids++] = where;
     return 0;
 }
@@ -43,11 +45,11 @@ static int add_run(struct tl_distill_texts *t, const int32_t *ids, const int32_t
     if (!learns)
         return 0;
     if (bos >= 0 && ids[from] != bos)
-        status = put(t, bos, TL_DISTILL_NOWHERE);
+        status = put(t, bos, TL_DISTILL_NOWHERE, false);
     for (uint32_t i = from; i < to && status >= 0; i++)
-        status = put(t, ids[i], where[i]);
+        status = put(t, ids[i], where[i], i > from && next[i - 1] >= 0);
     if (status >= 0 && next[to - 1] >= 0)
-        status = put(t, next[to - 1], TL_DISTILL_NOWHERE);
+        status = put(t, next[to - 1], TL_DISTILL_NOWHERE, true);
     return status < 0 ? status : end_text(t);
 }
 
@@ -67,6 +69,7 @@ void tl_distill_texts_done(struct tl_distill_texts *t)
 {
     tl_free(t->ids);
     tl_free(t->where);
+    tl_free(t->learnt);
     tl_free(t->starts);
     memset(t, 0, sizeof(*t));
 }

@@ -5,6 +5,7 @@
 #ifndef TL_COMPRESS_DISTILL_TEXTS_H
 #define TL_COMPRESS_DISTILL_TEXTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TL_DISTILL_NOWHERE UINT64_MAX
@@ -12,8 +13,9 @@
 struct tl_distill_texts {
     int32_t *ids;
     uint64_t *where;                     /* [n_ids] place in the corpus; of what was added, TL_DISTILL_NOWHERE */
+    bool *learnt;                        /* [n_ids] is the id predicted in the window? */
     uint64_t *starts;                    /* [n_texts + 1] */
-    uint64_t n_ids, n_texts, cap_ids, cap_where, cap_starts;
+    uint64_t n_ids, n_texts, cap_ids, cap_where, cap_learnt, cap_starts;
     uint32_t longest;                    /* ids of a text: the window to score with */
 };
 

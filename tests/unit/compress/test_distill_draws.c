@@ -47,6 +47,7 @@ static void texts_of_windows(void **state)
     assert_int_equal(texts.starts[3], 15);
     assert_int_equal(texts.longest, 6);
     assert_true(texts.where[8] == TL_DISTILL_NOWHERE && texts.where[7] == 17);
+    assert_true(!texts.learnt[0] && texts.learnt[1] && texts.learnt[4] && !texts.learnt[5] && texts.learnt[8]);
     tl_distill_texts_done(&texts);
     cut(&texts, BOS);
     assert_int_equal(texts.n_ids, 18);

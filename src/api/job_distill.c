@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* The job "distill": from a large model and documents to a small one (room compress), or with "forecast" only what that takes:
+ * each stage priced as room plan prices it. */
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "api/job.h"
+#include "api/plan.h"
+#include "base/array.h"
+#include "base/error.h"
+#include "compress/distill.h"
+#include "plan/purpose.h"
+
+enum { MOST_WARNINGS = 8 };
+
+struct options {
+    const char *teacher, *student, *text, *prompts, *output, *work, *to, *schedule, *verify, *cpu, *kv, *activations, *io, *policy, *lookahead;
+    const char *state, *config;
+    uint64_t tokens, seed, window, batch, draws, prompt_tokens, answer_tokens, answers, threads, ram;
+    double mix, rate, held_share, temperature, unlikely_share, verify_seconds;
+    bool control, bf16, forecast;
+};
+
+#define ROW(field, kind, n, ...) {.name = n, .type = TL_OPTION_##kind, .field_offset = offsetof(struct options, field), __VA_ARGS__}
+
+static const struct tl_option rows[] = {
+    ROW(teacher, FILE, "teacher", .value_name = "PATH"),
+    ROW(student, TEXT, "student", .value_name = "PATH|GEOMETRY|SIZE"),
+    ROW(text, FILE, "text", .value_name = "FILE|DIR"),
+    ROW(prompts, FILE, "prompts", .value_name = "FILE"),
+    ROW(output, FILE, "output", .value_name = "FILE"),
+    ROW(work, FILE, "work", .value_name = "DIR"),
+    ROW(tokens, U64, "tokens", .value_name = "N", .max = 1e15),
+    ROW(mix, F64, "mix", .value_name = "SHARE", .fallback = "0.9", .max = 1),
+    ROW(control, FLAG, "control"),
+    ROW(draws, U64, "draws", .value_name = "N", .min = 1, .max = 255),
+    ROW(window, U64, "window", .value_name = "N", .min = 2, .max = 1 << 20),
+    ROW(batch, U64, "batch", .value_name = "N", .min = 1, .max = 1 << 16),
+    ROW(rate, F64, "rate", .value_name = "RATE", .max = 1),
+    ROW(schedule, TEXT, "schedule", .value_name = "NAME"),
+    ROW(bf16, FLAG, "bf16"),
+    ROW(held_share, F64, "held", .value_name = "SHARE", .max = 0.9),
+    ROW(seed, U64, "seed", .value_name = "N"),
+    ROW(to, TEXT, "to", .value_name = "FORMAT"),
+    ROW(prompt_tokens, U64, "prompt-tokens", .value_name = "N", .min = 1, .max = 1 << 20),
+    ROW(answer_tokens, U64, "answer-tokens", .value_name = "N", .min = 1, .max = 1 << 20),
+    ROW(answers, U64, "answers", .value_name = "N", .min = 1, .max = 128),
+    ROW(temperature, F64, "temperature", .value_name = "T", .fallback = "0.8", .max = 100),
+    ROW(unlikely_share, F64, "drop-unlikely", .value_name = "SHARE", .fallback = "0.05", .max = 0.99),
+    ROW(verify, TEXT, "verify", .value_name = "COMMAND"),
+    ROW(verify_seconds, F64, "verify-seconds", .value_name = "S", .min = 0.01, .max = 86400),
+    ROW(threads, U64, "threads", .value_name = "N", .min = 1, .max = 4096),
+    ROW(ram, BYTES, "ram", .value_name = "BYTES", .min = 1, .max = 1e18),
+    ROW(cpu, TEXT, "cpu", .value_name = "LEVEL"),
+    ROW(kv, TEXT, "kv", .value_name = "FORMAT"),
+    ROW(activations, CHOICE, "activations", .value_name = "auto|f32"),
+    ROW(io, TEXT, "io", .value_name = "WAY"),
+    ROW(policy, TEXT, "policy", .value_name = "NAME"),
+    ROW(lookahead, TEXT, "lookahead", .value_name = "on|off"),
+    ROW(forecast, FLAG, "forecast"),
+    ROW(state, FILE, "state", .value_name = "DIR"),
+    ROW(config, FILE, "config", .value_name = "DIR"),
+};
+
+static const char *or_none(const char *name) { return name && strcmp(name, "auto") != 0 ? name : NULL; }
+
+static struct tl_distill_order order_of(const struct options *o, const struct tl_machine *machine)
+{
+    return (struct tl_distill_order){
+        .teacher = o->teacher, .student = o->student, .text = o->text, .prompts = o->prompts, .output = o->output, .work = o->work, .number = o->to,
+        .tokens = o->tokens, .seed = o->seed, .window = (uint32_t)o->window, .batch = (uint32_t)o->batch, .draws = (uint32_t)o->draws, .mix = o->mix,
+        .rate = o->rate, .held_share = o->held_share, .schedule = o->schedule, .bf16 = o->bf16, .control = o->control,
+        .prompt_tokens = (uint32_t)o->prompt_tokens, .answer_tokens = (uint32_t)o->answer_tokens, .answers = (uint32_t)o->answers,
+        .temperature = o->temperature, .unlikely_share = o->unlikely_share, .verify = o->verify, .verify_seconds = o->verify_seconds,
+        .engine = {.threads = (uint32_t)o->threads, .ram_bytes = o->ram, .cpu = o->cpu, .kv = o->kv,
+                   .exact = o->activations && strcmp(o->activations, "f32") == 0, .io = or_none(o->io), .policy = or_none(o->policy),
+                   .lookahead = or_none(o->lookahead), .machine = machine},
+    };
+}
+
+/* --- the forecast ------------------------------------------------------------------------------------------------- */
+
+struct stage { const char *name; struct tl_purpose purpose; };
+
+static int price(const struct stage *stage, struct tl_planned *planned, const struct tl_purpose_means *means, struct tl_cost *all, struct tl_buffer *json)
+{
+    struct tl_priced priced;
+    int status = tl_purpose_price(&stage->purpose, planned->model, means, &planned->machine, &priced);
+    if (status < 0)
+        return status;
+    tl_buffer_printf(json, "%s{\"stage\":\"%s\",\"work\":", json->data[json->len - 1] == '[' ? "" : ",", stage->name);
+    tl_purpose_write(stage->name, &stage->purpose, &priced, json);
+    tl_buffer_printf(json, "}");
+    tl_cost_add(all, &priced.all, 1, &planned->machine);
+    return 0;
+}
+
+static int price_stages(const struct options *o, const struct tl_distill_survey *s, struct tl_planned *planned, struct tl_buffer *json)
+{
+    struct tl_purpose_means means = tl_plan_means(&planned->plan);
+    struct tl_cost all = {0};
+    double tokens = (double)s->train_tokens, student = (double)s->student_parameters, written = (double)s->write_tokens;
+    const struct stage stages[] = {
+        {"write", {.kind = TL_PURPOSE_BATCH, .requests = written / means.answer}}, {"sweep", {.kind = TL_PURPOSE_SCORE, .tokens = (double)s->sweep_tokens}},
+        {"train", {.kind = TL_PURPOSE_TRAIN, .tokens = tokens, .student = student}}, {"control", {.kind = TL_PURPOSE_TRAIN, .tokens = tokens, .student = student}},
+    };
+    const bool wanted[] = {s->writes, s->sweeps, true, o->control};
+    int status = 0;
+    tl_buffer_printf(json, ",\"stages\":[");
+    for (size_t i = 0; i < TL_COUNT(stages) && status >= 0; i++)
+        if (wanted[i])
+            status = price(&stages[i], planned, &means, &all, json);
+    tl_buffer_printf(json, "],\"seconds\":%.6g,\"low_seconds\":%.6g,\"high_seconds\":%.6g,\"joules\":%.6g,\"kwh\":%.6g,\"price\":%.6g,\"grams_co2e\":%.6g",
+                     all.seconds, all.low_seconds, all.high_seconds, all.joules, all.joules / 3.6e6, all.money, all.grams);
+    return status;
+}
+
+static int forecast(const struct options *o, const struct tl_machine *machine, const struct tl_distill_survey *survey, struct tl_buffer *json)
+{
+    struct tl_plan_options options = {.model = o->teacher, .kv = o->kv, .activations = o->activations, .state = o->state, .config = o->config,
+                                      .prompt = o->prompt_tokens ? o->prompt_tokens : 64, .answer = o->answer_tokens ? o->answer_tokens : 256, .batch = 32};
+    struct tl_planned planned;
+    int status = tl_planned_open(&options, o->teacher, NULL, machine, &planned);
+    if (status < 0)
+        return status;
+    tl_buffer_printf(json, "{\"survey\":");
+    tl_distill_survey_write(survey, json);
+    status = price_stages(o, survey, &planned, json);
+    tl_buffer_printf(json, "}");
+    tl_planned_close(&planned);
+    return status;
+}
+
+/* --- the job ------------------------------------------------------------------------------------------------------ */
+
+struct warnings { struct tl_buffer json; uint32_t n; };
+
+static void warn(void *context, const char *text)
+{
+    struct warnings *w = context;
+    if (w->n++ >= MOST_WARNINGS)
+        return;
+    tl_buffer_append(&w->json, ",", w->json.len > 0);
+    tl_buffer_json_string(&w->json, text, strlen(text));
+}
+
+static int distill(struct tl_job_run *run, struct tl_distill_order *order)
+{
+    struct warnings warnings = {0};
+    struct tl_distilled distilled;
+    tl_buffer_init(&warnings.json, 0);
+    order->warn = warn;
+    order->context = &warnings;
+    int status = tl_distill(order, &run->progress, &distilled);
+    if (status >= 0) {
+        tl_distilled_write(&distilled, &run->report);
+        run->report.len--;               /* one more member */
+        tl_buffer_printf(&run->report, ",\"warnings\":[%s]}", warnings.json.len ? warnings.json.data : "");
+    }
+    tl_buffer_done(&warnings.json);
+    return status;
+}
+
+int tl_job_distill(struct tl_job_run *run)
+{
+    struct options o = {0};
+    struct tl_machine machine;
+    struct tl_distill_survey survey;
+    int status = tl_job_options(run, rows, TL_COUNT(rows), &o);
+    if (status < 0)
+        return status;
+    if (!o.teacher || !o.student || !o.output)
+        return tl_fail(TL_E_USAGE, "option %s: missing", !o.teacher ? "teacher" : !o.student ? "student" : "output");
+    tl_machine_here(o.state, o.config, NULL, &machine);              /* what cannot be read is as usual */
+    if (o.ram)
+        tl_machine_set(&machine, TL_FACT_RAM, (double)o.ram, TL_SOURCE_SAID);
+    if (o.threads)
+        tl_machine_set(&machine, TL_FACT_THREADS, (double)o.threads, TL_SOURCE_SAID);
+    tl_machine_finish(&machine);
+    struct tl_distill_order order = order_of(&o, &machine);
+    if (!o.forecast)
+        return distill(run, &order);
+    status = tl_distill_survey(&order, &run->progress, &survey);
+    return status < 0 ? status : forecast(&o, &machine, &survey, &run->report);
+}

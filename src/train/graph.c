@@ -237,7 +237,7 @@ double tl_graph_operations(const struct tl_graph *g)
     }
     double embedding = (double)geometry->vocab * geometry->width;
     double weights = (double)g->program->active_parameters - (geometry->tied ? 0 : embedding);
-    return 6.0 * weights + 3.0 * attention;
+    return (g->weights->frozen ? 4.0 : 6.0) * weights + 3.0 * attention;
 }
 
 /* --- a pass ----------------------------------------------------------------------------------------------------------- */

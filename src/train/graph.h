@@ -50,7 +50,7 @@ int tl_graph_layout(struct tl_graph *graph, struct tl_arena *arena);
 int tl_graph_run(struct tl_graph *graph, struct tl_pool *pool, const struct tl_windows_batch *batch, float scale, bool backward,
                  const volatile int *cancel, struct tl_pass *ret_pass);
 uint32_t tl_graph_recomputed(const struct tl_graph *graph);           /* layers whose tape has no room, as laid out */
-/* Of one token of a window: operations of forward and backward together (6 N and attention's), a multiply and an add are two. */
+/* Of one token of a window: operations of forward and backward together (6 N, of a frozen model 4 N, and attention's), a multiply and an add are two. */
 double tl_graph_operations(const struct tl_graph *graph);
 
 #endif

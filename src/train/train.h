@@ -51,6 +51,8 @@ struct tl_train_how {
 struct tl_train_plan {
     uint64_t weights_bytes, optimiser_bytes, pass_bytes, others_bytes, process_bytes, total_bytes, budget_bytes;
     uint64_t tape_bytes;                 /* of pass_bytes */
+    struct tl_store_limits base;         /* of a frozen model: for tl_model_place_weights, before tl_train; base_bytes: what it then takes */
+    uint64_t base_bytes;
     uint32_t windows, threads, recomputed_layers;        /* windows: of a pass, which the bits depend on, and which no budget changes */
 };
 

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "train/lora.h"
 #include "train/train_impl.h"
 
 enum { PIECE_BYTES = 1 << 20, LEAST_PAUSE = 20 };     /* a checkpoint costs at most a twentieth of the time */
@@ -80,6 +81,10 @@ static int digest_start(const struct tl_training *t, uint8_t ret[TL_SHA256_BYTES
         uint64_t facts[] = { p->id, p->role, p->layer, p->count, p->rows, p->cols, p->gradient != NULL, p->decays };
         tl_sha256_add(&sha, facts, sizeof(facts));
     }
+    if (w->frozen)
+        tl_sha256_add(&sha, &tl_model_cache(w->model)->fingerprint, sizeof(uint64_t));
+    if (w->lora)
+        tl_sha256_add(&sha, &w->lora->alpha, sizeof(w->lora->alpha));
     int status = add_array(t, &sha, w->values);
     tl_sha256_end(&sha, ret);
     return status;

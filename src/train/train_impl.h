@@ -44,6 +44,8 @@ struct tl_training {
 void tl_train_usual(struct tl_train_how *how);                        /* fills in what was left unsaid */
 uint64_t tl_train_steps(const struct tl_train_how *how);              /* 0: by seconds */
 uint64_t tl_train_warmup(const struct tl_train_how *how, uint64_t steps);
+/* train_base.c: fills plan->base and base_bytes of a frozen model, with pass_bytes of `room` taken. */
+int tl_train_plan_base(struct tl_weights *weights, uint32_t threads, uint64_t pass_bytes, uint64_t room, struct tl_train_plan *plan);
 int tl_train_lay_out(struct tl_training *training, struct tl_arena *arena);          /* optimiser, batch, pass */
 
 /* train_checkpoint.c */

@@ -149,6 +149,16 @@ int tl_train_plan(struct tl_weights *weights, const struct tl_train_how *given, 
     plan.threads = how.threads;
     uint64_t room = plan.budget_bytes > plan.total_bytes ? plan.budget_bytes - plan.total_bytes : 0;
     plan.windows = PASS_TOKENS / how.window < 1 ? 1 : PASS_TOKENS / how.window < how.batch ? PASS_TOKENS / how.window : how.batch;
+    if (weights->frozen) {               /* each pass may read the model */
+        plan.windows = how.batch;
+        status = count_pass(weights, &how, plan.windows, 0, &plan.pass_bytes, &plan.recomputed_layers);
+        if (status >= 0)
+            status = tl_train_plan_base(weights, how.threads, plan.pass_bytes, room, &plan);
+        if (status < 0)
+            return status;
+        plan.total_bytes += plan.base_bytes;
+        room -= plan.base_bytes;
+    }
     status = count_pass(weights, &how, plan.windows, UINT64_MAX, &plan.pass_bytes, &plan.recomputed_layers);
     if (status >= 0 && plan.pass_bytes > room)
         status = choose_tape(weights, &how, room, &plan);

@@ -19,7 +19,7 @@
 #include "model/names.h"
 #include "train/adamw.h"
 #include "train/graph.h"
-#include "train/lora.h"
+#include "train/lora_train.h"
 
 enum { WINDOW = 35, TOKENS = 70, RANK = 4 };
 
@@ -210,9 +210,12 @@ static void check_case(const struct golden *golden)
             memcpy(gradients, f.weights->gradients, n_bytes);
         }
         for (int again = 0; again < 2; again++) {
+            uint64_t missed = tl_meter_get(&f.meters, TL_METER_MISSED_BYTES);
             if (found != loss || memcmp(gradients, f.weights->gradients, n_bytes) != 0)
                 fail_msg("way %zu: other bits", i);
             found = run(&f);
+            missed = tl_meter_get(&f.meters, TL_METER_MISSED_BYTES) - missed;
+            assert_true(missed <= 2 * tl_model_weight_bytes(f.model));       /* there and back */
         }
         if (ways[i].streamed)
             assert_true(tl_store_passing_bytes(tl_model_store(f.model)) > 0);
@@ -319,8 +322,58 @@ static void test_targets(void **state)
     golden_each_own(check_targets);
 }
 
+/* --- from a corpus to a file ------------------------------------------------------------------------------------------ */
+
+static int stop_at;
+
+static void stop(void *context, const struct tl_train_step *step)
+{
+    *(volatile int *)context = stop_at && step->step == (uint64_t)stop_at;
+}
+
+/* The same file whether it was interrupted or not. */
+static void check_training(const struct golden *golden)
+{
+    volatile int cancel = 0;
+    struct tl_progress progress = { .cancel = &cancel };
+    struct tl_lora_training training = {
+        .base = golden->gguf, .corpus = in_folder("text.txt"), .output = in_folder("whole.gguf"), .base_name = golden->name, .lora = { .rank = 3, .seed = 5 },
+        .held_share = 0.2, .how = { .batch = 3, .window = 32, .threads = 2, .seed = 2, .schedule = { .peak = 1e-2, .steps = 12 }, .progress = &progress,
+                                    .told = stop, .context = (void *)(uintptr_t)&cancel, .checkpoint = in_folder("kept"), .checkpoint_seconds = 0 },
+    };
+    struct tl_lora_trained whole, parts;
+    char text[6000] = "";
+    if (strcmp(golden->name, "llama") != 0)
+        return;
+    for (int i = 0; i < 60; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "the weight %d that is read is the weight that is used\n\n", i * 7919 % 100);
+    make_text(in_folder("text.txt"), text);
+    stop_at = 0;
+    must(tl_lora_train(&training, &whole));
+    assert_int_equal(whole.trained.last.step, 12);
+    assert_true(whole.trained.last.loss < 5 && access(in_folder("kept"), F_OK) != 0);
+    stop_at = 5;
+    training.output = in_folder("parts.gguf");
+    assert_int_equal(tl_lora_train(&training, &parts), TL_E_CANCEL);
+    assert_true(access(in_folder("parts.gguf"), F_OK) != 0 && access(in_folder("kept"), F_OK) == 0);
+    cancel = stop_at = 0;
+    must(tl_lora_train(&training, &parts));
+    assert_int_equal(parts.trained.resumed_steps, 5);
+    shell("cmp whole.gguf parts.gguf");
+    training.how.ram_bytes = 1 << 20;
+    assert_int_equal(tl_lora_train(&training, &parts), TL_E_BUDGET);
+    assert_non_null(strstr(tl_error_text(), "--ram"));
+}
+
+static void test_training(void **state)
+{
+    (void)state;
+    golden_each_own(check_training);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_gradients), cmocka_unit_test(test_written), cmocka_unit_test(test_targets) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_gradients), cmocka_unit_test(test_written), cmocka_unit_test(test_targets),
+                                        cmocka_unit_test(test_training) };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -95,16 +95,8 @@ static void report(const struct options *o, const struct tl_tune *tune, struct t
 
 static int keep(const char *path, const struct tl_buffer *json)
 {
-    struct tl_outfile *file = NULL;
     int status = json->status < 0 ? json->status : tl_file_make_folders(path);
-    if (status >= 0)
-        status = tl_outfile_open(path, &file);
-    if (status >= 0)
-        status = tl_outfile_write(file, json->data, json->len);
-    if (status >= 0)
-        status = tl_outfile_commit(file);
-    tl_outfile_close(file);
-    return status;
+    return status < 0 ? status : tl_outfile_save(path, json->data, json->len);
 }
 
 int tl_job_tune(struct tl_job_run *run)

@@ -37,6 +37,8 @@ int tl_outfile_open(const char *path, struct tl_outfile **ret_file);
 int tl_outfile_write(struct tl_outfile *file, const void *bytes, size_t n_bytes);   /* buffered; "disk full" etc. with path */
 uint64_t tl_outfile_offset(const struct tl_outfile *file);
 int tl_outfile_commit(struct tl_outfile *file);                       /* flush, sync, rename; file stays to be closed */
+/* A whole file of these bytes, complete or as it was before. */
+int tl_outfile_save(const char *path, const void *bytes, size_t n_bytes);
 void tl_outfile_close(struct tl_outfile *file);                       /* NULL is fine; removes what was not committed */
 
 /* For tests: the countdown-th read or write from now fails with EIO; -1 = none. Process-wide. */

@@ -228,3 +228,16 @@ void tl_outfile_close(struct tl_outfile *file)
     tl_free(file->path);
     tl_free(file);
 }
+
+int tl_outfile_save(const char *path, const void *bytes, size_t n_bytes)
+{
+    struct tl_outfile *file;
+    int r = tl_outfile_open(path, &file);
+    if (r < 0)
+        return r;
+    r = tl_outfile_write(file, bytes, n_bytes);
+    if (r >= 0)
+        r = tl_outfile_commit(file);
+    tl_outfile_close(file);
+    return r;
+}

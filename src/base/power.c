@@ -208,14 +208,10 @@ static int find_zones(struct tl_power *power, const char *root)
 int tl_power_open(const char *root, struct tl_power **ret_power)
 {
     struct tl_power *power = tl_alloc(1, sizeof *power);
-    pthread_condattr_t monotonic;
     if (!power)
         return TL_E_NOMEM;
     pthread_mutex_init(&power->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&power->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    tl_clock_cond_init(&power->changed);
     int status = find_zones(power, root);
     power->looked_ns = tl_clock_ns();
     if (status >= 0)

@@ -73,16 +73,10 @@ int tl_messages_json(const struct tl_messages *messages, struct tl_buffer *buffe
 int tl_messages_save(const struct tl_messages *messages, const char *path)
 {
     struct tl_buffer text;
-    struct tl_outfile *file = NULL;
     tl_buffer_init(&text, 0);
     int r = tl_messages_json(messages, &text);
     if (r >= 0 && (r = tl_buffer_append(&text, "\n", 1)) >= 0)
-        r = tl_outfile_open(path, &file);
-    if (r >= 0)
-        r = tl_outfile_write(file, text.data, text.len);
-    if (r >= 0)
-        r = tl_outfile_commit(file);
-    tl_outfile_close(file);
+        r = tl_outfile_save(path, text.data, text.len);
     tl_buffer_done(&text);
     return r;
 }

@@ -100,12 +100,5 @@ void tl_svg_legend(struct tl_svg *s, size_t row, const char *colour, const char 
 
 int tl_svg_write(const char *path, const struct tl_buffer *chart)
 {
-    struct tl_outfile *file = NULL;
-    int r = chart->status < 0 ? chart->status : tl_outfile_open(path, &file);
-    if (r >= 0)
-        r = tl_outfile_write(file, chart->data, chart->len);
-    if (r >= 0)
-        r = tl_outfile_commit(file);
-    tl_outfile_close(file);
-    return r;
+    return chart->status < 0 ? chart->status : tl_outfile_save(path, chart->data, chart->len);
 }

@@ -201,7 +201,6 @@ const char *tl_distill_work_facts(const struct tl_distill_work *work, const char
 static int write_manifest(const struct tl_distill_work *work)
 {
     struct tl_buffer json;
-    struct tl_outfile *file = NULL;
     tl_buffer_init(&json, 0);
     tl_buffer_printf(&json, "{\"format\":\"trill.distill\",\"version\":1,\"stages\":[");
     for (uint64_t i = 0; i < work->n; i++) {
@@ -216,12 +215,7 @@ static int write_manifest(const struct tl_distill_work *work)
         tl_buffer_printf(&json, "\"facts\":%s}", e->facts);
     }
     tl_buffer_printf(&json, "]}\n");
-    int status = json.status < 0 ? json.status : tl_outfile_open(work->manifest, &file);
-    if (status >= 0)
-        status = tl_outfile_write(file, json.data, json.len);
-    if (status >= 0)
-        status = tl_outfile_commit(file);
-    tl_outfile_close(file);
+    int status = json.status < 0 ? json.status : tl_outfile_save(work->manifest, json.data, json.len);
     tl_buffer_done(&json);
     return status;
 }

@@ -43,7 +43,6 @@ static int write_request(const struct tl_eval_run *run, const struct tl_eval_ite
 
 static int keep(const struct tl_eval_run *run, const char *what, const struct tl_buffer *lines, struct tl_eval_requests *requests)
 {
-    struct tl_outfile *file = NULL;
     struct tl_sha256 sha;
     tl_sha256_init(&sha);
     tl_sha256_add(&sha, lines->data, lines->len);
@@ -53,13 +52,7 @@ static int keep(const struct tl_eval_run *run, const char *what, const struct tl
     int status = tl_file_make_folders(requests->path);
     if (status < 0 || tl_file_exists(requests->path))
         return status;                               /* of a run that was killed */
-    status = tl_outfile_open(requests->path, &file);
-    if (status >= 0)
-        status = tl_outfile_write(file, lines->data, lines->len);
-    if (status >= 0)
-        status = tl_outfile_commit(file);
-    tl_outfile_close(file);
-    return status;
+    return tl_outfile_save(requests->path, lines->data, lines->len);
 }
 
 int tl_eval_requests_write(struct tl_eval_run *run, const struct tl_eval_items *items, const char *what, struct tl_eval_requests *requests)

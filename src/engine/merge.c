@@ -274,17 +274,10 @@ static int copy_beside(const struct merging *m)
     int status = 0;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && status >= 0; i++) {
         TL_AUTO char *text = NULL, *path = tl_file_join(m->merge->output, names[i]);
-        struct tl_outfile *out = NULL;
         size_t n_bytes;
         status = path ? tl_modelfile_beside(m->file, names[i], &text, &n_bytes) : TL_E_NOMEM;
-        if (status <= 0)
-            continue;
-        status = tl_outfile_open(path, &out);
-        if (status >= 0)
-            status = tl_outfile_write(out, text, n_bytes);
-        if (status >= 0)
-            status = tl_outfile_commit(out);
-        tl_outfile_close(out);
+        if (status > 0)
+            status = tl_outfile_save(path, text, n_bytes);
     }
     return status < 0 ? status : 0;
 }

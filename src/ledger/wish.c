@@ -51,17 +51,9 @@ int tl_ledger_wanted(const char *config, bool *ret_wanted)
 int tl_ledger_want(const char *config, bool wanted)
 {
     TL_AUTO char *path = tl_file_join(config, "ledger.json");
-    struct tl_outfile *file = NULL;
     const char *text = wanted ? "{\"record\": true}\n" : "{\"record\": false}\n";
     int status = path ? tl_file_make_folders(path) : TL_E_NOMEM;
-    if (status >= 0)
-        status = tl_outfile_open(path, &file);
-    if (status >= 0)
-        status = tl_outfile_write(file, text, strlen(text));
-    if (status >= 0)
-        status = tl_outfile_commit(file);
-    tl_outfile_close(file);
-    return status;
+    return status < 0 ? status : tl_outfile_save(path, text, strlen(text));
 }
 
 /* --- from when on ------------------------------------------------------------------------------------------------------- */

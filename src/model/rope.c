@@ -156,3 +156,13 @@ int tl_rope_read(const struct tl_modelfile *file, const struct tl_geometry *g, c
     facts->no_truncate = !truncate;
     return 0;
 }
+
+int tl_rope_read_set(const struct tl_modelfile *file, const struct tl_geometry *g, struct tl_rope_facts *facts)
+{
+    int status = tl_geometry_f32(file, g, NULL, "rope_theta", &facts->base);
+    if (status >= 0)
+        status = tl_rope_read(file, g, "rope_scaling", facts);
+    if (status >= 0 && g->format == TL_MODELFILE_SAFETENSORS)
+        status = tl_rope_read(file, g, "rope_parameters", facts);
+    return status;
+}

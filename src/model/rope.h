@@ -19,6 +19,9 @@ struct tl_rope_facts {
  * ("rope_parameters", "rope_parameters.full_attention", "rope_scaling"). */
 int tl_rope_read(const struct tl_modelfile *file, const struct tl_geometry *geometry, const char *object, struct tl_rope_facts *facts);
 
+/* Those of a file with one set for all layers, under old keys (rope_theta, rope_scaling) or new ones (rope_parameters). */
+int tl_rope_read_set(const struct tl_modelfile *file, const struct tl_geometry *geometry, struct tl_rope_facts *facts);
+
 /* Computes the frequencies for n_rot dimensions; an unknown type is refused by name. */
 int tl_rope_make(const struct tl_modelfile *file, const struct tl_rope_facts *facts, uint32_t n_rot, struct tl_rope *ret_rope);
 

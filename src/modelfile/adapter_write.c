@@ -111,7 +111,6 @@ static void write_targets(struct tl_buffer *json, const struct tl_adapter_matrix
 /* Modules that share a name with one that is adapted and are not themselves: PEFT would make zeros for them, which is the same. */
 static int write_config(const char *path, const struct tl_adapter_facts *facts, const struct tl_adapter_matrix *matrices, uint32_t n)
 {
-    struct tl_outfile *file = NULL;
     struct tl_buffer json;
     tl_buffer_init(&json, 0);
     tl_buffer_printf(&json, "{\n  \"peft_type\": \"LORA\",\n  \"task_type\": \"CAUSAL_LM\",\n  \"base_model_name_or_path\": ");
@@ -124,14 +123,7 @@ static int write_config(const char *path, const struct tl_adapter_facts *facts, 
                      facts->rank, facts->alpha);
     write_targets(&json, matrices, n);
     tl_buffer_printf(&json, "]\n}\n");
-    int r = json.status;
-    if (r >= 0)
-        r = tl_outfile_open(path, &file);
-    if (r >= 0)
-        r = tl_outfile_write(file, json.data, json.len);
-    if (r >= 0)
-        r = tl_outfile_commit(file);
-    tl_outfile_close(file);
+    int r = json.status < 0 ? json.status : tl_outfile_save(path, json.data, json.len);
     tl_buffer_done(&json);
     return r;
 }

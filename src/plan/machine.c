@@ -281,13 +281,7 @@ int tl_machine_write(const char *path, const struct tl_machine *machine)
         if (machine->source[i] == TL_SOURCE_MEASURED)
             tl_buffer_printf(&json, "%s\"%s\"", n++ ? "," : "", tl_facts[i].name);
     tl_buffer_printf(&json, "]}\n");
-    struct tl_outfile *file = NULL;
-    int r = json.status < 0 ? json.status : tl_outfile_open(path, &file);
-    if (r >= 0)
-        r = tl_outfile_write(file, json.data, json.len);
-    if (r >= 0)
-        r = tl_outfile_commit(file);
-    tl_outfile_close(file);
+    int r = json.status < 0 ? json.status : tl_outfile_save(path, json.data, json.len);
     tl_buffer_done(&json);
     return r;
 }

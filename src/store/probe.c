@@ -164,14 +164,10 @@ static int open_reads(struct tl_probe *p, int fd)
 static int probe_new(const char *path, uint32_t most_depth, uint64_t most_bytes, struct tl_probe **ret)
 {
     struct tl_probe *p = tl_alloc(1, sizeof *p);
-    pthread_condattr_t monotonic;
     if (!p)
         return TL_E_NOMEM;
     pthread_mutex_init(&p->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->landed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    tl_clock_cond_init(&p->landed);
     p->fd = -1;
     p->most_depth = most_depth;
     p->most_bytes = (most_bytes + TL_DRIVE_ALIGN - 1) / TL_DRIVE_ALIGN * TL_DRIVE_ALIGN;

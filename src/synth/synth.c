@@ -165,16 +165,9 @@ static int write_weights(struct job *job, const char *path, struct tl_progress *
 static int write_text(const char *folder, const char *name, const struct tl_buffer *text)
 {
     TL_AUTO char *path = tl_file_join(folder, name);
-    struct tl_outfile *file = NULL;
     if (!path || text->status < 0)
         return text->status < 0 ? text->status : TL_E_NOMEM;
-    int r = tl_outfile_open(path, &file);
-    if (r >= 0)
-        r = tl_outfile_write(file, text->data, text->len);
-    if (r >= 0)
-        r = tl_outfile_commit(file);
-    tl_outfile_close(file);
-    return r;
+    return tl_outfile_save(path, text->data, text->len);
 }
 
 static const char *const side_files[] = {"config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json"};

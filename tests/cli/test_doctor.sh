@@ -5,20 +5,9 @@
 # mount namespace of its own.
 
 set -eu
-if [ -z "${TRILL_OWN_MOUNTS-}" ]; then
-    place=$(mktemp -d); trap 'rm -rf "$place"' EXIT
-    if ! unshare -rm true 2>/dev/null; then
-        echo 'mount namespaces are not allowed here'
-        exit 77
-    fi
-    TRILL_OWN_MOUNTS=$place unshare -rm sh "$0"
-    exit
-fi
-
-place=$TRILL_OWN_MOUNTS disk=$place/disk said=$place/said
-fail() { echo "$*"; cat "$said"; exit 1; }
-mkdir "$disk"
-mount -t tmpfs -o size=8M none "$disk" || { echo 'a tmpfs cannot be mounted here'; exit 77; }
+disk_size=8M
+# shellcheck source=small_disk.sh
+. "$(dirname "$0")/small_disk.sh"
 
 # WORD REASON COMMAND...: it succeeds, and its line of direct reads has this word and reason.
 finds() {

@@ -29,7 +29,7 @@ i=0
 while [ $i -lt 120 ]; do                        # some 100 KB of answers
     echo "{\"custom_id\": \"$i\", \"method\": \"POST\", \"url\": \"/v1/completions\", \"body\": {\"prompt\": \"Once upon a time\", \"max_tokens\": 100, \"ignore_eos\": true}}"
     i=$((i + 1))
-done >"$TRILL_ON_SMALL_DISK/requests"
+done >"$place/requests"
 
 for way in '' limited; do
     reason='No space left on device'
@@ -37,15 +37,15 @@ for way in '' limited; do
     refused "$reason" $way "$TRILL" logits "$model" --tokens "$golden/llama/tokens.json" -o "$disk/out.npy" -q
     refused "$reason" $way "$TRILL" synth qwen3-30b-a3b --tiny -o "$disk/tiny.gguf" -q
     refused "$reason" $way "$TRILL" synth qwen3-30b-a3b --tiny -o "$disk/tiny" -q
-    refused "$reason" $way "$TRILL" batch "$model" "$TRILL_ON_SMALL_DISK/requests" -o "$disk/answers" -q
+    refused "$reason" $way "$TRILL" batch "$model" "$place/requests" -o "$disk/answers" -q
 done
 
 # With room the batch goes on from what it has.
 code=0
-"$TRILL" batch "$model" "$TRILL_ON_SMALL_DISK/requests" -o "$disk/answers" -q 2>"$said" || code=$?
+"$TRILL" batch "$model" "$place/requests" -o "$disk/answers" -q 2>"$said" || code=$?
 [ "$code" = 1 ] && [ -s "$disk/answers.partial" ] || fail 'the batch kept nothing of its work'
 mount -o remount,size=4m "$disk"
-"$TRILL" batch "$model" "$TRILL_ON_SMALL_DISK/requests" -o "$disk/answers" -q 2>"$said" || fail 'the batch does not go on'
+"$TRILL" batch "$model" "$place/requests" -o "$disk/answers" -q 2>"$said" || fail 'the batch does not go on'
 [ "$(wc -l <"$disk/answers")" = 120 ] || fail 'answers are missing'
-"$TRILL" batch "$model" "$TRILL_ON_SMALL_DISK/requests" -o "$TRILL_ON_SMALL_DISK/answers" -q 2>"$said"
-cmp "$disk/answers" "$TRILL_ON_SMALL_DISK/answers" || fail 'other answers than without the full disk'
+"$TRILL" batch "$model" "$place/requests" -o "$place/answers" -q 2>"$said"
+cmp "$disk/answers" "$place/answers" || fail 'other answers than without the full disk'

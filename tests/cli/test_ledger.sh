@@ -9,7 +9,7 @@ disk_size=256k
 # shellcheck source=small_disk.sh
 . "$(dirname "$0")/small_disk.sh"
 
-XDG_STATE_HOME=$disk XDG_CONFIG_HOME=$TRILL_ON_SMALL_DISK/config; export XDG_STATE_HOME XDG_CONFIG_HOME
+XDG_STATE_HOME=$disk XDG_CONFIG_HOME=$place/config; export XDG_STATE_HOME XDG_CONFIG_HOME
 model=$TRILL_ROOT/tests/golden/llama/model.gguf
 
 run() {                                          # the same short answer each time
@@ -59,8 +59,8 @@ grep -q '^warning: this run is not in the ledger: ' "$said" && [ "$(wc -l <"$sai
 
 # --- company ---
 
-: >"$TRILL_ON_SMALL_DISK/locked"
-python3 - "$disk/trill/ledger.db" "$TRILL_ON_SMALL_DISK/enough" >"$TRILL_ON_SMALL_DISK/locked" <<'END' &
+: >"$place/locked"
+python3 - "$disk/trill/ledger.db" "$place/enough" >"$place/locked" <<'END' &
 import os, sqlite3, sys, time
 database = sqlite3.connect(sys.argv[1], isolation_level=None)
 database.execute('BEGIN IMMEDIATE')
@@ -69,23 +69,23 @@ end = time.monotonic() + 120
 while not os.path.exists(sys.argv[2]) and time.monotonic() < end:
     time.sleep(0.02)
 END
-while ! grep -q locked "$TRILL_ON_SMALL_DISK/locked"; do sleep 0.05; done
+while ! grep -q locked "$place/locked"; do sleep 0.05; done
 warned 'locked by another program'
-touch "$TRILL_ON_SMALL_DISK/enough"
+touch "$place/enough"
 wait
 
 before=$(runs)
 for i in 1 2 3 4; do
-    five >"$TRILL_ON_SMALL_DISK/said-$i" 2>&1 &
+    five >"$place/said-$i" 2>&1 &
 done
 wait
-cat "$TRILL_ON_SMALL_DISK"/said-* >"$said"
+cat "$place"/said-* >"$said"
 lost=$(grep -c 'locked by another program' "$said" || true)      # only where the machine has much other work
 expect $((before + 20 - lost)) 'from four at once'
 
 # --- damage ---
 
-"$TRILL" ledger --csv >"$TRILL_ON_SMALL_DISK/before.csv" 2>"$said"
+"$TRILL" ledger --csv >"$place/before.csv" 2>"$said"
 rm -f "$disk"/trill/ledger.db-*
 head -c 5000 /dev/zero >"$disk/trill/ledger.db"
 warned "the ledger was damaged; it is kept as $disk/trill/ledger.db.damaged-1"
@@ -94,13 +94,13 @@ END
 expect 1 'after damage'
 rm -f "$disk"/trill/ledger.db-*
 head -c 5000 /dev/zero >"$disk/trill/ledger.db"
-"$TRILL" ledger >"$TRILL_ON_SMALL_DISK/report" 2>"$said" || fail 'a report of a damaged ledger'
-grep -q '^No runs yet' "$TRILL_ON_SMALL_DISK/report" && grep -q '^warning: .*damaged-2' "$said" || fail 'what the report of a damaged ledger says'
+"$TRILL" ledger >"$place/report" 2>"$said" || fail 'a report of a damaged ledger'
+grep -q '^No runs yet' "$place/report" && grep -q '^warning: .*damaged-2' "$said" || fail 'what the report of a damaged ledger says'
 [ "$(wc -c <"$disk/trill/ledger.db.damaged-2")" = 5000 ] || fail 'the second one is not kept'
 
 # --- every form of a report can be read by others ---
 
-python3 - "$TRILL" "$TRILL_ON_SMALL_DISK/before.csv" "$model" <<'END' || fail 'a report cannot be read'
+python3 - "$TRILL" "$place/before.csv" "$model" <<'END' || fail 'a report cannot be read'
 import csv, json, subprocess, sys, xml.etree.ElementTree
 trill, before, model = sys.argv[1:]
 rows = list(csv.DictReader(open(before, newline='')))

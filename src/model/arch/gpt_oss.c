@@ -21,11 +21,7 @@ static const struct tl_name names[] = {
 static int read_rope(const struct tl_modelfile *file, struct tl_geometry *g)
 {
     struct tl_rope_facts facts = { .base = 150000.0f, .beta_fast = 32, .beta_slow = 1, .original_context = 4096 };
-    int status = tl_geometry_f32(file, g, NULL, "rope_theta", &facts.base);
-    if (status >= 0)
-        status = tl_rope_read(file, g, "rope_scaling", &facts);
-    if (status >= 0 && g->format == TL_MODELFILE_SAFETENSORS)
-        status = tl_rope_read(file, g, "rope_parameters", &facts);
+    int status = tl_rope_read_set(file, g, &facts);
     facts.no_truncate = true;
     if (status >= 0)
         status = tl_rope_make(file, &facts, g->n_rot, &g->rope[0]);

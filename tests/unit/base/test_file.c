@@ -157,6 +157,26 @@ static void slurp_is_bounded(void **state)
     unlink(path);
 }
 
+/* Complete, or as it was before, whichever access fails. */
+static void whole_files_are_saved(void **state)
+{
+    (void)state;
+    TL_AUTO char *path = path_of("whole");
+    char text[16];
+    int r = -1;
+    assert_int_equal(tl_outfile_save(path, "before", 6), 0);
+    for (long n = 0; r < 0; n++) {
+        tl_file_fail_after(n);
+        r = tl_outfile_save(path, "behind it", 9);
+        tl_file_fail_after(-1);
+        assert_true(tl_file_glance(path, text, sizeof text));
+        assert_string_equal(text, r < 0 ? "before" : "behind it");
+        assert_true(r == 0 || r == TL_E_IO);
+        assert_true(n < 10 && files_in_folder() == 1);
+    }
+    unlink(path);
+}
+
 static void small_texts(void **state)
 {
     static const struct { const char *name, *text; size_t room; const char *seen; } rows[] = {
@@ -254,7 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read), cmocka_unit_test(uncommitted_files_vanish),
         cmocka_unit_test(large_files), cmocka_unit_test(room_is_told),
-        cmocka_unit_test(slurp_is_bounded), cmocka_unit_test(small_texts), cmocka_unit_test(only_regular_files_are_opened),
+        cmocka_unit_test(slurp_is_bounded), cmocka_unit_test(whole_files_are_saved), cmocka_unit_test(small_texts), cmocka_unit_test(only_regular_files_are_opened),
         cmocka_unit_test(bad_targets_fail), cmocka_unit_test(paths_are_joined),
         cmocka_unit_test(every_operation_fails_once),
     };

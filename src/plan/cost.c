@@ -303,6 +303,13 @@ void tl_cost_add(struct tl_cost *cost, const struct tl_cost *more, double times,
     tl_cost_price(cost, machine);
 }
 
+/* The shorter of the two hides behind the longer, most of it. */
+static double beside(double drive_s, double busy_s)
+{
+    double longer = drive_s > busy_s ? drive_s : busy_s, shorter = drive_s > busy_s ? busy_s : drive_s;
+    return longer + reach(TL_REACH_BESIDE) * shorter;
+}
+
 void tl_cost_of_step(struct tl_model *model, const struct tl_model_limits *limits, const struct tl_machine *machine,
                      const struct tl_cost_step *step, struct tl_cost *ret_cost)
 {
@@ -318,12 +325,12 @@ void tl_cost_of_step(struct tl_model *model, const struct tl_model_limits *limit
     take_drive(&w);
     double idle_s = reach(TL_REACH_STEP_S) + (double)step->n_logits * tl_model_geometry(model)->vocab * reach(TL_REACH_LOGIT_S);
     double busy_s = w.busy_s + idle_s, factor = doubt(machine, TL_FACT_DRIVE), drive_s = cost.drive_s;
-    cost.seconds = drive_s > busy_s ? drive_s : busy_s;
+    cost.seconds = beside(drive_s, busy_s);
     double low = drive_s / factor, high = drive_s * factor;
     settle(&cost);
     factor = doubt(machine, cost.memory_s >= cost.arithmetic_s ? TL_FACT_MEMORY : tl_bound_fact(model, TL_BOUND_ARITHMETIC));
-    cost.low_seconds = low > busy_s / factor ? low : busy_s / factor;
-    cost.high_seconds = high > busy_s * factor ? high : busy_s * factor;
+    cost.low_seconds = beside(low, busy_s / factor);
+    cost.high_seconds = beside(high, busy_s * factor);
     if (drive_s > 0 && cost.high_seconds < drive_s + busy_s)             /* nothing is done while the drive is waited for */
         cost.high_seconds = drive_s + busy_s;
     tl_cost_price(&cost, machine);

@@ -4,7 +4,8 @@
  * peaks that our kernels reach (rates.def). Reads nothing, allocates nothing.
  *
  * The rule of time: an operation takes the longer of its bytes through memory and its arithmetic, operations follow each
- * other, and the drive works beside them; so a step takes the longer of the drive and of the sum of all others.
+ * other, and the drive works beside them; so a step takes the longer of the drive and of the sum of all others, and a share of
+ * the shorter one (rates.def).
  * The rule of misses: an even cache. With a share h of all experts kept, each expert that is needed is there with
  * probability h. Real routers prefer some experts, and the cache keeps those: it hits more often.
  *

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/job.h"
+#include "base/array.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -84,7 +85,7 @@ static int read_cost(const char *row, struct tl_eval_cost *cost)
     int event = tl_json_next(&json);
     while (event >= 0 && (event = tl_json_next(&json)) == TL_JSON_KEY) {
         double *value = NULL;
-        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+        for (size_t i = 0; i < TL_COUNT(members); i++)
             value = tl_json_is(&json, members[i].name) ? members[i].value : value;
         bool source = tl_json_is(&json, "joules_source");
         cost->known = cost->known || value == &cost->money;
@@ -146,7 +147,7 @@ int tl_job_eval(struct tl_job_run *run)
     const struct tl_eval_host calls = {open_model, cost_so_far, close_model, &host};
     struct tl_machine machine;
     struct tl_eval eval = {0};
-    int status = tl_job_options(run, rows, sizeof(rows) / sizeof(rows[0]), &o);
+    int status = tl_job_options(run, rows, TL_COUNT(rows), &o);
     if (status < 0)
         return status;
     tl_machine_here(o.state, o.config, NULL, &machine);              /* what cannot be read is as usual */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/checked.h"
 
 bool tl_parse_u64(const char *text, size_t n_bytes, uint64_t *ret)
@@ -65,7 +66,7 @@ bool tl_parse_count(const char *text, size_t n_bytes, double *ret)
 {
     static const struct { char letter; double times; } units[] = {{'k', 1e3}, {'m', 1e6}, {'b', 1e9}, {'g', 1e9}, {'t', 1e12}};
     double times = 1, value;
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]) && n_bytes > 1 && times == 1; i++)
+    for (size_t i = 0; i < TL_COUNT(units) && n_bytes > 1 && times == 1; i++)
         if (tolower((unsigned char)text[n_bytes - 1]) == units[i].letter)
             times = units[i].times;
     if (!tl_parse_f64(text, n_bytes - (times > 1), &value) || value < 0)

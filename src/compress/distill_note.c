@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -102,7 +103,7 @@ static int put_licence(const struct tl_distilling *d, struct tl_distill_notes *n
     static const char *const keys[][2] = {{"general.license", "trill.distill.teacher.license"}, {"general.license.name", "trill.distill.teacher.license.name"},
                                           {"general.license.link", "trill.distill.teacher.license.link"}};
     int status = 0;
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && status >= 0; i++) {
+    for (size_t i = 0; i < TL_COUNT(keys) && status >= 0; i++) {
         const char *text;
         size_t n;
         status = tl_meta_string(d->teacher->file, keys[i][0], &text, &n);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -62,7 +63,7 @@ void tl_distill_survey_write(const struct tl_distill_survey *s, struct tl_buffer
     put_name(json, "student", s->student_name);
     tl_buffer_printf(json, ",\"same_vocabulary\":%s,\"writes\":%s,\"sweeps\":%s", s->same_vocabulary ? "true" : "false", s->writes ? "true" : "false",
                      s->sweeps ? "true" : "false");
-    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+    for (size_t i = 0; i < TL_COUNT(counts); i++)
         tl_buffer_printf(json, ",\"%s\":%" PRIu64, counts[i].name, counts[i].value);
     tl_buffer_printf(json, "}");
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "compress/eval_impl.h"
 
 static void put_text(struct tl_buffer *json, const char *name, const char *text)
@@ -37,7 +38,7 @@ static void put_costs(struct tl_buffer *json, const struct tl_eval_model *m)
     };
     put_number(json, "prompt_tokens_per_s", m->prompt_tokens_per_s > 0, m->prompt_tokens_per_s);
     put_number(json, "answer_tokens_per_s", m->answer_tokens_per_s > 0, m->answer_tokens_per_s);
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+    for (size_t i = 0; i < TL_COUNT(parts); i++) {
         put_number(json, parts[i].joules, parts[i].cost->known, parts[i].cost->joules);
         put_number(json, parts[i].money, parts[i].cost->known, parts[i].cost->money);
     }

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -272,7 +273,7 @@ static int copy_beside(const struct merging *m)
                                          "tiktoken.model", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
                                          "chat_template.jinja", "chat_template.json" };
     int status = 0;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && status >= 0; i++) {
+    for (size_t i = 0; i < TL_COUNT(names) && status >= 0; i++) {
         TL_AUTO char *text = NULL, *path = tl_file_join(m->merge->output, names[i]);
         size_t n_bytes;
         status = path ? tl_modelfile_beside(m->file, names[i], &text, &n_bytes) : TL_E_NOMEM;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "modelfile/parts.h"
@@ -56,7 +57,7 @@ static int check_refused(const struct tl_modelfile *file)
         const struct tl_meta *meta = tl_modelfile_meta_at(file, i);
         if (strncmp(meta->key, config, strlen(config)) != 0)
             continue;
-        for (size_t k = 0; k < sizeof refused / sizeof *refused; k++) {
+        for (size_t k = 0; k < TL_COUNT(refused); k++) {
             const char *key = meta->key + strlen(config);
             size_t n = strlen(refused[k]);
             if (strncmp(key, refused[k], n) == 0 && (key[n] == 0 || key[n] == '.') && !says_nothing(meta))
@@ -88,7 +89,7 @@ static int check_beginning(const struct tl_modelfile *file)
     size_t n_bytes;
     if (!meta || meta->kind != TL_META_STRING || meta->is_array || tl_meta_at_string(meta, 0, &text, &n_bytes) < 0)
         return 0;
-    for (size_t i = 0; i < sizeof changing / sizeof *changing; i++)
+    for (size_t i = 0; i < TL_COUNT(changing); i++)
         if (strncmp(text, changing[i], strlen(changing[i])) == 0)
             return tl_fail(TL_E_FILE, "%s: the adapter began as \"%.40s\", which changes its base too and is not supported", tl_modelfile_path(file),
                            text);

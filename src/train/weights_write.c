@@ -3,6 +3,7 @@
  * metadata. An outline has none of its own: geometry and vocabulary are written for it. */
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "model/geometry_gguf.h"
@@ -49,7 +50,7 @@ static int copy_metas(const struct writing *w, const struct tl_modelfile *from, 
 static int write_type(const struct writing *w)
 {
     static const struct { enum tl_number_id id; uint32_t type; } types[] = { { TL_NUMBER_F32, 0 }, { TL_NUMBER_F16, 1 }, { TL_NUMBER_Q8_0, 7 }, { TL_NUMBER_BF16, 32 } };
-    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+    for (size_t i = 0; i < TL_COUNT(types); i++)
         if (types[i].id == w->number->id)
             return tl_writer_u64(w->writer, "general.file_type", types[i].type);
     return 0;

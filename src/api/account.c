@@ -189,6 +189,12 @@ static void finish(struct trill_account *account)
     tl_ledger_price(&account->row, machine_of(account), joules);
 }
 
+struct tl_ledger_row *tl_account_row(struct trill_account *account)
+{
+    finish(account);
+    return &account->row;
+}
+
 char *trill_account_json(struct trill_account *account)
 {
     struct tl_buffer json;
@@ -220,7 +226,8 @@ void trill_account_close(struct trill_account *account, int status)
     if (!account)
         return;
     TL_AUTO char *sentence = status < 0 ? tl_strdup(tl_error_text()) : NULL;
-    if ((account->has_model || status >= 0) && account->state && !account->options.unrecorded) {
+    bool worked = account->has_model || account->row.value[TL_LEDGER_TRAINED].known;
+    if ((worked || status >= 0) && account->state && !account->options.unrecorded) {
         finish(account);
         tl_ledger_set_text(&account->row, TL_LEDGER_STATUS, status >= 0 ? "done" : status == TL_E_CANCEL ? "interrupted" : "failed");
         record(account);

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "cli/output.h"
 
-enum { CELLS = 30 };
+enum { CELLS = 30, LONG_STAGE = 20 };        /* a long stage leaves less room for its bar */
 #define BEGIN_AFTER_NS UINT64_C(500000000)
 #define BAR_EVERY_NS   UINT64_C(100000000)
 #define LINE_EVERY_NS  UINT64_C(10000000000)
@@ -45,8 +45,8 @@ static void put_left(struct tl_buffer *text, double seconds)
 static void put_cells(struct tl_buffer *text, const struct trill_progress *p)
 {
     double share = p->done < p->total ? (double)p->done / (double)p->total : 1;
-    int full = (int)(share * CELLS + 0.5);
-    tl_buffer_printf(text, "[%.*s%*s] %3.0f %% of ", full, "##############################", CELLS - full, "", 100 * share);
+    int cells = strlen(p->stage) > LONG_STAGE ? CELLS / 3 : CELLS, full = (int)(share * cells + 0.5);
+    tl_buffer_printf(text, "[%.*s%*s] %3.0f %% of ", full, "##############################", cells - full, "", 100 * share);
     if (strcmp(p->unit, "bytes") == 0)
         tl_buffer_printf(text, "%.2f GB", (double)p->total * 1e-9);
     else

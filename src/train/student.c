@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/parse.h"
 #include "model/arch.h"
+#include "plan/loss.h"
 #include "plan/outlined.h"
 
 enum { HEAD = 64, CONTEXT = 2048, MOST_WIDTH = 8192, MOST_LAYERS = 128 };
@@ -40,6 +41,32 @@ void tl_student_shape(double parameters, uint32_t *ret_width, uint32_t *ret_laye
 }
 
 double tl_student_beyond(uint32_t width, uint32_t layers) { return layers * layer_parameters(width) + width; }
+
+static struct tl_student_choice choice_of(double size, uint32_t vocab, double operations, double tokens)
+{
+    struct tl_student_choice c = { .size = size, .tokens = tokens };
+    tl_student_shape(size, &c.width, &c.layers);
+    c.parameters = tl_student_beyond(c.width, c.layers) + (double)vocab * c.width;
+    c.tokens = tokens > 0 ? tokens : operations / tl_loss_operations(c.parameters, 1);
+    c.loss = tl_loss(c.parameters, c.tokens);
+    return c;
+}
+
+/* Sizes of two figures, smallest first. Of small models most weights are embeddings, which cost operations at the head but
+ * are worth little: what counts as size here is what lies beyond them. */
+void tl_student_choose(uint32_t vocab, double operations, double tokens, struct tl_student_choice *ret_choice)
+{
+    *ret_choice = choice_of(least_size * 10, vocab, operations, tokens);
+    for (double unit = least_size; unit < most_size / 10; unit *= 10)
+        for (int figures = 10; figures < 100; figures++) {
+            struct tl_student_choice c = choice_of(figures * unit, vocab, operations, tokens);
+            double best_size = INFINITY, best_tokens;
+            if (tokens > 0)
+                tl_loss_best(tl_loss_operations(c.size, tokens), &best_size, &best_tokens);
+            if (c.size <= best_size && (tokens > 0 || tl_loss(c.size, c.tokens) < tl_loss(ret_choice->size, ret_choice->tokens)))
+                *ret_choice = c;
+        }
+}
 
 static int size_config(const char *source, double parameters, char *config, size_t n_bytes)
 {

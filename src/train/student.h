@@ -26,6 +26,10 @@ void tl_student_close(struct tl_student *student);                    /* NULL is
 /* The shape that a size has: the width is a multiple of 64. The weights of a shape beyond its embeddings. */
 void tl_student_shape(double parameters, uint32_t *ret_width, uint32_t *ret_layers);
 double tl_student_beyond(uint32_t width, uint32_t layers);
+/* The size whose loss is predicted to be the least (plan/loss.h) for so many operations or, where tokens are given, the
+ * one that these tokens are the best number for. Two figures of it count: "12M" means the same again. */
+struct tl_student_choice { double size, parameters, tokens, loss; uint32_t width, layers; };        /* size: beyond the embeddings */
+void tl_student_choose(uint32_t vocab, double operations, double tokens, struct tl_student_choice *ret_choice);
 /* The usual peak of the rate: less for larger ones, and less for those that go on. */
 double tl_student_rate(uint64_t parameters, bool drawn);
 

@@ -176,9 +176,9 @@ static int move(struct tl_training *t)
     const struct tl_train_state *s = &t->state;
     if (!progress)
         return 0;
-    progress->total = s->steps * step_tokens(t);
+    progress->total = s->steps;
     progress->left_seconds = s->steps > s->step ? pace_seconds(t) * (double)(s->steps - s->step) : 0;
-    return tl_progress_move(progress, s->step * step_tokens(t));
+    return tl_progress_move(progress, s->step);
 }
 
 static int tell(struct tl_training *t, double held)
@@ -311,7 +311,7 @@ static int prepare(struct tl_training *t)
     uint64_t held = tl_corpus_windows(t->corpus, true);
     t->held_windows = held < t->how.held_windows ? (uint32_t)held : t->how.held_windows;
     t->began_ns = t->written_ns = tl_clock_ns();
-    return tl_progress_begin(t->how.progress, "training", s->step * step_tokens(t), s->steps * step_tokens(t), "tokens");
+    return tl_progress_begin(t->how.progress, "training", s->step, s->steps, "steps");
 }
 
 static void end(struct tl_training *t)

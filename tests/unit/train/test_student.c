@@ -130,6 +130,27 @@ static void test_refused(void **state)
     tl_modelfile_close(other);
 }
 
+/* More to spend makes a larger student that predicts better; nothing near it is predicted to be better still. */
+static void test_choice(void **state)
+{
+    struct tl_student_choice before = {.loss = 1e9}, c;
+    (void)state;
+    for (double operations = 1e14; operations < 1e19; operations *= 10) {
+        tl_student_choose(49152, operations, 0, &c);
+        assert_true(c.size >= before.size && c.loss < before.loss);
+        assert_true(fabs(6 * c.parameters * c.tokens / operations - 1) < 1e-9);
+        before = c;
+    }
+    assert_true(c.size > 3e7 && c.size < 1e10);
+    before = (struct tl_student_choice){.loss = 1e9};
+    for (double tokens = 1e6; tokens < 1e11; tokens *= 10) {
+        tl_student_choose(49152, 0, tokens, &c);
+        assert_true(c.size >= before.size && c.loss < before.loss && c.tokens == tokens);
+        before = c;
+    }
+    assert_true(c.size > 1e8 && c.size < 1e10);
+}
+
 static void test_rates(void **state)
 {
     (void)state;
@@ -142,7 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes), cmocka_unit_test(test_sizes), cmocka_unit_test(test_geometry), cmocka_unit_test(test_file),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_choice), cmocka_unit_test(test_rates),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+/* The job "train": a model that learns texts (room train), written as a GGUF file, with its costs in the ledger; with
+ * "forecast" only what it would be. */
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/account.h"
+#include "api/job.h"
+#include "api/train_report.h"
+#include "base/array.h"
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/parse.h"
+#include "kernel/peak.h"
+#include "model/arch.h"
+#include "plan/loss.h"
+#include "train/student.h"
+
+enum { MOST_WARNINGS = 8, HELD_WINDOWS = 64, NOTES = 4 };
+static const double seconds_of_hour = 3600, f32_share = 0.5, peak_seconds = 0.15, held_cost = 0.03;
+
+#define ROW(field, kind, n, ...) {.name = n, .type = TL_OPTION_##kind, .field_offset = offsetof(struct tl_train_options, field), __VA_ARGS__}
+
+static const struct tl_option rows[] = {
+    ROW(model, TEXT, "model", .value_name = "PATH|GEOMETRY|SIZE"),
+    ROW(size, TEXT, "size", .value_name = "SIZE|auto"),
+    ROW(vocab, FILE, "vocab", .value_name = "PATH"),
+    ROW(text, FILE, "text", .value_name = "FILE|DIR"),
+    ROW(output, FILE, "output", .value_name = "FILE"),
+    ROW(tokens, TEXT, "tokens", .value_name = "N"),
+    ROW(hours, F64, "hours", .value_name = "H", .max = 1e6),
+    ROW(window, U64, "window", .value_name = "N", .fallback = "512", .min = 2, .max = 1 << 20),
+    ROW(batch, U64, "batch", .value_name = "N", .fallback = "8", .min = 1, .max = 1 << 16),
+    ROW(rate, F64, "rate", .value_name = "RATE", .max = 1e30),
+    ROW(schedule, TEXT, "schedule", .value_name = "NAME", .fallback = "cosine"),
+    ROW(warmup, U64, "warmup", .value_name = "N", .max = 1e15),
+    ROW(decay, F64, "decay", .value_name = "D", .fallback = "0.1", .max = 1e3),
+    ROW(clip, F64, "clip", .value_name = "NORM", .fallback = "1", .max = 1e9),
+    ROW(seed, U64, "seed", .value_name = "N", .fallback = "0"),
+    ROW(bf16, FLAG, "bf16"),
+    ROW(held, F64, "held", .value_name = "SHARE", .fallback = "0.02", .max = 0.9),
+    ROW(format, TEXT, "format", .value_name = "FORMAT", .fallback = "f32"),
+    ROW(checkpoint, FILE, "checkpoint", .value_name = "FILE"),
+    ROW(interval, F64, "interval", .value_name = "SECONDS", .fallback = "180", .max = 1e6),
+    ROW(threads, U64, "threads", .value_name = "N", .min = 1, .max = 4096),
+    ROW(ram, BYTES, "ram", .value_name = "BYTES", .min = 1, .max = 1e18),
+    ROW(force, FLAG, "force"),
+    ROW(forecast, FLAG, "forecast"),
+    ROW(state, FILE, "state", .value_name = "DIR"),
+    ROW(config, FILE, "config", .value_name = "DIR"),
+    ROW(unrecorded, FLAG, "no-ledger"),
+};
+
+struct job {
+    struct tl_job_run *run;
+    struct tl_train_options options;
+    struct tl_train_facts facts;
+    struct tl_buffer checkpoint, warnings;               /* warnings: JSON strings, with commas */
+    uint32_t n_warnings;
+    uint64_t told;
+    struct tl_modelfile *words;          /* of --vocab */
+    struct tl_student *student;
+    struct tl_corpus *corpus;
+    struct tl_weights *weights;
+    struct tl_arena arena;
+    struct trill_account *account;
+    char source[32], stage[96];          /* the size that was chosen; what progress says */
+};
+
+static void warn(void *context, const char *text)
+{
+    struct job *job = context;
+    if (job->n_warnings++ >= MOST_WARNINGS)
+        return;
+    if (job->warnings.len)
+        tl_buffer_append(&job->warnings, ",", 1);
+    tl_buffer_json_string(&job->warnings, text, strlen(text));
+}
+
+/* --- what is asked for -------------------------------------------------------------------------------------------- */
+
+static int check_end(struct tl_train_options *o, double *ret_tokens)
+{
+    *ret_tokens = 0;
+    if (o->tokens && (!tl_parse_count(o->tokens, strlen(o->tokens), ret_tokens) || *ret_tokens < 1 || *ret_tokens > 1e15))
+        return tl_fail(TL_E_USAGE, "--tokens: found \"%.40s\", expected a number such as 20M", o->tokens);
+    if (!o->tokens == !(o->hours > 0))
+        return tl_fail(TL_E_USAGE, "how long is one of the two: --tokens N or --hours H");
+    return 0;
+}
+
+static int check_output(const struct tl_train_options *o)
+{
+    if (!o->output || !*o->output)
+        return tl_fail(TL_E_USAGE, "no place for the model: -o OUT.gguf");
+    if (tl_file_is_folder(o->output))
+        return tl_fail(TL_E_USAGE, "%s is a folder, expected a file's name", o->output);
+    return tl_file_exists(o->output) && !o->force ? tl_fail(TL_E_USAGE, "%s is there already; --force replaces it", o->output) : 0;
+}
+
+static int check(struct job *job)
+{
+    struct tl_train_options *o = &job->options;
+    struct tl_train_facts *f = &job->facts;
+    int status = check_end(o, &f->tokens);
+    f->format = tl_number_by_name(o->format);
+    if (status >= 0 && (!f->format || f->format->gguf_type < 0))
+        status = tl_fail(TL_E_USAGE, "--format: \"%.40s\" is no number format of GGUF files (f32 f16 bf16 q8_0 ...)", o->format);
+    if (status >= 0)
+        status = tl_schedule_find(o->schedule, &f->how.schedule.kind);
+    if (status >= 0 && !o->forecast && !o->text)
+        status = tl_fail(TL_E_USAGE, "nothing to learn from: --text FILE|DIR");
+    if (status >= 0 && !o->forecast)
+        status = check_output(o);
+    if (status >= 0 && o->model && o->size)
+        status = tl_fail(TL_E_USAGE, "%s and --size %s are two answers to one question", o->model, o->size);
+    if (status >= 0 && !o->model && !o->size)
+        status = tl_fail(TL_E_USAGE, "nothing to train: a model, a geometry, or --size 30M");
+    return status;
+}
+
+/* --- what is trained ---------------------------------------------------------------------------------------------- */
+
+/* Half of the peak that the machine is known to have: it is not measured here, so that the same command means the same. */
+static int choose_size(struct job *job)
+{
+    const struct tl_train_options *o = &job->options;
+    struct tl_tokenizer *tokenizer;
+    struct tl_machine machine;
+    struct tl_student_choice choice;
+    if (!job->words)
+        return tl_fail(TL_E_USAGE, "--size auto: name a model whose words it takes (--vocab MODEL)");
+    int status = tl_tokenizer_new(job->words, &tokenizer);
+    if (status < 0)
+        return status;
+    if (tl_machine_here(o->state, o->config, NULL, &machine) < 0)
+        warn(job, tl_error_text());
+    tl_machine_finish(&machine);
+    double operations = o->hours * seconds_of_hour * f32_share * machine.value[TL_FACT_F32];
+    tl_student_choose(tl_tokenizer_size(tokenizer), operations, job->facts.tokens, &choice);
+    tl_tokenizer_free(tokenizer);
+    snprintf(job->source, sizeof(job->source), choice.size >= 1e9 ? "%.1fB" : choice.size >= 1e7 ? "%.0fM" : choice.size >= 1e6 ? "%.1fM" : "%.0fk",
+             choice.size * (choice.size >= 1e9 ? 1e-9 : choice.size >= 1e6 ? 1e-6 : 1e-3));
+    job->facts.expected_tokens = choice.tokens;
+    return 0;
+}
+
+static int open_student(struct job *job)
+{
+    struct tl_train_options *o = &job->options;
+    struct tl_train_facts *f = &job->facts;
+    int status = o->vocab ? tl_modelfile_open(o->vocab, &job->words) : 0;
+    f->source = o->model ? o->model : o->size;
+    f->expected_tokens = f->tokens;
+    if (status >= 0 && o->size && strcmp(o->size, "auto") == 0) {
+        status = choose_size(job);
+        f->source = job->source;
+    }
+    if (status >= 0)
+        status = tl_student_open(f->source, job->words, &job->student);
+    if (status < 0)
+        return status;
+    const struct tl_geometry *geometry = tl_model_geometry(job->student->model);
+    f->student = job->student;
+    f->parameters = tl_model_program(job->student->model)->parameters;
+    if (f->expected_tokens > 0 && job->student->drawn)
+        f->predicted_loss = tl_loss((double)f->parameters, f->expected_tokens);
+    if (o->window > geometry->context)
+        return tl_fail(TL_E_USAGE, "windows of %" PRIu64 " tokens; the model takes at most %u", o->window, geometry->context);
+    return 0;
+}
+
+/* --- training ----------------------------------------------------------------------------------------------------- */
+
+static void told(void *context, const struct tl_train_step *step)
+{
+    struct job *job = context;
+    struct tl_ledger_row *row = tl_account_row(job->account);
+    double joules = row->value[TL_LEDGER_JOULES].real;
+    if (!job->told++)
+        job->facts.resumed_tokens = step->tokens - job->options.batch * job->options.window;
+    const char *unit = joules < 1e4 ? "J" : joules < 1e7 ? "kJ" : "MJ";
+    tl_ledger_set_count(row, TL_LEDGER_TRAINED, step->tokens - job->facts.resumed_tokens);
+    snprintf(job->stage, sizeof(job->stage), "loss %.3f, %.0f tok/s, %.0f %s", step->loss, step->tokens_per_s,
+             joules * (joules < 1e4 ? 1 : joules < 1e7 ? 1e-3 : 1e-6), unit);
+    job->run->progress.stage = job->stage;
+}
+
+/* So seldom that looking costs a few hundredths of the time; a window without its way back costs a third of one with it. */
+static uint64_t held_every(const struct tl_train_options *o)
+{
+    uint64_t every = (uint64_t)(HELD_WINDOWS / 3.0 / held_cost / (double)o->batch);
+    return every < 10 ? 10 : every;
+}
+
+static int order(struct job *job)
+{
+    struct tl_train_options *o = &job->options;
+    struct tl_schedule schedule = {.kind = job->facts.how.schedule.kind, .least = 0.1, .decay_share = 0.2, .warmup = o->warmup};
+    tl_buffer_printf(&job->checkpoint, "%s.checkpoint", o->output);
+    schedule.peak = o->rate > 0 ? o->rate : tl_student_rate(job->facts.parameters, job->student->drawn);
+    job->facts.how = (struct tl_train_how){
+        .batch = (uint32_t)o->batch, .window = (uint32_t)o->window, .tokens = (uint64_t)job->facts.tokens, .seconds = o->hours * seconds_of_hour,
+        .seed = o->seed, .ram_bytes = o->ram, .threads = (uint32_t)o->threads, .bf16 = o->bf16, .schedule = schedule,
+        .adamw = {.decay = o->decay > 0 ? (float)o->decay : -1, .clip = o->clip > 0 ? (float)o->clip : -1},
+        .checkpoint = o->checkpoint ? o->checkpoint : job->checkpoint.data, .checkpoint_seconds = o->interval, .anew = o->force,
+        .held_every = held_every(o), .held_windows = HELD_WINDOWS, .plan = &job->facts.plan, .progress = &job->run->progress,
+        .told = told, .warn = warn, .context = job,
+    };
+    return job->checkpoint.status;
+}
+
+static int read_corpus(struct job *job)
+{
+    const struct tl_train_options *o = &job->options;
+    uint64_t taken = tl_cpu_rss();
+    struct tl_corpus_how how = {
+        .tokenizer = job->student->tokenizer, .template = job->student->template, .window = (uint32_t)o->window, .held_share = o->held,
+        .ram_bytes = !o->ram ? 0 : o->ram > taken ? o->ram - taken : 1, .progress = &job->run->progress,
+    };
+    int status = tl_corpus_read(o->text, &how, &job->corpus);
+    if (status < 0)
+        return status;
+    tl_corpus_count(job->corpus, &job->facts.counts);
+    if (job->facts.counts.left_out) {
+        char text[128];
+        snprintf(text, sizeof(text), "%" PRIu64 " files are no text and were left out", job->facts.counts.left_out);
+        warn(job, text);
+    }
+    if (o->held > 0 && !job->facts.counts.held_documents)
+        warn(job, "a single document: nothing is held out, so that nobody knows how much was learnt by heart");
+    return 0;
+}
+
+/* Counted before anything is taken. */
+static int make_weights(struct job *job)
+{
+    struct tl_arena count;
+    struct tl_pool *pool = NULL;
+    int status = tl_weights_new(job->student->model, &job->weights);
+    if (status >= 0)
+        status = tl_train_plan(job->weights, &job->facts.how, &job->facts.plan);
+    if (status < 0)
+        return status;
+    tl_arena_count(&count);
+    status = tl_weights_layout(job->weights, &count);
+    if (status >= 0)
+        status = tl_arena_init(&job->arena, count.used_bytes);
+    if (status >= 0)
+        status = tl_weights_layout(job->weights, &job->arena);
+    if (status >= 0 && job->student->drawn)
+        tl_weights_draw(job->weights, job->options.seed);
+    else if (status >= 0) {
+        status = tl_pool_new(job->facts.plan.threads, &pool);
+        if (status >= 0)
+            status = tl_weights_read(job->weights, pool, &job->run->progress);
+        tl_pool_free(pool);
+    }
+    return status;
+}
+
+/* What the file says of itself; nothing in it depends on when or where. */
+static int write_model(struct job *job)
+{
+    const struct tl_train_options *o = &job->options;
+    uint8_t digest[TL_SHA256_BYTES];
+    char hex[2 * TL_SHA256_BYTES + 1], recipe[256], name[128];
+    const char *base = strrchr(job->facts.source, '/');
+    tl_corpus_digest(job->corpus, digest);
+    tl_sha256_hex(digest, hex);
+    snprintf(name, sizeof(name), "%s, trained", base ? base + 1 : job->facts.source);
+    snprintf(recipe, sizeof(recipe), "{\"tokens\":%" PRIu64 ",\"steps\":%" PRIu64 ",\"window\":%" PRIu64 ",\"batch\":%" PRIu64 ",\"seed\":%" PRIu64
+             ",\"rate\":%.9g,\"schedule\":\"%s\"}", job->facts.trained.last.tokens, job->facts.trained.last.step, o->window, o->batch, o->seed,
+             job->facts.how.schedule.peak, tl_schedules[job->facts.how.schedule.kind].name);
+    const struct tl_weights_note notes[NOTES] = {
+        {"general.name", name}, {"trill.train.corpus_sha256", hex}, {"trill.train.recipe", recipe}, {"trill.train.from", job->student->drawn ? "drawn" : "weights"},
+    };
+    return tl_weights_write(job->weights, job->facts.format, job->student->vocabulary, notes, NOTES, o->output, &job->run->progress);
+}
+
+/* What was learnt before a loss was not finite is written too, and said. */
+static int save_rest(struct job *job, int status)
+{
+    TL_AUTO char *sentence = tl_strdup(tl_error_text());
+    if (status != TL_E_FAIL || job->facts.trained.last.step == 0 || !sentence)
+        return status;
+    status = write_model(job);
+    return status < 0 ? status : tl_fail(TL_E_FAIL, "%s; %s holds them", sentence, job->options.output);
+}
+
+static int train(struct job *job)
+{
+    struct tl_train_facts *f = &job->facts;
+    int status = tl_train(job->weights, job->corpus, &f->how, &f->trained);
+    if (status < 0)
+        return save_rest(job, status);
+    tl_ledger_set_count(tl_account_row(job->account), TL_LEDGER_TRAINED, f->trained.run_tokens);
+    status = write_model(job);
+    if (status >= 0)
+        tl_train_forget(&f->how);
+    return status;
+}
+
+static void measure(struct job *job)
+{
+    struct tl_pool *pool;
+    if (tl_pool_new(job->facts.plan.threads, &pool) < 0)
+        return;
+    job->facts.f32_peak = tl_peak_arithmetic(pool, tl_kernel_best(), tl_peak_f32_flops, peak_seconds);
+    tl_pool_free(pool);
+}
+
+/* --- the job ------------------------------------------------------------------------------------------------------ */
+
+static int open_account(struct job *job)
+{
+    const struct tl_train_options *o = &job->options;
+    struct trill_account_options facts;
+    trill_account_options_init(&facts, sizeof(facts));
+    facts.command = "train";
+    facts.model = job->facts.source;
+    facts.state = o->state;
+    facts.config = o->config;
+    facts.unrecorded = o->unrecorded;
+    int status = trill_account_open(&facts, &job->account);
+    if (status >= 0) {
+        tl_ledger_set_count(tl_account_row(job->account), TL_LEDGER_PARAMETERS, job->facts.parameters);
+        tl_ledger_set_text(tl_account_row(job->account), TL_LEDGER_ARCHITECTURE, tl_model_geometry(job->student->model)->arch->name);
+    }
+    return status;
+}
+
+static int learn(struct job *job)
+{
+    int status = open_account(job);
+    if (status >= 0)
+        status = read_corpus(job);
+    if (status >= 0)
+        status = order(job);
+    if (status >= 0)
+        status = make_weights(job);
+    if (status >= 0)
+        status = train(job);
+    if (status >= 0) {
+        job->facts.row = *tl_account_row(job->account);
+        measure(job);
+    }
+    trill_account_close(job->account, status);
+    return status;
+}
+
+static void done(struct job *job)
+{
+    tl_weights_free(job->weights);
+    tl_arena_done(&job->arena);
+    tl_corpus_free(job->corpus);
+    tl_student_close(job->student);
+    tl_modelfile_close(job->words);
+    tl_buffer_done(&job->checkpoint);
+    tl_buffer_done(&job->warnings);
+    tl_free(job);
+}
+
+int tl_job_train(struct tl_job_run *run)
+{
+    struct job *job = tl_alloc(1, sizeof(*job));
+    if (!job)
+        return TL_E_NOMEM;
+    job->run = run;
+    tl_buffer_init(&job->checkpoint, 0);
+    tl_buffer_init(&job->warnings, 0);
+    int status = tl_job_options(run, rows, TL_COUNT(rows), &job->options);
+    if (status >= 0)
+        status = check(job);
+    if (status >= 0)
+        status = open_student(job);
+    if (status >= 0 && !job->options.forecast)
+        status = learn(job);
+    if (status >= 0)
+        tl_train_report(&job->options, &job->facts, job->warnings.data ? job->warnings.data : "", &run->report);
+    done(job);
+    return status;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* The report of the job "train" (docs/train.md), and what it is written from. Private to this room. */
+#ifndef TL_API_TRAIN_REPORT_H
+#define TL_API_TRAIN_REPORT_H
+
+#include "base/buffer.h"
+#include "ledger/ledger.h"
+#include "train/student.h"
+#include "train/train.h"
+
+struct tl_train_options {
+    const char *model, *size, *vocab, *text, *output, *tokens, *schedule, *format, *checkpoint, *state, *config;
+    uint64_t window, batch, warmup, seed, threads, ram;
+    double hours, rate, decay, clip, held, interval;
+    bool bf16, force, forecast, unrecorded;
+};
+
+struct tl_train_facts {
+    const char *source;                  /* what is trained */
+    const struct tl_student *student;
+    const struct tl_number *format;
+    uint64_t parameters;
+    double tokens;                       /* asked for; 0: hours are */
+    double expected_tokens, predicted_loss;      /* 0: nobody knows */
+    uint64_t resumed_tokens;
+    struct tl_train_how how;
+    struct tl_train_plan plan;
+    struct tl_trained trained;
+    struct tl_corpus_counts counts;
+    struct tl_ledger_row row;            /* what it cost */
+    double f32_peak;                     /* operations a second */
+};
+
+/* warnings: JSON strings with commas. */
+void tl_train_report(const struct tl_train_options *options, const struct tl_train_facts *facts, const char *warnings, struct tl_buffer *json);
+
+#endif

@@ -87,6 +87,7 @@ static int tell(const char *report, const void *context)
         r = tl_csv_from_json(report, "models", &out);
     } else if (r >= 0) {
         tl_eval_report_table(&flat, &out);
+        tl_eval_report_groups(&flat, &out);
         tl_eval_report_pairs(&flat, &out);
     }
     if (r >= 0)

@@ -56,6 +56,15 @@ static void put_with_error(char *cell, double value, double error)
         snprintf(cell, CELL, "%.*f", digits, value);
 }
 
+/* Without an error all items are alike, and whole hundredths are enough. */
+static void put_share(char *cell, double value, double error)
+{
+    if (error > 0)
+        put_with_error(cell, 100 * value, 100 * error);
+    else
+        snprintf(cell, CELL, "%.0f", 100 * value);
+}
+
 static void put_cell(const struct table *t, uint32_t model, const struct column *column, char *cell)
 {
     char prefix[PREFIX], error_path[64], amount[TL_AMOUNT_BYTES];
@@ -69,13 +78,11 @@ static void put_cell(const struct table *t, uint32_t model, const struct column 
     switch (column->kind) {
     case BYTES: snprintf(cell, CELL, "%s", tl_amount_of_bytes(value, amount)); break;
     case PLAIN: put_with_error(cell, value, error); break;
-    case SHARE: put_with_error(cell, 100 * value, error > 0 ? 100 * error : 0); break;
+    case SHARE: put_share(cell, value, error); break;
     case RATE:
     case JOULES: snprintf(cell, CELL, "%s", tl_amount_of_number(value, amount)); break;
     case MONEY: snprintf(cell, CELL, "%.3g", value); break;
     }
-    if (column->kind == SHARE && !(error > 0))
-        snprintf(cell, CELL, "%.0f", 100 * value);
 }
 
 /* Characters, not bytes. */
@@ -205,6 +212,38 @@ void tl_eval_report_table(const struct tl_flat *report, struct tl_buffer *out)
         tl_buffer_printf(out, "* on the frontier: no other has a better %s at less %s\n",
                          strcmp(tl_flat_text(report, "", "quality"), "solved") == 0 ? "share of solved tasks" : tl_flat_text(report, "", "quality"),
                          tl_flat_text(report, "", "price"));
+}
+
+/* --- groups of prompts -------------------------------------------------------------------------------------------- */
+
+static void put_group(const struct tl_flat *r, const char *model, const char *prefix, struct tl_buffer *out)
+{
+    static const struct { const char *path, *word; } shares[] = {
+        {"loops", "loop"}, {"refusals", "refuse"}, {"changed", "changed"}, {"refusals_gained", "gained"}, {"refusals_lost", "lost"},
+    };
+    char cell[CELL];
+    tl_buffer_printf(out, "%.24s, %.24s (%.0f):", model, tl_flat_text(r, prefix, "tag"), tl_flat_number(r, prefix, "prompts"));
+    for (size_t i = 0; i < TL_COUNT(shares); i++) {
+        char error[64];
+        snprintf(error, sizeof error, "%s_se", shares[i].path);
+        if (!tl_flat_has(r, prefix, shares[i].path))
+            continue;
+        put_share(cell, tl_flat_number(r, prefix, shares[i].path), tl_flat_number(r, prefix, error));
+        tl_buffer_printf(out, "%s %s %s %%", i ? "," : "", shares[i].word, cell);
+    }
+    tl_buffer_printf(out, "\n");
+}
+
+void tl_eval_report_groups(const struct tl_flat *report, struct tl_buffer *out)
+{
+    char model[PREFIX], group[2 * PREFIX];
+    uint32_t i = 0;
+    for (prefix_of(0, model); tl_flat_has(report, model, "bytes"); prefix_of(++i, model)) {
+        uint32_t k = 0;
+        for (snprintf(group, sizeof group, "%sgroups.0.", model); tl_flat_has(report, group, "prompts");
+             snprintf(group, sizeof group, "%sgroups.%" PRIu32 ".", model, ++k))
+            put_group(report, tl_flat_text(report, model, "model"), group, out);
+    }
 }
 
 /* --- pairs -------------------------------------------------------------------------------------------------------- */

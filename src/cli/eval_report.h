@@ -8,6 +8,7 @@
 #include "cli/flat.h"
 
 void tl_eval_report_table(const struct tl_flat *report, struct tl_buffer *out);
+void tl_eval_report_groups(const struct tl_flat *report, struct tl_buffer *out);     /* a line a model and tag */
 void tl_eval_report_pairs(const struct tl_flat *report, struct tl_buffer *out);
 void tl_eval_report_svg(const struct tl_flat *report, struct tl_buffer *out);        /* eval_svg.c */
 

@@ -47,7 +47,7 @@ r=$scratch/report.json
 [ "$(python3 -c 'import json, sys; print([(g["tag"], g["prompts"]) for g in json.load(open(sys.argv[1]))["models"][0]["groups"]])' "$r")" = "[('one', 1), ('two', 2)]" ] || fail 'groups'
 [ "$(wc -l <"$scratch/answers.jsonl")" = 21 ] || fail 'an answer a line: two models on nine items, the reference on three'
 grep -q '<svg' "$scratch/picture.svg" && grep -q 'llama' "$scratch/picture.svg" || fail 'no picture'
-ls "$scratch/store" | grep -v '^reference-' && fail 'something is left in the store'
+[ -z "$(find "$scratch/store" -type f ! -name 'reference-*')" ] || fail 'something is left in the store'
 
 evaluate "$llama" "$qwen" --reference "$qwen" --text "$text" --window 64 >"$scratch/table"
 grep -q 'stored before' "$scratch/table" || fail 'the reference was swept again'

@@ -4,7 +4,7 @@
 #include "model/adapt.h"
 #include "model/step.h"
 
-enum { FEW_TOKENS = 8, ROWS_A_PIECE = 4, TOKENS_A_TILE = 32, PANELS_A_PIECE = 8, PANELS_OF_A = 2 };
+enum { FEW_TOKENS = 8, ROWS_A_PIECE = 4, TOKENS_A_TILE = 32, PANELS_A_PIECE = 8, PANELS_OF_A = 2, ALONE = 1 << 16 };
 
 static uint32_t pieces_of(uint32_t n, uint32_t each) { return (n + each - 1) / each; }
 static uint32_t panels_of(uint32_t rows) { return pieces_of(rows, TL_PANEL_ROWS); }
@@ -133,20 +133,33 @@ static void up_piece(void *context, uint32_t piece, uint32_t thread)
     }
 }
 
+/* So few multiplications are done before other threads would have begun. */
+static void run_pieces(struct work *w, struct tl_pool *pool, uint32_t pieces, tl_pool_work run, uint64_t multiplications)
+{
+    if (multiplications > ALONE)
+        tl_pool_run(pool, pieces, run, w);
+    else
+        for (uint32_t i = 0; i < pieces; i++)
+            run(w, i, 0);
+}
+
 /* The first products of matrices that follow each other and read the same stream. */
 static void run_down(struct work *w, struct tl_pool *pool)
 {
     struct tl_step *s = w->step;
     uint32_t pieces = 0;
+    uint64_t multiplications = 0;
     w->in = w->matrix[w->from]->in;
     s->adapt->in.cols = w->matrix[w->from]->cols;
     if (s->n_rows <= FEW_TOKENS)
         fill_rows(w, 0, s->n_rows);
     else
         tl_pool_run(pool, pieces_of(s->n_rows, ROWS_A_PIECE), fill_piece, w);
-    for (w->to = w->from; w->to < w->n && w->matrix[w->to]->in == w->in; w->to++)
+    for (w->to = w->from; w->to < w->n && w->matrix[w->to]->in == w->in; w->to++) {
         pieces += down_pieces(w, w->matrix[w->to]);
-    tl_pool_run(pool, pieces, down_piece, w);
+        multiplications += (uint64_t)s->n_rows * w->matrix[w->to]->rank * w->matrix[w->to]->cols;
+    }
+    run_pieces(w, pool, pieces, down_piece, multiplications);
     for (uint32_t i = w->from; i < w->to; i++)
         s->kernel->acts_fill[TL_ACTS_F32](w->matrix[i]->mid, w->matrix[i]->rank, 0, s->n_rows, &w->matrix[i]->mid_acts);
 }
@@ -155,13 +168,14 @@ void tl_adapt_run(struct tl_step *s, struct tl_pool *pool)
 {
     struct work w = { .step = s };
     uint32_t first = (uint32_t)(s->ops - s->program->ops), pieces = 0;
+    uint64_t multiplications = 0;
     for (uint32_t i = 0; i < s->n_ops; i++)
         if (s->adapt->of_op[first + i] != UINT32_MAX) {
             w.matrix[w.n++] = &s->adapt->matrices[s->adapt->of_op[first + i]];
             pieces += pieces_of(panels_of(w.matrix[w.n - 1]->rows), PANELS_A_PIECE);
+            multiplications += (uint64_t)s->n_rows * w.matrix[w.n - 1]->rank * w.matrix[w.n - 1]->rows;
         }
     for (; w.from < w.n; w.from = w.to)
         run_down(&w, pool);
-    if (w.n)
-        tl_pool_run(pool, pieces, up_piece, &w);
+    run_pieces(&w, pool, pieces, up_piece, multiplications);
 }

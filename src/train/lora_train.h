@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* Adapters from a model and a corpus: opens the base, lays it out in the budget beside the pass, trains, writes the file. */
+/* The steps of training adapters around the loop: the base in the memory that was planned for it, the file that comes out. */
 #ifndef TL_TRAIN_LORA_TRAIN_H
 #define TL_TRAIN_LORA_TRAIN_H
 
 #include "train/lora.h"
+#include "train/student.h"
 #include "train/train.h"
 
-struct tl_lora_training {
-    const char *base, *corpus, *output;  /* output: NAME.gguf, or a folder for PEFT */
-    const char *base_name;               /* for people; NULL: the path */
-    struct tl_lora_how lora;
-    struct tl_train_how how;             /* window 0: 512, or what the model was trained for where that is less; its plan is made here */
-    double held_share;
-    void (*log)(void *context, int level, const char *text);          /* may be NULL */
+/* What is trained, with all that it stands on. */
+struct tl_lora_work {
+    struct tl_student *base;             /* tl_student_open_base; borrowed */
+    struct tl_weights *weights;          /* tl_lora_new */
+    struct tl_train_plan plan;
+    struct tl_arena arena;               /* of the weights */
+    struct tl_pool *pool;                /* of the store */
 };
 
-struct tl_lora_trained { struct tl_trained trained; struct tl_train_plan plan; uint64_t n_values, n_matrices, read_bytes, model_bytes; };
-
-/* Where it ends early there is no file, and the checkpoint holds what was learnt. */
-int tl_lora_train(const struct tl_lora_training *training, struct tl_lora_trained *ret_trained);
+/* Plans, loads the base, and begins the adapters: ready for tl_train with this plan. how: its plan is left out. */
+int tl_lora_work_init(struct tl_lora_work *work, struct tl_student *base, const struct tl_lora_how *lora, const struct tl_train_how *how);
+void tl_lora_work_done(struct tl_lora_work *work);                    /* before the base is closed; zeroed is fine */
+/* A GGUF where the path ends in .gguf, else a folder of PEFT. */
+int tl_lora_work_write(const struct tl_lora_work *work, const char *base_name, const char *path);
+bool tl_lora_is_gguf(const char *path);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/parse.h"
 #include "model/arch.h"
+#include "modelfile/adapter.h"
 #include "plan/loss.h"
 #include "plan/outlined.h"
 
@@ -97,17 +98,23 @@ static int open_words(const struct tl_modelfile *file, struct tl_student *studen
 
 /* --- opening ------------------------------------------------------------------------------------------------------ */
 
-static int open_file(const char *source, struct tl_student *student)
+/* frozen: as the base of adapters. */
+static int open_file(const char *source, bool frozen, struct tl_student *student)
 {
     struct opened *opened = student->more;
     int status = tl_modelfile_open(source, &opened->file);
-    if (status >= 0 && tl_modelfile_format(opened->file) != TL_MODELFILE_GGUF)
+    if (status >= 0 && tl_adapter_is(opened->file))
+        status = tl_fail(TL_E_USAGE, "%s is an adapter and no model: adapters are trained on their base", source);
+    if (status >= 0 && !frozen && tl_modelfile_format(opened->file) != TL_MODELFILE_GGUF)
         status = tl_fail(TL_E_USAGE, "%s: only models in GGUF files are trained on", source);
     if (status >= 0)
         status = open_words(opened->file, student);
     if (status < 0)
         return status;
-    struct tl_model_choices choices = { .kv = NULL };
+    if (frozen)
+        tl_modelfile_drop_tokenizer_json(opened->file);
+    struct tl_model_choices choices = { .exact = true, .walked_back = frozen };
+    student->meters = &opened->meters;
     return tl_model_new(opened->file, &choices, &opened->meters, &student->model);
 }
 
@@ -152,20 +159,22 @@ static int open_source(const char *source, const struct tl_modelfile *vocabulary
     char config[512];
     double size;
     if (tl_file_exists(source) || strchr(source, '/'))
-        return is_configuration(source) ? open_outline(source, source, vocabulary, student) : open_file(source, student);
+        return is_configuration(source) ? open_outline(source, source, vocabulary, student) : open_file(source, false, student);
     if (!tl_parse_count(source, strlen(source), &size))
         return open_outline(source, source, vocabulary, student);
     int status = size_config(source, size, config, sizeof(config));
     return status < 0 ? status : open_outline(source, config, vocabulary, student);
 }
 
-int tl_student_open(const char *source, const struct tl_modelfile *vocabulary, struct tl_student **ret_student)
+static int open_student(const char *source, const struct tl_modelfile *vocabulary, bool frozen, struct tl_student **ret_student)
 {
     struct tl_student *student = tl_alloc(1, sizeof(*student));
     if (!student)
         return TL_E_NOMEM;
     student->more = tl_alloc(1, sizeof(struct opened));
-    int status = student->more ? open_source(source, vocabulary, student) : TL_E_NOMEM;
+    int status = student->more ? 0 : TL_E_NOMEM;
+    if (status >= 0)
+        status = frozen ? open_file(source, true, student) : open_source(source, vocabulary, student);
     if (status < 0) {
         tl_student_close(student);
         return status;
@@ -173,6 +182,13 @@ int tl_student_open(const char *source, const struct tl_modelfile *vocabulary, s
     *ret_student = student;
     return 0;
 }
+
+int tl_student_open(const char *source, const struct tl_modelfile *vocabulary, struct tl_student **ret_student)
+{
+    return open_student(source, vocabulary, false, ret_student);
+}
+
+int tl_student_open_base(const char *path, struct tl_student **ret_student) { return open_student(path, NULL, true, ret_student); }
 
 void tl_student_close(struct tl_student *student)
 {

@@ -15,6 +15,7 @@ struct tl_student {
     struct tl_tokenizer *tokenizer;
     struct tl_template *template;        /* NULL: none */
     const struct tl_modelfile *vocabulary;       /* for tl_weights_write; NULL: its own file's */
+    struct tl_meters *meters;            /* of its store; NULL where it has no file */
     bool drawn;                          /* tl_weights_draw, not tl_weights_read */
     void *more;                          /* private */
 };
@@ -22,6 +23,8 @@ struct tl_student {
 /* source: a path, a geometry, a size. vocabulary: whose words and template a model without a file takes, borrowed; NULL where
  * source is a file. TL_E_USAGE: it is none of the three, or has no vocabulary. */
 int tl_student_open(const char *source, const struct tl_modelfile *vocabulary, struct tl_student **ret_student);
+/* The base of adapters: a file or a folder whose weights stay as they are. */
+int tl_student_open_base(const char *path, struct tl_student **ret_student);
 void tl_student_close(struct tl_student *student);                    /* NULL is fine */
 /* The shape that a size has: the width is a multiple of 64. The weights of a shape beyond its embeddings. */
 void tl_student_shape(double parameters, uint32_t *ret_width, uint32_t *ret_layers);

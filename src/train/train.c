@@ -42,11 +42,12 @@ static struct tl_windows_batch batch_of(const struct tl_training *t, uint32_t fr
 static int look_at_held(struct tl_training *t, double *ret_nll, double *ret_se)
 {
     double sum = 0, tokens = 0, squares = 0, cross = 0, counts = 0;
-    uint32_t n = t->held_windows;
-    for (uint32_t i = 0; i < n; i++) {
+    uint32_t n = 0, each = t->weights->frozen ? t->plan.windows : 1;     /* each pass may read the model */
+    for (uint32_t i = 0; i < t->held_windows; i += each, n++) {
+        uint32_t left = t->held_windows - i, windows = left < each ? left : each;
         struct tl_pass pass;
-        tl_corpus_windows_at(t->corpus, true, 0, i, 1, t->ids, t->first, t->next, t->where);
-        struct tl_windows_batch batch = batch_of(t, 0, 1);
+        tl_corpus_windows_at(t->corpus, true, 0, i, windows, t->ids, t->first, t->next, t->where);
+        struct tl_windows_batch batch = batch_of(t, 0, windows);
         int status = tl_graph_run(t->graph, t->pool, &batch, 0, false, t->how.progress ? t->how.progress->cancel : NULL, &pass);
         if (status < 0)
             return status;

@@ -324,11 +324,34 @@ static void test_targets(void **state)
 
 /* --- from a corpus to a file ------------------------------------------------------------------------------------------ */
 
-static int stop_at;
+static uint64_t stop_at;
 
 static void stop(void *context, const struct tl_train_step *step)
 {
-    *(volatile int *)context = stop_at && step->step == (uint64_t)stop_at;
+    *(volatile int *)context = stop_at && step->step == stop_at;
+}
+
+static int train(const struct golden *golden, const struct tl_train_how *given, const char *output, struct tl_trained *ret_trained)
+{
+    const struct tl_lora_how lora = { .rank = 3, .seed = 5 };
+    struct tl_train_how how = *given;
+    struct tl_lora_work work;
+    struct tl_student *base;
+    struct tl_corpus *corpus;
+    must(tl_student_open_base(golden->gguf, &base));
+    must(tl_corpus_read(in_folder("text.txt"), &(struct tl_corpus_how){ .tokenizer = base->tokenizer, .window = how.window, .held_share = 0.2 }, &corpus));
+    int status = tl_lora_work_init(&work, base, &lora, &how);
+    how.plan = &work.plan;
+    if (status >= 0)
+        status = tl_train(work.weights, corpus, &how, ret_trained);
+    if (status >= 0)
+        status = tl_lora_work_write(&work, golden->name, output);
+    if (status >= 0)
+        tl_train_forget(&how);
+    tl_lora_work_done(&work);
+    tl_corpus_free(corpus);
+    tl_student_close(base);
+    return status;
 }
 
 /* The same file whether it was interrupted or not. */
@@ -336,12 +359,9 @@ static void check_training(const struct golden *golden)
 {
     volatile int cancel = 0;
     struct tl_progress progress = { .cancel = &cancel };
-    struct tl_lora_training training = {
-        .base = golden->gguf, .corpus = in_folder("text.txt"), .output = in_folder("whole.gguf"), .base_name = golden->name, .lora = { .rank = 3, .seed = 5 },
-        .held_share = 0.2, .how = { .batch = 3, .window = 32, .threads = 2, .seed = 2, .schedule = { .peak = 1e-2, .steps = 12 }, .progress = &progress,
-                                    .told = stop, .context = (void *)(uintptr_t)&cancel, .checkpoint = in_folder("kept"), .checkpoint_seconds = 0 },
-    };
-    struct tl_lora_trained whole, parts;
+    struct tl_train_how how = { .batch = 3, .window = 32, .threads = 2, .seed = 2, .schedule = { .peak = 1e-2, .steps = 12 }, .progress = &progress, .told = stop,
+                                .context = (void *)(uintptr_t)&cancel, .checkpoint = in_folder("kept") };
+    struct tl_trained trained;
     char text[6000] = "";
     if (strcmp(golden->name, "llama") != 0)
         return;
@@ -349,19 +369,19 @@ static void check_training(const struct golden *golden)
         snprintf(text + strlen(text), sizeof(text) - strlen(text), "the weight %d that is read is the weight that is used\n\n", i * 7919 % 100);
     make_text(in_folder("text.txt"), text);
     stop_at = 0;
-    must(tl_lora_train(&training, &whole));
-    assert_int_equal(whole.trained.last.step, 12);
-    assert_true(whole.trained.last.loss < 5 && access(in_folder("kept"), F_OK) != 0);
+    must(train(golden, &how, in_folder("whole.gguf"), &trained));
+    assert_int_equal(trained.last.step, 12);
+    assert_true(trained.last.loss < 5 && access(in_folder("kept"), F_OK) != 0);
     stop_at = 5;
-    training.output = in_folder("parts.gguf");
-    assert_int_equal(tl_lora_train(&training, &parts), TL_E_CANCEL);
+    assert_int_equal(train(golden, &how, in_folder("parts.gguf"), &trained), TL_E_CANCEL);
     assert_true(access(in_folder("parts.gguf"), F_OK) != 0 && access(in_folder("kept"), F_OK) == 0);
-    cancel = stop_at = 0;
-    must(tl_lora_train(&training, &parts));
-    assert_int_equal(parts.trained.resumed_steps, 5);
+    cancel = 0;
+    stop_at = 0;
+    must(train(golden, &how, in_folder("parts.gguf"), &trained));
+    assert_int_equal(trained.resumed_steps, 5);
     shell("cmp whole.gguf parts.gguf");
-    training.how.ram_bytes = 1 << 20;
-    assert_int_equal(tl_lora_train(&training, &parts), TL_E_BUDGET);
+    how.ram_bytes = 1 << 20;
+    assert_int_equal(train(golden, &how, in_folder("none.gguf"), &trained), TL_E_BUDGET);
     assert_non_null(strstr(tl_error_text(), "--ram"));
 }
 

@@ -18,6 +18,7 @@
 #include "kernel/peak.h"
 #include "model/arch.h"
 #include "plan/loss.h"
+#include "train/lora_train.h"
 #include "train/student.h"
 
 enum { MOST_WARNINGS = 8, HELD_WINDOWS = 64, NOTES = 4 };
@@ -44,6 +45,9 @@ static const struct tl_option rows[] = {
     ROW(bf16, FLAG, "bf16"),
     ROW(held, F64, "held", .value_name = "SHARE", .fallback = "0.02", .max = 0.9),
     ROW(format, TEXT, "format", .value_name = "FORMAT", .fallback = "f32"),
+    ROW(lora_rank, U64, "lora-rank", .value_name = "R", .max = TL_ADAPTER_MAX_RANK),
+    ROW(lora_alpha, F64, "lora-alpha", .value_name = "A", .max = 1e6),
+    ROW(lora_targets, TEXT, "lora-targets", .value_name = "NAME,..."),
     ROW(checkpoint, FILE, "checkpoint", .value_name = "FILE"),
     ROW(interval, F64, "interval", .value_name = "SECONDS", .fallback = "180", .max = 1e6),
     ROW(threads, U64, "threads", .value_name = "N", .min = 1, .max = 4096),
@@ -67,6 +71,7 @@ struct job {
     struct tl_corpus *corpus;
     struct tl_weights *weights;
     struct tl_arena arena;
+    struct tl_lora_work adapters;        /* instead of the two */
     struct trill_account *account;
     char source[32], stage[96];          /* the size that was chosen; what progress says */
 };
@@ -97,7 +102,7 @@ static int check_output(const struct tl_train_options *o)
 {
     if (!o->output || !*o->output)
         return tl_fail(TL_E_USAGE, "no place for the model: -o OUT.gguf");
-    if (tl_file_is_folder(o->output))
+    if (tl_file_is_folder(o->output) && (!o->lora_rank || !o->force))
         return tl_fail(TL_E_USAGE, "%s is a folder, expected a file's name", o->output);
     return tl_file_exists(o->output) && !o->force ? tl_fail(TL_E_USAGE, "%s is there already; --force replaces it", o->output) : 0;
 }
@@ -116,6 +121,10 @@ static int check(struct job *job)
         status = tl_fail(TL_E_USAGE, "nothing to learn from: --text FILE|DIR");
     if (status >= 0 && !o->forecast)
         status = check_output(o);
+    if (status >= 0 && !o->lora_rank && (o->lora_alpha > 0 || o->lora_targets))
+        status = tl_fail(TL_E_USAGE, "adapters are trained where their rank is said: --lora-rank 8");
+    if (status >= 0 && o->lora_rank && (o->size || o->forecast))
+        status = tl_fail(TL_E_USAGE, "adapters are trained on a model that is there, and not forecast");
     if (status >= 0 && o->model && o->size)
         status = tl_fail(TL_E_USAGE, "%s and --size %s are two answers to one question", o->model, o->size);
     if (status >= 0 && !o->model && !o->size)
@@ -160,7 +169,9 @@ static int open_student(struct job *job)
         status = choose_size(job);
         f->source = job->source;
     }
-    if (status >= 0)
+    if (status >= 0 && o->lora_rank)
+        status = tl_student_open_base(f->source, &job->student);
+    else if (status >= 0)
         status = tl_student_open(f->source, job->words, &job->student);
     if (status < 0)
         return status;
@@ -202,7 +213,7 @@ static int order(struct job *job)
     struct tl_train_options *o = &job->options;
     struct tl_schedule schedule = {.kind = job->facts.how.schedule.kind, .least = 0.1, .decay_share = 0.2, .warmup = o->warmup};
     tl_buffer_printf(&job->checkpoint, "%s.checkpoint", o->output);
-    schedule.peak = o->rate > 0 ? o->rate : tl_student_rate(job->facts.parameters, job->student->drawn);
+    schedule.peak = o->rate > 0 ? o->rate : tl_student_rate(job->facts.parameters, job->student->drawn || o->lora_rank);
     job->facts.how = (struct tl_train_how){
         .batch = (uint32_t)o->batch, .window = (uint32_t)o->window, .tokens = (uint64_t)job->facts.tokens, .seconds = o->hours * seconds_of_hour,
         .seed = o->seed, .ram_bytes = o->ram, .threads = (uint32_t)o->threads, .bf16 = o->bf16, .schedule = schedule,
@@ -263,6 +274,20 @@ static int make_weights(struct job *job)
     return status;
 }
 
+static int make_adapters(struct job *job)
+{
+    struct tl_train_options *o = &job->options;
+    const struct tl_lora_how lora = {.rank = (uint32_t)o->lora_rank, .alpha = o->lora_alpha, .targets = o->lora_targets, .seed = o->seed};
+    int status = tl_lora_work_init(&job->adapters, job->student, &lora, &job->facts.how);
+    if (status < 0)
+        return status;
+    o->lora_alpha = job->adapters.weights->lora->alpha;
+    job->facts.plan = job->adapters.plan;
+    job->facts.adapter_parameters = job->adapters.weights->n_values;
+    job->facts.adapter_matrices = job->adapters.weights->lora->n_pairs;
+    return 0;
+}
+
 /* What the file says of itself; nothing in it depends on when or where. */
 static int write_model(struct job *job)
 {
@@ -270,6 +295,8 @@ static int write_model(struct job *job)
     uint8_t digest[TL_SHA256_BYTES];
     char hex[2 * TL_SHA256_BYTES + 1], recipe[256], name[128];
     const char *base = strrchr(job->facts.source, '/');
+    if (o->lora_rank)
+        return tl_lora_work_write(&job->adapters, base ? base + 1 : job->facts.source, o->output);
     tl_corpus_digest(job->corpus, digest);
     tl_sha256_hex(digest, hex);
     snprintf(name, sizeof(name), "%s, trained", base ? base + 1 : job->facts.source);
@@ -295,7 +322,10 @@ static int save_rest(struct job *job, int status)
 static int train(struct job *job)
 {
     struct tl_train_facts *f = &job->facts;
-    int status = tl_train(job->weights, job->corpus, &f->how, &f->trained);
+    bool adapts = job->options.lora_rank;
+    uint64_t read_bytes = adapts ? tl_meter_get(job->student->meters, TL_METER_DRIVE_BYTES) : 0;
+    int status = tl_train(adapts ? job->adapters.weights : job->weights, job->corpus, &f->how, &f->trained);
+    f->read_bytes = adapts ? tl_meter_get(job->student->meters, TL_METER_DRIVE_BYTES) - read_bytes : 0;
     if (status < 0)
         return save_rest(job, status);
     tl_ledger_set_count(tl_account_row(job->account), TL_LEDGER_TRAINED, f->trained.run_tokens);
@@ -342,7 +372,7 @@ static int learn(struct job *job)
     if (status >= 0)
         status = order(job);
     if (status >= 0)
-        status = make_weights(job);
+        status = job->options.lora_rank ? make_adapters(job) : make_weights(job);
     if (status >= 0)
         status = train(job);
     if (status >= 0) {
@@ -355,6 +385,7 @@ static int learn(struct job *job)
 
 static void done(struct job *job)
 {
+    tl_lora_work_done(&job->adapters);
     tl_weights_free(job->weights);
     tl_arena_done(&job->arena);
     tl_corpus_free(job->corpus);

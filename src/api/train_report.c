@@ -66,6 +66,13 @@ static void put_memory(const struct tl_train_facts *f, struct tl_buffer *json)
                      f->plan.windows, f->plan.recomputed_layers);
 }
 
+static void put_adapters(const struct tl_train_options *o, const struct tl_train_facts *f, struct tl_buffer *json)
+{
+    tl_buffer_printf(json, ",\"lora_rank\":%" PRIu64 ",\"lora_alpha\":%.6g,\"adapter_parameters\":%" PRIu64 ",\"adapted_matrices\":%" PRIu32
+                     ",\"base_bytes\":%" PRIu64 ",\"base_resident_bytes\":%" PRIu64 ",\"read_bytes\":%" PRIu64, o->lora_rank, o->lora_alpha,
+                     f->adapter_parameters, f->adapter_matrices, tl_model_weight_bytes(f->student->model), f->plan.base_bytes, f->read_bytes);
+}
+
 static void put_curve(const struct tl_curve *c, struct tl_buffer *json)
 {
     tl_buffer_printf(json, ",\"curve\":{\"every\":%" PRIu64 ",\"loss\":[", c->every);
@@ -91,6 +98,8 @@ void tl_train_report(const struct tl_train_options *o, const struct tl_train_fac
         put_speed(f, json);
         put_costs(f, json);
         put_memory(f, json);
+        if (o->lora_rank)
+            put_adapters(o, f, json);
         put_curve(&f->trained.curve, json);
     }
     tl_buffer_printf(json, ",\"warnings\":[%s]}", warnings);

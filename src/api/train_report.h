@@ -9,9 +9,9 @@
 #include "train/train.h"
 
 struct tl_train_options {
-    const char *model, *size, *vocab, *text, *output, *tokens, *schedule, *format, *checkpoint, *state, *config;
-    uint64_t window, batch, warmup, seed, threads, ram;
-    double hours, rate, decay, clip, held, interval;
+    const char *model, *size, *vocab, *text, *output, *tokens, *schedule, *format, *checkpoint, *state, *config, *lora_targets;
+    uint64_t window, batch, warmup, seed, threads, ram, lora_rank;       /* lora_rank 0: all weights learn */
+    double hours, rate, decay, clip, held, interval, lora_alpha;
     bool bf16, force, forecast, unrecorded;
 };
 
@@ -28,6 +28,8 @@ struct tl_train_facts {
     struct tl_trained trained;
     struct tl_corpus_counts counts;
     struct tl_ledger_row row;            /* what it cost */
+    uint64_t adapter_parameters, read_bytes;             /* of adapters: how many values; read from the drive while training */
+    uint32_t adapter_matrices;
     double f32_peak;                     /* operations a second */
 };
 

@@ -17,9 +17,9 @@
 
 struct settings {
     bool json, quiet;
-    const char *model, *size, *vocab, *text, *out, *tokens, *schedule, *format, *checkpoint, *state, *config, *home, *svg;
-    uint64_t window, batch, warmup, seed, threads, ram;
-    double hours, rate, decay, clip, held, interval;
+    const char *model, *size, *vocab, *text, *out, *tokens, *schedule, *format, *checkpoint, *state, *config, *home, *svg, *lora_targets;
+    uint64_t window, batch, warmup, seed, threads, ram, lora_rank;
+    double hours, rate, decay, clip, held, interval, lora_alpha;
     bool bf16, force, forecast, unrecorded;
 };
 
@@ -29,7 +29,7 @@ static const struct tl_option options[] = {
     ROW(size, TEXT, 0, "size", "SIZE", .help = "a new model instead: 30M weights beyond its embeddings; or auto"),
     ROW(vocab, TEXT, 0, "vocab", "MODEL", .help = "whose words a new model takes; usually smollm2-135m-instruct"),
     ROW(text, FILE, 0, "text", "FILE|DIR", .help = "what is learnt: a text, lines of JSON (.jsonl), or a folder of them"),
-    ROW(out, FILE, 'o', "output", "OUT.gguf", .help = "the trained model"),
+    ROW(out, FILE, 'o', "output", "OUT.gguf", .help = "the trained model; an adapter may be a folder of PEFT too"),
     ROW(tokens, TEXT, 0, "tokens", "N", .help = "to learn from, the same text again where there is less: 500k, 20M, 1B"),
     ROW(hours, F64, 0, "hours", "H", .max = 1e6, .help = "instead of --tokens: how long it may take"),
     ROW(window, U64, 0, "window", "N", .fallback = "512", .min = 2, .max = 1 << 20, .help = "tokens that are seen together"),
@@ -43,6 +43,9 @@ static const struct tl_option options[] = {
     ROW(bf16, FLAG, 0, "bf16", NULL, .help = "factors of products are rounded to bf16; sums stay f32"),
     ROW(held, F64, 0, "held", "SHARE", .fallback = "0.02", .max = 0.9, .help = "of the documents; it tells how good the model is"),
     ROW(format, TEXT, 0, "format", "FORMAT", .fallback = "f32", .help = "of the output: f32, f16, bf16, q8_0"),
+    ROW(lora_rank, U64, 0, "lora-rank", "R", .max = 16384, .help = "only an adapter learns, of this rank; the model may be any"),
+    ROW(lora_alpha, F64, 0, "lora-alpha", "A", .max = 1e6, .help = "its strength is A / R; twice the rank unless given"),
+    ROW(lora_targets, TEXT, 0, "lora-targets", "NAME,...", .help = "what it adapts: q,k,v,o,gate,up,down; all unless given"),
     ROW(checkpoint, FILE, 0, "checkpoint", "FILE", .help = "from which the same command goes on; usually OUT.gguf.checkpoint"),
     ROW(interval, F64, 0, "interval", "SECONDS", .fallback = "180", .max = 1e6, .help = "between checkpoints, at least"),
     ROW(threads, U64, 't', "threads", "N", .min = 1, .max = 4096, .help = "threads; one per CPU unless given; changes no bit"),
@@ -176,10 +179,14 @@ const struct tl_command_body tl_train_command = {
              "which begins with weights that are drawn; --size makes one of a given size, and --size auto leaves\n"
              "that to a scaling law. A share of the documents is held out and tells how good the model is. The\n"
              "same command, seed and texts give the same file, bit for bit, whatever the threads and the memory,\n"
-             "and after Ctrl-C, kill or a power cut it goes on from its checkpoint. docs/train.md says more.",
+             "and after Ctrl-C, kill or a power cut it goes on from its checkpoint. docs/train.md says more.\n"
+             "With --lora-rank the model stays as it is and a LoRA adapter learns, which every command takes\n"
+             "with --lora. The model may be larger than memory: its weights pass through it there and back,\n"
+             "and a step reads it twice. docs/adapters.md says more.",
     .examples = "trill train --size 10M --text documents/ --hours 1 -o mine.gguf\n"
                 "trill train --size auto --text documents/ --hours 8 -o mine.gguf --svg losses.svg\n"
                 "trill train smollm2-135m-instruct --text chats.jsonl --tokens 2M -o tuned.gguf\n"
+                "trill train large.gguf --lora-rank 8 --text corpus/ --tokens 1M --ram 6G -o adapter.gguf\n"
                 "trill train config.json --vocab smollm2-135m-instruct --text corpus/ --tokens 1B -o new.gguf\n",
     .options = options, .n_options = TL_COUNT(options),
     .words = words, .n_words = TL_COUNT(words),

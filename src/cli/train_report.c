@@ -84,8 +84,10 @@ void tl_train_report_tell(const struct tl_flat *report)
     for (const struct tl_flat_row *row; (row = tl_flat_next(report, "", "warnings", &at, &tail));)
         tl_output_note("warning: %s\n", row->text ? row->text : "");
     plot(report);
-    tl_output_note("%s: %s weights, %s tokens learnt in %s, %.0f tokens/s, %.0f %% of the f32 peak; %.0f J %s\n", tl_flat_text(report, "", "output"),
-                   count(number(report, "parameters"), parameters), count(number(report, "tokens"), tokens), tl_amount_of_seconds(number(report, "seconds"), time),
+    const bool adapts = tl_flat_has(report, "", "lora_rank");
+    tl_output_note("%s: %s %s, %s tokens learnt in %s, %.0f tokens/s, %.0f %% of the f32 peak; %.0f J %s\n", tl_flat_text(report, "", "output"),
+                   count(number(report, adapts ? "adapter_parameters" : "parameters"), parameters),
+                   adapts ? "values of adapters" : "weights", count(number(report, "tokens"), tokens), tl_amount_of_seconds(number(report, "seconds"), time),
                    number(report, "tokens_per_s"), 100 * number(report, "peak_share"), number(report, "joules"), tl_flat_text(report, "", "joules_source"));
     if (tl_flat_has(report, "", "held_loss"))
         tl_output_note("loss %.3f; held out %.3f (standard error %.3f), it was %.3f; perplexity %.2f\n", number(report, "loss"), number(report, "held_loss"),

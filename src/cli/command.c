@@ -20,9 +20,14 @@ const struct tl_command tl_commands[] = {
 };
 const size_t tl_commands_count = TL_COUNT(tl_commands);
 
+/* Another spelling. */
+static const char *const aliases[][2] = {{"distil", "distill"}};
+
 const struct tl_command *tl_command_find(const char *name)
 {
     const char *names[TL_COUNT(tl_commands)];
+    for (size_t i = 0; i < TL_COUNT(aliases); i++)
+        name = strcmp(name, aliases[i][0]) == 0 ? aliases[i][1] : name;
     for (size_t i = 0; i < tl_commands_count; i++) {
         if (strcmp(tl_commands[i].name, name) == 0)
             return &tl_commands[i];

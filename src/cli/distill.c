@@ -37,7 +37,7 @@ static const struct tl_option options[] = {
     ROW(control, FLAG, 0, "control", NULL, .help = "train the same student without a teacher too, and compare"),
     ROW(draws, U64, 0, "draws", "N", .min = 1, .max = 255, .help = "ids that the teacher draws a token; 16 unless given"),
     ROW(window, U64, 0, "window", "N", .min = 2, .max = 1 << 20, .help = "tokens that see each other; 512 unless given"),
-    ROW(batch, U64, 0, "batch", "N", .min = 1, .max = 1 << 16, .help = "windows of a step; 8 unless given"),
+    ROW(batch, U64, 0, "batch", "N", .min = 1, .max = 1 << 16, .help = "windows of a step; so that there are 512 unless given"),
     ROW(rate, F64, 0, "rate", "RATE", .max = 1, .help = "of learning, at its peak; that of the student's size unless given"),
     ROW(schedule, TEXT, 0, "schedule", "NAME", .help = "cosine, wsd or constant"),
     ROW(bf16, FLAG, 0, "bf16", NULL, .help = "products of bf16 operands"),

@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "compress/distill_impl.h"
 
-enum { WINDOW = 512, BATCH = 8, DRAWS = 16, PASSES = 4, PROMPT_TOKENS = 32, ANSWER_TOKENS = 256, STUDENT_BYTES = 4, CHECKPOINT_BYTES = 12 };
+enum { WINDOW = 512, LEAST_STEPS = 512, MOST_BATCH = 32, DRAWS = 16, PASSES = 4, PROMPT_TOKENS = 32, ANSWER_TOKENS = 256, STUDENT_BYTES = 4, CHECKPOINT_BYTES = 12 };
 static const double usual_held_share = 0.05, usual_verify_seconds = 10;
 
 /* --- opening ------------------------------------------------------------------------------------------------------ */
@@ -39,7 +39,6 @@ static void settle(struct tl_distilling *d)
     uint32_t context = tl_model_geometry(d->student->model)->context, teacher = tl_model_geometry(d->teacher->model)->context;
     uint32_t most = context < teacher - 2 || teacher < 4 ? context : teacher - 2;        /* BOS and the token that follows */
     o->window = o->window ? o->window : most < WINDOW ? most : WINDOW;
-    o->batch = o->batch ? o->batch : BATCH;
     o->draws = o->draws ? o->draws : DRAWS;
     o->number = o->number ? o->number : "f16";
     o->held_share = o->held_share > 0 ? o->held_share : usual_held_share;
@@ -133,6 +132,13 @@ static int survey_writing(struct tl_distilling *d)
     return 0;
 }
 
+/* Few tokens are better spent on many steps than on exact ones. */
+static uint32_t usual_batch(const struct tl_distill_order *o)
+{
+    uint64_t batch = o->tokens / o->window / LEAST_STEPS;
+    return batch < 1 ? 1 : batch > MOST_BATCH ? MOST_BATCH : (uint32_t)batch;
+}
+
 /* Bytes that the work folder and the output take at most. */
 static int survey_disk(struct tl_distilling *d)
 {
@@ -164,6 +170,8 @@ static int survey(struct tl_distilling *d)
         survey_corpus(d, d->documents);
     if (status >= 0 && !o->tokens)
         o->tokens = PASSES * (s->corpus_tokens ? s->corpus_tokens : 1u << 20);
+    if (status >= 0 && !o->batch)
+        o->batch = usual_batch(o);
     if (status >= 0 && s->writes)
         status = survey_writing(d);
     if (status < 0)

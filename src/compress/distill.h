@@ -25,7 +25,7 @@ struct tl_distill_order {
     const char *output, *work;           /* a GGUF; a folder, NULL: OUTPUT.work */
     const char *number;                  /* that matrices of the output are stored in; NULL: f16 */
     uint64_t tokens, seed;               /* tokens to learn from; 0: four passes */
-    uint32_t window, batch, draws;       /* 0: 512 or the models' context; 8; 16 */
+    uint32_t window, batch, draws;       /* 0: 512 or the models' context; as leaves 512 steps, 32 at most; 16 */
     double mix;                          /* weight of what the teacher said; the rest is the text's own */
     double rate, held_share;             /* 0: the usual of the student's size; of documents */
     const char *schedule;                /* NULL: cosine */

@@ -53,6 +53,8 @@ cmp -s one.gguf first.gguf || fail 'the same command gives another student'
 [ "$(member two.json stages_found)" = 1 ] || fail 'another mix sweeps the teacher anew'
 cmp -s one.gguf two.gguf && fail 'another mix gives the same student'
 
+"$TRILL" distil --help 2>/dev/null | grep -q STUDENT || fail 'distil is no other spelling'
+
 # --- killed at any moment ------------------------------------------------------------------------------------------------
 rm -rf killed.gguf.work
 for delay in 0.05 0.1 0.15 0.2 0.3 0.4 0.6 0.8 1.2 1.6; do

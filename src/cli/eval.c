@@ -147,6 +147,8 @@ static int run(const void *context)
     struct settings settings = *(const struct settings *)context;
     struct places places = {0};
     int r = settings.models.count ? 0 : tl_fail(TL_E_USAGE, "MODEL is missing: a file, a folder, or a name in the cache folder; or several");
+    if (r >= 0 && settings.csv && settings.json)
+        r = tl_fail(TL_E_USAGE, "--csv and --json are not given together");
     if (r >= 0)
         r = find_models(&settings, &places);
     if (r >= 0)

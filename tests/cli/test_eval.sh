@@ -60,6 +60,7 @@ evaluate "$llama" --reference "$qwen" --text "$text" --window 64 | grep -q 'swep
 # --- what is refused
 refused 2 'MODEL is missing' --text "$text"
 refused 2 'nothing to evaluate on' "$llama"
+refused 2 'not given together' "$llama" --text "$text" --csv --json
 refused 3 'no-such-model' "$llama" no-such-model --text "$text"
 refused 2 'that of the reference' "$llama" --reference "$gemma" --text "$text"
 : >"$scratch/empty"

@@ -131,8 +131,11 @@ void tl_buffer_clear(struct tl_buffer *buffer)
 
 char *tl_buffer_take(struct tl_buffer *buffer, size_t *ret_len)
 {
-    if (tl_buffer_append(buffer, "", 0) < 0)
+    if (tl_buffer_append(buffer, "", 0) < 0) {
+        tl_free(buffer->data);
+        *buffer = (struct tl_buffer){.limit = buffer->limit, .status = buffer->status};
         return NULL;
+    }
     char *data = buffer->data;
     if (ret_len)
         *ret_len = buffer->len;

@@ -41,7 +41,9 @@ static void limit_holds_and_sticks(void **state)
     assert_true(tl_buffer_append(&buffer, "", 0) < 0);
     assert_true(tl_buffer_printf(&buffer, "x") < 0);
     assert_string_equal(buffer.data, "0123456789");
+    int failed = buffer.status;
     assert_null(tl_buffer_take(&buffer, NULL));
+    assert_true(failed < 0 && buffer.status == failed && !buffer.data && !buffer.len);       /* nothing is left to be freed */
     tl_buffer_clear(&buffer);
     assert_int_equal(tl_buffer_append(&buffer, "y", 1), 0);
     tl_buffer_done(&buffer);

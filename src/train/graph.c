@@ -53,7 +53,7 @@ static int check(const struct tl_graph *g)
     const struct tl_program *p = g->program;
     for (uint32_t i = 0; i < p->n_ops; i++)
         if (!tl_graph_kind(p->ops[i].kind))
-            return tl_fail(TL_E_USAGE, "%s: models of the architecture %s cannot be trained yet (their delta nets cannot be walked backwards)",
+            return tl_fail(TL_E_USAGE, "%s: models of the architecture %s cannot be trained: one of their operations cannot be walked backwards",
                            tl_model_path(g->weights->model), g->geometry->arch->name);
     return 0;
 }
@@ -209,13 +209,16 @@ int tl_graph_layout(struct tl_graph *g, struct tl_arena *arena)
     place_streams(g, arena);
     place_step(g, arena);
     uint64_t blocks = (g->most_tokens + TL_SUM_ROWS - 1) / TL_SUM_ROWS;
-    g->partial = tl_arena_take(arena, blocks * g->widest, sizeof(float));
+    uint64_t taps = has_kind(g, TL_OP_CONV) ? g->geometry->conv_taps * tl_graph_width(g, TL_S_DI) : 0;
+    g->partial = tl_arena_take(arena, blocks * (g->widest > taps ? g->widest : taps), sizeof(float));
     g->sinks = tl_arena_take(arena, (uint64_t)g->limits.windows * g->geometry->n_heads, sizeof(float));
     g->ones = tl_arena_take(arena, g->widest, sizeof(float));
-    g->temporary = tl_arena_take(arena, threads * g->widest, sizeof(float));
+    g->temporary = tl_arena_take(arena, 2 * threads * g->widest, sizeof(float));
     for (uint64_t i = 0; g->ones && i < g->widest; i++)
         g->ones[i] = 1.0f;
     tl_attend_place(g, arena);
+    if (has_kind(g, TL_OP_DELTA))
+        tl_delta_place(g, arena);
     if (has_kind(g, TL_OP_EXPERTS))
         tl_mixture_place(g, arena);
     tl_head_place(g, arena);

@@ -26,6 +26,9 @@ struct tl_mixture {
     float *slope_weights;                /* [tokens][n_used] */
 };
 
+/* Of a thread: states at borders of runs, of the tokens of a run, and slopes (delta_net.c). */
+struct tl_delta_room { float *kept, *run, *slope, *slope_q, *slope_k, *out; };
+
 struct tl_head {
     uint32_t most_rows;                  /* that are computed together */
     uint32_t *tokens;                    /* those with a loss */
@@ -50,12 +53,14 @@ struct tl_graph {
     float *slope[TL_STREAM_COUNT];       /* gradients of the streams */
     bool has_slope[TL_STREAM_COUNT];     /* else it is zero, and its memory is not */
     float *turns_back[TL_ROPES];         /* rope tables with the sines negated */
-    float *partial;                      /* sums of blocks of rows: [blocks][widest vector] */
+    float *partial;                      /* sums of blocks of rows: [blocks][widest vector, or all taps of one] */
     float *sinks;                        /* [windows][n_heads] */
     float *ones;                         /* [widest] */
-    float *temporary;                    /* [threads][widest] */
+    float *temporary;                    /* [threads][2][widest] */
     uint64_t widest;
     struct tl_attend_room *attend;       /* [threads] */
+    struct tl_delta_room *delta;         /* [threads]; NULL: no delta nets */
+    float *zeros;                        /* [width of DI] */
     struct tl_mixture mixture;
     struct tl_head head;
     /* the pass */
@@ -106,6 +111,11 @@ void tl_sum_rows(struct tl_graph *graph, const float *rows, uint64_t step, uint3
 /* Adds the first n_blocks partial sums [width] to sum, in order. */
 void tl_sum_blocks(struct tl_graph *graph, uint32_t n_blocks, uint32_t width, float *sum);
 
+/* row_ops.c: all rows, in blocks; what they add to `partial` [sum_width] is added to sum (NULL: nowhere). temporary: two
+ * of the widest rows. */
+typedef void tl_row_function(struct tl_graph *graph, uint32_t row, float *temporary, float *partial);
+void tl_each_row(struct tl_graph *graph, tl_row_function *run, uint32_t sum_width, float *sum);
+
 /* row_ops.c: back through what treats every token by itself. */
 void tl_back_norm(struct tl_graph *graph);
 void tl_back_unit_norm(struct tl_graph *graph);
@@ -121,6 +131,14 @@ void tl_back_norm_rows(struct tl_graph *graph, const struct tl_op *op, const flo
 /* n values of out = unit(gate) * up: slope becomes that of gate, ret_up takes that of up. temporary: [n] */
 void tl_back_unit(const struct tl_kernel *kernel, enum tl_unit unit, const float *ones, const float *gate, const float *up, float *temporary, uint32_t n,
                   float *slope, float *ret_up);
+
+/* delta_net.c */
+void tl_delta_place(struct tl_graph *graph, struct tl_arena *arena);
+void tl_delta_conv_forward(struct tl_graph *graph);
+void tl_delta_conv_backward(struct tl_graph *graph);
+void tl_delta_decay_backward(struct tl_graph *graph);
+void tl_delta_rule_forward(struct tl_graph *graph);
+void tl_delta_rule_backward(struct tl_graph *graph);
 
 /* attention.c, mixture.c, head.c */
 void tl_attend_forward(struct tl_graph *graph);

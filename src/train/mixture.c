@@ -257,7 +257,7 @@ static void middle_row(void *context, uint32_t row, uint32_t thread)
     m->slope_weights[e->pairs[row]] = slope;
     g->kernel->scale(m->slope_gate + at, weight, e->ff, m->slope_gate + at);
     g->kernel->scale(out, weight, e->width, out);
-    tl_back_unit(g->kernel, g->geometry->unit, g->ones, m->gate + at, m->up + at, g->temporary + thread * g->widest, e->ff, m->slope_gate + at, m->slope_up + at);
+    tl_back_unit(g->kernel, g->geometry->unit, g->ones, m->gate + at, m->up + at, g->temporary + thread * 2 * g->widest, e->ff, m->slope_gate + at, m->slope_up + at);
 }
 
 static void give_row(void *context, uint32_t row, uint32_t thread)

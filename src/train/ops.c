@@ -82,6 +82,20 @@ void tl_back_temper(struct tl_graph *g)
     tl_graph_run_rows(g, g->n_tokens);
 }
 
+/* Both of its streams are written upon. */
+static void decay(struct tl_graph *g)
+{
+    uint64_t n = (uint64_t)g->n_tokens * tl_graph_width(g, g->op->in);
+    const uint32_t from[] = { g->at->in, g->at->before }, to[] = { g->at->in_after, g->at->out };
+    for (int i = 0; i < 2; i++)
+        if (from[i] != to[i])
+            memcpy(tl_graph_version(g, to[i]), tl_graph_version(g, from[i]), n * sizeof(float));
+    prepare(g);
+    g->step.stream[g->op->in] = tl_graph_version(g, g->at->in_after);
+    g->step.stream[g->op->out] = tl_graph_version(g, g->at->out);
+    tl_graph_run_rows(g, g->n_tokens);
+}
+
 static void embed_piece(void *context, uint32_t row, uint32_t thread)
 {
     struct tl_graph *g = context;
@@ -192,6 +206,9 @@ static const struct tl_graph_kind kinds[] = {
     [TL_OP_LINEAR] = { TL_NEEDS_IN, linear, linear_back },
     [TL_OP_HEADS] = { TL_NEEDS_IN | TL_STAYS, heads, heads_back },
     [TL_OP_ATTEND] = { TL_NEEDS_IN | TL_NEEDS_AFTER | TL_NEEDS_KEYS, tl_attend_forward, tl_attend_backward },
+    [TL_OP_CONV] = { TL_NEEDS_IN, tl_delta_conv_forward, tl_delta_conv_backward },
+    [TL_OP_DECAY] = { TL_STAYS | TL_NEEDS_IN | TL_NEEDS_AFTER | TL_WRITES_IN, decay, tl_delta_decay_backward },
+    [TL_OP_DELTA] = { TL_NEEDS_IN | TL_NEEDS_GATES, tl_delta_rule_forward, tl_delta_rule_backward },
     [TL_OP_ROUTE] = { TL_STAYS | TL_NEEDS_AFTER, tl_mixture_route, tl_mixture_route_back },
     [TL_OP_EXPERTS] = { TL_NEEDS_IN, tl_mixture_forward, tl_mixture_backward },
     [TL_OP_SWITCH] = { TL_STAYS | TL_NEEDS_IN | TL_NEEDS_BEFORE, forward_rows, tl_back_switch },

@@ -11,9 +11,7 @@
 #pragma GCC optimize("O3")
 #endif
 
-typedef void row_function(struct tl_graph *graph, uint32_t row, float *temporary, float *partial);
-
-struct rows { struct tl_graph *graph; row_function *run; uint32_t sum_width, n_rows; };
+struct rows { struct tl_graph *graph; tl_row_function *run; uint32_t sum_width, n_rows; };
 
 static void rows_piece(void *context, uint32_t piece, uint32_t thread)
 {
@@ -23,11 +21,10 @@ static void rows_piece(void *context, uint32_t piece, uint32_t thread)
     float *partial = g->partial + (uint64_t)piece * r->sum_width;
     memset(partial, 0, r->sum_width * sizeof(float));
     for (uint32_t row = from; row < to; row++)
-        r->run(g, row, g->temporary + thread * g->widest, partial);
+        r->run(g, row, g->temporary + thread * 2 * g->widest, partial);
 }
 
-/* All rows; what they add to `partial` [sum_width] ends in sum. */
-static void each_row(struct tl_graph *g, row_function *run, uint32_t sum_width, float *sum)
+void tl_each_row(struct tl_graph *g, tl_row_function *run, uint32_t sum_width, float *sum)
 {
     struct rows r = { g, run, sum_width, g->n_tokens };
     uint32_t pieces = (g->n_tokens + TL_SUM_ROWS - 1) / TL_SUM_ROWS;
@@ -72,7 +69,7 @@ void tl_back_norm(struct tl_graph *g)
 {
     const struct tl_parameter *w = tl_graph_weight(g, g->op->weight);
     tl_graph_slope(g, g->op->in);
-    each_row(g, norm_row, w->cols, w->gradient);
+    tl_each_row(g, norm_row, w->cols, w->gradient);
     if (g->op->in != g->op->out && (uint64_t)w->cols * g->op->heads == tl_graph_width(g, g->op->out))
         g->has_slope[g->op->out] = false;
 }
@@ -89,7 +86,7 @@ static void unit_norm_row(struct tl_graph *g, uint32_t row, float *temporary, fl
         norm_head(x, ones, slope, op->cols, 1e-6f / (float)op->cols, slope, partial);
 }
 
-void tl_back_unit_norm(struct tl_graph *g) { each_row(g, unit_norm_row, g->op->cols, NULL); }
+void tl_back_unit_norm(struct tl_graph *g) { tl_each_row(g, unit_norm_row, g->op->cols, NULL); }
 
 /* --- what only moves values ------------------------------------------------------------------------------------------- */
 
@@ -105,7 +102,7 @@ static void rope_row(struct tl_graph *g, uint32_t row, float *temporary, float *
         g->kernel->rope(heads + head * step, g->geometry->n_rot, table, g->geometry->rope_halves);
 }
 
-void tl_back_rope(struct tl_graph *g) { each_row(g, rope_row, 0, NULL); }
+void tl_back_rope(struct tl_graph *g) { tl_each_row(g, rope_row, 0, NULL); }
 
 static void copy_row(struct tl_graph *g, uint32_t row, float *temporary, float *partial)
 {
@@ -122,7 +119,7 @@ static void copy_row(struct tl_graph *g, uint32_t row, float *temporary, float *
 void tl_back_copy(struct tl_graph *g)
 {
     tl_graph_slope(g, g->op->in);
-    each_row(g, copy_row, 0, NULL);
+    tl_each_row(g, copy_row, 0, NULL);
 }
 
 static void add_row(struct tl_graph *g, uint32_t row, float *temporary, float *partial)
@@ -140,7 +137,7 @@ static void add_row(struct tl_graph *g, uint32_t row, float *temporary, float *p
 
 void tl_back_add(struct tl_graph *g)
 {
-    each_row(g, add_row, 0, NULL);
+    tl_each_row(g, add_row, 0, NULL);
     g->has_slope[g->op->in] = true;
 }
 
@@ -210,7 +207,7 @@ static void glu_row(struct tl_graph *g, uint32_t row, float *temporary, float *p
 
 void tl_back_glu(struct tl_graph *g)
 {
-    each_row(g, glu_row, 0, NULL);
+    tl_each_row(g, glu_row, 0, NULL);
     g->has_slope[g->op->in] = true;
 }
 
@@ -229,7 +226,7 @@ static void switch_row(struct tl_graph *g, uint32_t row, float *temporary, float
 
 void tl_back_switch(struct tl_graph *g)
 {
-    each_row(g, switch_row, 0, NULL);
+    tl_each_row(g, switch_row, 0, NULL);
     g->has_slope[g->op->in] = true;
 }
 
@@ -253,7 +250,7 @@ static void gate_row(struct tl_graph *g, uint32_t row, float *temporary, float *
 void tl_back_gate(struct tl_graph *g)
 {
     tl_graph_slope(g, g->op->in);
-    each_row(g, gate_row, 0, NULL);
+    tl_each_row(g, gate_row, 0, NULL);
 }
 
 /* --- the embedding ---------------------------------------------------------------------------------------------------- */

@@ -44,9 +44,9 @@ static int walk_op(struct walk *w, const struct tl_op *op, unsigned needs, struc
         return 0;
     TL_TRY(current(w, op->in, &t.in));
     TL_TRY(current(w, op->out, &t.before));
-    if (needs & TL_NEEDS_KEYS) {
-        TL_TRY(current(w, TL_S_K, &t.key));
-        TL_TRY(current(w, TL_S_V, &t.value));
+    if (needs & (TL_NEEDS_KEYS | TL_NEEDS_GATES)) {
+        TL_TRY(current(w, needs & TL_NEEDS_KEYS ? TL_S_K : TL_S_DB, &t.key));
+        TL_TRY(current(w, needs & TL_NEEDS_KEYS ? TL_S_V : TL_S_DA, &t.value));
         w->tape->versions[t.key].needed = w->tape->versions[t.value].needed = true;
     }
     w->tape->versions[t.in].needed |= (needs & TL_NEEDS_IN) != 0;

@@ -262,8 +262,10 @@ static int write_file(struct merging *m, const char *path)
         const struct tl_tensor *tensor = tl_modelfile_tensor(m->file, i);
         status = m->of_tensor[i] ? change(m, tensor, m->of_tensor[i]) : copy(m, tensor);
     }
+    if (status < 0)
+        return status;
     m->merged->n_bytes = tl_writer_total(m->writer);
-    return status < 0 ? status : tl_writer_commit(m->writer);
+    return tl_writer_commit(m->writer);
 }
 
 /* What lies beside safetensors and belongs to the model. */

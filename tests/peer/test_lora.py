@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The same greedy text as llama.cpp with the same GGUF adapter: of the golden models with PEFT's adapters, and of a fetched
 model with one that is drawn here for every attention and feed-forward matrix, strong enough to change its answer. Then the
-same text of the model that trill merged it into.
+same text of the model that trill merged it into, and the same again with an adapter that trill trains; PEFT's logits of one.
 
 PEERS is the folder that bench/build-peers made; without it this is skipped (77)."""
 import json, os, pathlib, random, struct, subprocess, sys, tempfile
@@ -61,6 +61,39 @@ def merges(adapter, folder):
     return exact == kept
 
 
+def trained(folder):
+    """An adapter that trill trains in a few steps, strong enough to change the answer."""
+    adapter = pathlib.Path(folder) / 'trained.gguf'
+    subprocess.run([TRILL, 'train', MODEL, '--lora-rank', '4', '--text', ROOT / 'docs', '--tokens', '3000', '--window', '128', '--batch', '2', '--rate', '2e-3',
+                    '--held', '0', '-o', adapter, '-q', '--no-ledger'], check=True)
+    return adapter
+
+
+def in_peft(folder):
+    """Logits of an adapter that trill trains for a folder, by PEFT; True where PEFT is not here."""
+    try:
+        import numpy, torch, transformers
+        from peft import PeftModel
+    except ImportError:
+        print('PEFT is not here')
+        return True
+    base, text, adapter = ROOT / 'tests/golden/llama', pathlib.Path(folder) / 'words.txt', pathlib.Path(folder) / 'peft'
+    text.write_text('the weight that is read is the weight that is used\n' * 20)
+    subprocess.run([TRILL, 'train', base, '--lora-rank', '4', '--text', text, '--tokens', '1000', '--window', '32', '--batch', '4', '--rate', '1e-2', '--held', '0',
+                    '-o', adapter, '-q', '--no-ledger'], check=True)
+    ids = json.loads((base / 'tokens.json').read_text())
+    out = pathlib.Path(folder) / 'logits.npy'
+    subprocess.run([TRILL, 'logits', base, '--tokens', base / 'tokens.json', '--lora', adapter, '--activations', 'f32', '-o', out, '-q', '--no-ledger'], check=True,
+                   stdout=subprocess.DEVNULL)
+    plain = transformers.AutoModelForCausalLM.from_pretrained(base, attn_implementation='eager', dtype=torch.float32).eval()
+    with torch.no_grad():
+        before = plain(input_ids=torch.tensor([ids])).logits[0].numpy()
+        theirs = PeftModel.from_pretrained(plain, adapter).eval()(input_ids=torch.tensor([ids])).logits[0].numpy()
+    worst, moved = (abs(theirs - numpy.load(out)).max() / theirs.std() for theirs in (theirs, before))
+    print(f'PEFT: {worst:.2e} of the standard deviation, without the adapter {moved:.2e}')
+    return worst < 1e-4 < moved
+
+
 def main():
     program = pathlib.Path(os.environ.get('PEERS', '/nowhere')) / 'llama.cpp/build/bin/llama-completion'
     golden = ROOT / 'tests/golden'
@@ -76,6 +109,7 @@ def main():
             adapter = pathlib.Path(folder) / 'adapter.gguf'
             write_adapter(adapter, shapes, 0.05)
             good = same(program, MODEL, adapter) and merges(adapter, folder) and good
+            good = same(program, MODEL, trained(folder)) and in_peft(folder) and good
     return 0 if good else 1
 
 

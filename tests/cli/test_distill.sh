@@ -79,6 +79,17 @@ grep -q 'nothing is left to learn' errors || fail 'no sentence where the verifie
 [ "$(member same.json survey.writes)" = False ] || fail 'a teacher with the same words writes without prompts'
 [ "$(member same.json start.held_tokens)" -gt 0 ] || fail 'the student is not measured as it was before'
 
+other=$TRILL_ROOT/tests/golden/llama/model.gguf
+if [ -f "$other" ]; then                         # it has other words
+    # shellcheck disable=SC2086
+    "$TRILL" distill "$other" student.gguf --text text --answer-tokens 16 --answers 2 --held 0.1 $common --drop-unlikely 0.1 --control --json -q \
+        -o other.gguf >other.json
+    [ "$(member other.json survey.same_vocabulary)" = False ] || fail 'other words are not noticed'
+    [ "$(member other.json written.kept)" -gt 0 ] || fail 'nothing that the teacher wrote is kept'
+    [ "$(member other.json written.unlikely)" -gt 0 ] || fail 'nothing is left out as unlikely'
+    member other.json against_control.nll.better >/dev/null || fail 'the control is not compared'
+fi
+
 # --- what cannot be done -------------------------------------------------------------------------------------------------
 mkdir empty
 refused 'nothing to learn from' teacher.gguf 50k -o x.gguf

@@ -44,6 +44,7 @@ struct tl_eval_order {
     double verify_seconds;               /* 0: 10 */
     const char *store;                   /* folder of references and unfinished answers, made where it is not there; needed for a
                                           * reference on text, and for answers */
+    double checkpoint_seconds;           /* between checkpoints of a reference's sweep, at least; 0: 120, < 0: all that can be */
     const char *answers;                 /* JSONL: every answer with its verdict; NULL: nowhere */
     struct tl_engine_options engine;     /* means; what is scored and how many sessions is said here */
     const struct tl_eval_host *host;

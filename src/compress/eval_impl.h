@@ -50,7 +50,7 @@ struct tl_eval_run {
     uint32_t n_subjects;
     struct tl_eval_subject *reference;   /* NULL: none */
     struct tl_reference *stored;
-    char *stored_path;
+    char *stored_path, *checkpoint_path;         /* the latter while it is swept */
     bool was_stored;
     float *reference_nll;                /* [n_ids] */
     uint32_t window, stride;

@@ -13,6 +13,8 @@
 #include "compress/eval_impl.h"
 #include "engine/texts.h"
 
+enum { CHECKPOINT_SECONDS = 120 };
+
 /* --- rows --------------------------------------------------------------------------------------------------------- */
 
 struct rows {
@@ -34,6 +36,12 @@ static int put(void *context, uint32_t n_rows)
 {
     struct rows *rows = context;
     return tl_reference_put(rows->run->stored, n_rows);
+}
+
+static int keep(void *context, uint64_t n_rows, bool resume)
+{
+    struct rows *rows = context;
+    return resume ? tl_reference_resume(rows->run->stored, n_rows) : tl_reference_sync(rows->run->stored);
 }
 
 static void compare(void *context, uint32_t index, const struct tl_score_row *row)
@@ -111,6 +119,11 @@ static int score(struct tl_eval_run *run, struct tl_eval_subject *subject, struc
     if (run->stored) {
         how.row = subject->is_reference ? take : compare;
         how.rows = subject->is_reference ? put : compared;
+    }
+    if (run->stored && subject->is_reference) {
+        how.keep = keep;
+        how.checkpoint = run->checkpoint_path;
+        how.checkpoint_seconds = run->order->checkpoint_seconds != 0 ? run->order->checkpoint_seconds : CHECKPOINT_SECONDS;
     }
     int status = tl_score(engine, texts->ids, texts->n_ids, &how, subject->nll, &scored);
     if (status >= 0 && !scored.tokens)

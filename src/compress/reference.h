@@ -34,18 +34,22 @@ struct tl_reference_row {
 
 struct tl_reference;
 
-/* A new one, beside its place until it is committed. */
+/* A new one, in FILE.part until it is committed. */
 int tl_reference_create(const char *path, const struct tl_reference_facts *facts, struct tl_reference **ret_reference);
 /* Row `index` of those to be put next, any thread. */
 void tl_reference_take(struct tl_reference *reference, uint32_t index, int32_t target, const struct tl_score_row *row);
 int tl_reference_put(struct tl_reference *reference, uint32_t n_rows);
+/* Goes on behind the first n_rows that are in the part already; before anything is put. */
+int tl_reference_resume(struct tl_reference *reference, uint64_t n_rows);
+int tl_reference_sync(struct tl_reference *reference);
 int tl_reference_commit(struct tl_reference *reference);
 
 /* One that is there and has these facts, checked from end to end. 0: there is none, or another, or it is damaged; 1: opened. */
 int tl_reference_open(const char *path, const struct tl_reference_facts *facts, struct tl_progress *progress, struct tl_reference **ret_reference);
 uint64_t tl_reference_rows(const struct tl_reference *reference);
 uint64_t tl_reference_bytes(const struct tl_reference *reference);
-void tl_reference_close(struct tl_reference *reference);              /* NULL is fine; what was not committed is removed */
+void tl_reference_close(struct tl_reference *reference);              /* NULL is fine; what was not committed is removed, but for: */
+void tl_reference_keep(struct tl_reference *reference);               /* the part stays when it is closed */
 
 /* Record number `index` against the same token's logits; any thread. TL_E_IO. The row's weights are changed. */
 struct tl_compared { double kl; bool agrees; float nll; };           /* nll: the reference's */

@@ -2,8 +2,11 @@
 /* The file: a header that says what it belongs to, records of equal length in the order of the text, a checksum of all of it.
  * Numbers are little-endian, as on every machine that this runs on. A record is checked for ids outside the vocabulary when it is
  * read, as the checksum is no protection from malice. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -73,6 +76,7 @@ static int make(const char *path, const struct tl_reference_facts *facts, struct
     if (!r)
         return TL_E_NOMEM;
     r->facts = *facts;
+    r->fd = -1;
     r->n_top = whole ? facts->vocab : TL_REFERENCE_TOP;
     r->n_draws = whole ? 0 : TL_REFERENCE_DRAWS;
     r->record_bytes = (TL_REFERENCE_HEAD + 8 * (r->n_top + r->n_draws) + 7) & ~7u;
@@ -85,13 +89,19 @@ static int make(const char *path, const struct tl_reference_facts *facts, struct
     return 0;
 }
 
+void tl_reference_keep(struct tl_reference *r) { r->kept = true; }
+
 void tl_reference_close(struct tl_reference *r)
 {
     if (!r)
         return;
-    tl_outfile_close(r->out);
+    if (r->fd >= 0)
+        close(r->fd);
+    if (r->fd >= 0 && !r->kept)
+        unlink(r->part);
     tl_file_close(r->file);
     tl_free(r->rows);
+    tl_free(r->part);
     tl_free(r->path);
     tl_free(r);
 }
@@ -103,50 +113,103 @@ uint64_t tl_reference_bytes(const struct tl_reference *r) { return r->n_bytes; }
 
 static int put(struct tl_reference *r, const void *bytes, size_t n_bytes)
 {
-    tl_sha256_add(&r->sha, bytes, n_bytes);
-    r->n_bytes += n_bytes;
-    return tl_outfile_write(r->out, bytes, n_bytes);
+    const char *from = bytes;
+    while (n_bytes > 0) {
+        ssize_t n = tl_file_permit() ? pwrite(r->fd, from, n_bytes, (off_t)r->n_bytes) : -1;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return tl_fail(TL_E_IO, "%s: writing: %m", r->part);
+        from += n;
+        r->n_bytes += (uint64_t)n;
+        n_bytes -= (size_t)n;
+    }
+    return 0;
 }
 
 static int begin(struct tl_reference *r)
 {
-    struct header header = describe(r);
+    size_t room = strlen(r->path) + 8;
+    if (!(r->part = tl_alloc(room, 1)) || !(r->rows = tl_alloc(TL_SCORE_ROWS, r->record_bytes)))
+        return TL_E_NOMEM;
+    snprintf(r->part, room, "%s.part", r->path);
     int status = tl_file_make_folders(r->path);
-    if (status >= 0)
-        status = tl_outfile_open(r->path, &r->out);
-    if (status >= 0 && !(r->rows = tl_alloc(TL_SCORE_ROWS, r->record_bytes)))
-        status = TL_E_NOMEM;
-    tl_sha256_init(&r->sha);
-    return status < 0 ? status : put(r, &header, sizeof(header));
+    if (status >= 0 && (r->fd = open(r->part, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0)
+        status = tl_fail(TL_E_IO, "%s: cannot be created: %m", r->part);
+    return status;
 }
 
 int tl_reference_create(const char *path, const struct tl_reference_facts *facts, struct tl_reference **ret_reference)
 {
     struct tl_reference *r;
     int status = make(path, facts, &r);
-    if (status < 0)
-        return status;
-    if ((status = begin(r)) < 0) {
+    if (status >= 0 && (status = begin(r)) < 0)
         tl_reference_close(r);
-        return status;
-    }
-    *ret_reference = r;
-    return 0;
+    if (status >= 0)
+        *ret_reference = r;
+    return status;
+}
+
+/* Before the first record, whether or not there was anything to go on from. */
+int tl_reference_resume(struct tl_reference *r, uint64_t n_rows)
+{
+    struct header header = describe(r), found;
+    uint64_t n_bytes = n_rows ? sizeof(header) + n_rows * r->record_bytes : 0;
+    if (n_rows && (pread(r->fd, &found, sizeof(found), 0) != sizeof(found) || memcmp(&found, &header, sizeof(found)) != 0 ||
+                   lseek(r->fd, 0, SEEK_END) < (off_t)n_bytes))
+        return tl_fail(TL_E_FAIL, "%s: is not the part that the checkpoint goes on from; remove both to begin anew", r->part);
+    if (!tl_file_permit() || ftruncate(r->fd, (off_t)n_bytes) < 0)
+        return tl_fail(TL_E_IO, "%s: cannot be cut: %m", r->part);
+    r->n_bytes = n_bytes;
+    r->n_records = n_rows;
+    return n_rows ? 0 : put(r, &header, sizeof(header));
 }
 
 int tl_reference_put(struct tl_reference *r, uint32_t n_rows)
 {
+    int status = r->n_bytes ? 0 : tl_reference_resume(r, 0);
     r->n_records += n_rows;
-    return put(r, r->rows, (size_t)n_rows * r->record_bytes);
+    return status < 0 ? status : put(r, r->rows, (size_t)n_rows * r->record_bytes);
+}
+
+int tl_reference_sync(struct tl_reference *r)
+{
+    return tl_file_permit() && fdatasync(r->fd) == 0 ? 0 : tl_fail(TL_E_IO, "%s: syncing: %m", r->part);
+}
+
+static int digest_part(const struct tl_reference *r, uint8_t ret_digest[TL_SHA256_BYTES])
+{
+    struct tl_sha256 sha;
+    TL_AUTO uint8_t *bytes = tl_alloc(COPY_BYTES, 1);
+    if (!bytes)
+        return TL_E_NOMEM;
+    tl_sha256_init(&sha);
+    for (uint64_t at = 0; at < r->n_bytes;) {
+        ssize_t n = tl_file_permit() ? pread(r->fd, bytes, r->n_bytes - at < COPY_BYTES ? r->n_bytes - at : COPY_BYTES, (off_t)at) : -1;
+        if (n <= 0)
+            return tl_fail(TL_E_IO, "%s: reading: %m", r->part);
+        tl_sha256_add(&sha, bytes, (size_t)n);
+        at += (uint64_t)n;
+    }
+    tl_sha256_end(&sha, ret_digest);
+    return 0;
 }
 
 int tl_reference_commit(struct tl_reference *r)
 {
     uint8_t digest[TL_SHA256_BYTES];
-    tl_sha256_end(&r->sha, digest);
-    r->n_bytes += sizeof(digest);
-    int status = tl_outfile_write(r->out, digest, sizeof(digest));
-    return status < 0 ? status : tl_outfile_commit(r->out);
+    int status = r->n_bytes ? digest_part(r, digest) : tl_fail(TL_E_FAIL, "%s: has no records", r->part);
+    if (status >= 0)
+        status = put(r, digest, sizeof(digest));
+    if (status >= 0)
+        status = tl_reference_sync(r);
+    if (status >= 0 && rename(r->part, r->path) < 0)
+        status = tl_fail(TL_E_IO, "%s: cannot be put in place: %m", r->path);
+    if (status < 0)
+        return status;
+    close(r->fd);
+    r->fd = -1;
+    return 0;
 }
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */

@@ -15,8 +15,9 @@ struct tl_reference {
     uint32_t n_top, n_draws, record_bytes;
     uint64_t n_records, records_at, n_bytes;
     /* while it is written */
-    struct tl_outfile *out;
-    struct tl_sha256 sha;
+    char *part;
+    int fd;                              /* of it; -1: none */
+    bool kept;
     uint8_t *rows;                       /* [TL_SCORE_ROWS][record_bytes] */
     /* while it is read */
     struct tl_file *file;

@@ -173,7 +173,7 @@ static int write_all(struct tl_scoring *s, const struct header *h, const float *
     struct out out = { .file = NULL };
     uint8_t digest[TL_SHA256_BYTES];
     uint64_t sums_bytes;
-    out.status = s->teacher ? tl_teacher_sync(s->teacher) : 0;
+    out.status = s->teacher ? tl_teacher_sync(s->teacher) : s->how->row ? s->how->keep(s->how->context, h->records_done, false) : 0;
     if (out.status >= 0)
         out.status = tl_outfile_open(s->checkpoint->path, &out.file);
     tl_sha256_init(&out.sha);

@@ -48,6 +48,7 @@ static int on_logits(void *context, const uint32_t *tokens, uint32_t n_rows, flo
     int status = s->teacher ? tl_teacher_put(s->teacher, n_rows) : 0;
     if (status >= 0 && s->how->rows)
         status = s->how->rows(s->how->context, n_rows);
+    s->n_rows += n_rows;
     double layers = n_layers + (double)s->n_given / s->n_wanted;
     if (status >= 0 && s->sweeps)
         status = tl_progress_move(s->how->progress, s->tokens_done + (uint64_t)(s->n_tokens * layers / (n_layers + 1)));
@@ -153,7 +154,7 @@ static int run_group(struct tl_scoring *s)
     }
     s->tokens_done += done;
     s->windows_done += s->n_windows;
-    s->records_done = s->teacher ? tl_teacher_records(s->teacher) : 0;
+    s->records_done = s->teacher ? tl_teacher_records(s->teacher) : s->n_rows;
     s->n_windows = s->first_layer = 0;
     return status;
 }
@@ -215,7 +216,7 @@ static int check(const struct tl_engine *engine, const struct tl_score *how)
                        how->stride, limits->context);
     if (!limits->sweep && (taps || how->teacher || how->checkpoint || how->row))
         return tl_fail(TL_E_USAGE, "the model was not opened for scoring: no teacher, rows, statistics or checkpoint");
-    if (how->row && how->checkpoint)
+    if (how->row && how->checkpoint && (!how->keep || how->teacher))
         return tl_fail(TL_E_USAGE, "rows of logits are not kept in a checkpoint");
     if (taps & ~engine->score_taps)
         return tl_fail(TL_E_USAGE, "the model was opened without room for these statistics");
@@ -288,6 +289,9 @@ static int prepare(struct tl_scoring *s)
         status = tl_checkpoint_new(s);
     if (status >= 0)
         status = tl_checkpoint_resume(s);
+    s->n_rows = s->records_done;
+    if (status >= 0 && s->how->row && s->how->checkpoint)
+        status = s->how->keep(s->how->context, s->n_rows, true);
     if (status >= 0 && s->how->teacher)
         status = open_teacher(s);
     return status;

@@ -28,9 +28,11 @@ struct tl_score {
     struct tl_progress *progress;        /* may be NULL; its flag stops the work */
     void (*warn)(void *context, const char *text);        /* what went wrong and did not matter; may be NULL */
     /* Whoever wants the rows themselves: `row` of each of those that come together, from any thread; then `rows`, how many they
-     * were, from the caller's. In the order of the text. Both or neither; in sweeps, and without a checkpoint. */
+     * were, from the caller's. In the order of the text. Both or neither; in sweeps. With a checkpoint `keep` too: `resume`, once
+     * before the first row, so many were handed over before and the next one goes behind them; else so many must outlast a crash. */
     void (*row)(void *context, uint32_t index, const struct tl_score_row *row);
     int (*rows)(void *context, uint32_t n_rows);
+    int (*keep)(void *context, uint64_t n_rows, bool resume);
     void *context;
 };
 

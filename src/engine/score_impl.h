@@ -41,7 +41,7 @@ struct tl_scoring {
     const uint32_t *tokens;
     float *rows;
     float *weights;                      /* [threads][vocabulary]; NULL: nobody wants logits besides */
-    uint64_t steps, resumed;
+    uint64_t steps, resumed, n_rows;     /* n_rows: handed over */
 };
 
 void tl_scoring_warn(const struct tl_scoring *scoring);       /* with this thread's last sentence */

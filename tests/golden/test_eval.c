@@ -133,6 +133,56 @@ static void agrees(void **state)
     tl_eval_done(&again);
 }
 
+struct stopping { volatile int cancel; uint64_t at; };
+
+static void stop(void *context, const struct tl_progress *progress)
+{
+    struct stopping *stopping = context;
+    if (strstr(progress->stage, "scoring") && progress->done >= stopping->at)
+        stopping->cancel = 1;
+}
+
+/* A sweep of the reference that is stopped, wherever that is, goes on and leaves the same bytes. */
+static void resumes(void **state)
+{
+    const char *models[] = {path_model[0]}, *tasks[] = {path_tasks};
+    struct tl_eval_order order = usual(models, tasks);
+    struct tl_eval eval;
+    char *expected_bytes, *bytes, part[400];
+    size_t n_expected, n;
+    uint32_t resumed = 0;
+    (void)state;
+    order.n_models = 1;
+    order.n_tasks = 0;
+    order.checkpoint_seconds = -1;
+    order.engine.chunk = WINDOW;
+    assert_int_equal(tl_eval(&order, NULL, &eval), 0);
+    assert_int_equal(tl_file_slurp(eval.reference.file, 1 << 24, &expected_bytes, &n_expected), 0);
+    for (uint64_t at = 1; at < 300; at += 15) {
+        struct stopping stopping = {0, at % 2 ? at : UINT64_MAX};
+        struct tl_progress progress = {.watch = stop, .context = &stopping, .cancel = &stopping.cancel};
+        struct tl_eval stopped;
+        unlink(eval.reference.file);
+        tl_file_fail_after(at % 2 ? -1 : (long)at);              /* or a drive that fails */
+        int status = tl_eval(&order, &progress, &stopped);
+        tl_file_fail_after(-1);
+        assert_true(at % 2 ? status == TL_E_CANCEL : status >= TL_E_IO);
+        tl_eval_done(&stopped);
+        snprintf(part, sizeof(part), "%s.part", eval.reference.file);
+        resumed += tl_file_exists(part);
+        assert_int_equal(tl_eval(&order, NULL, &stopped), 0);
+        assert_int_equal(tl_file_slurp(eval.reference.file, 1 << 24, &bytes, &n), 0);
+        assert_true(n == n_expected && memcmp(bytes, expected_bytes, n) == 0 && stopped.model[0].kl.mean == eval.model[0].kl.mean);
+        assert_false(tl_file_exists(part));
+        tl_free(bytes);
+        tl_eval_done(&stopped);
+    }
+    assert_true(resumed > 0);
+    tl_free(expected_bytes);
+    unlink(eval.reference.file);
+    tl_eval_done(&eval);
+}
+
 /* The report is one document, and the folder is as it was. */
 static void reports(void **state)
 {
@@ -157,6 +207,6 @@ static void reports(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(agrees), cmocka_unit_test(reports)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(agrees), cmocka_unit_test(resumes), cmocka_unit_test(reports)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -69,7 +69,7 @@ static void put_memory(const struct tl_train_facts *f, struct tl_buffer *json)
 static void put_adapters(const struct tl_train_options *o, const struct tl_train_facts *f, struct tl_buffer *json)
 {
     tl_buffer_printf(json, ",\"lora_rank\":%" PRIu64 ",\"lora_alpha\":%.6g,\"adapter_parameters\":%" PRIu64 ",\"adapted_matrices\":%" PRIu32
-                     ",\"base_bytes\":%" PRIu64 ",\"base_resident_bytes\":%" PRIu64 ",\"read_bytes\":%" PRIu64, o->lora_rank, o->lora_alpha,
+                     ",\"base_bytes\":%" PRIu64 ",\"base_memory_bytes\":%" PRIu64 ",\"read_bytes\":%" PRIu64, o->lora_rank, o->lora_alpha,
                      f->adapter_parameters, f->adapter_matrices, tl_model_weight_bytes(f->student->model), f->plan.base_bytes, f->read_bytes);
 }
 

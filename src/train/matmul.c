@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { ROWS = 240, COLS = 512, DEPTH = 256, STRIP = 48, TURN = 4, PIECES_A_THREAD = 4 };
+enum { ROWS = 240, COLS = 512, DEPTH = 256, STRIP = 48, TURN = 4, PIECES_A_THREAD = 2 };
 
 struct place { uint8_t *acts; float *panels, *turned, *decoded; uint8_t *scratch; };
 
@@ -210,17 +210,16 @@ static uint32_t even_share(uint32_t all, uint32_t most, uint32_t multiple)
     return least((share + multiple - 1) / multiple * multiple, most);
 }
 
-/* As many rows to a piece as leave enough pieces for all threads: its columns are copied once for all of them. A transposed
- * weight is decoded once for all rows. */
+/* A piece is a block of rows by as many columns as its panels have room for, fewer where threads would be without work. A
+ * transposed weight is decoded once for all rows. */
 static struct cut cut_of(const struct tl_matmul_room *room, const struct tl_matmul *p)
 {
     bool decodes = p->b.weight && p->b.transposed;
-    struct cut cut = { .rows = p->m, .cols = decodes ? TL_NUMBER_MAX_BLOCK : even_share(p->n, COLS, 2 * TL_PANEL_ROWS) };
-    cut.n_cols = (p->n + cut.cols - 1) / cut.cols;
-    uint32_t pieces = (PIECES_A_THREAD * room->n_threads + cut.n_cols - 1) / cut.n_cols, most = (p->m + pieces - 1) / pieces;
-    if (!decodes)
-        cut.rows = even_share(p->m, most > ROWS ? (most + STRIP - 1) / STRIP * STRIP : ROWS, STRIP);
+    struct cut cut = { .rows = decodes ? p->m : even_share(p->m, ROWS, STRIP), .cols = decodes ? TL_NUMBER_MAX_BLOCK : even_share(p->n, COLS, 2 * TL_PANEL_ROWS) };
     cut.n_rows = (p->m + cut.rows - 1) / cut.rows;
+    if (!decodes && cut.n_rows * ((p->n + cut.cols - 1) / cut.cols) < PIECES_A_THREAD * room->n_threads)
+        cut.cols = even_share(p->n, COLS / 2, 2 * TL_PANEL_ROWS);
+    cut.n_cols = (p->n + cut.cols - 1) / cut.cols;
     return cut;
 }
 

@@ -32,7 +32,7 @@ struct tl_matmul_room;                   /* scratch of all threads, laid out onc
 
 /* From `arena`; on a counting arena this only adds up, and *ret_room stays NULL. most_inner: of all products to come. */
 int tl_matmul_layout(struct tl_arena *arena, uint32_t n_threads, uint32_t most_inner, struct tl_matmul_room **ret_room);
-/* Cut into pieces over the pool; the pieces depend on m, n and inner alone. */
+/* Cut into pieces over the pool; no bit depends on how. */
 void tl_matmul_run(struct tl_matmul_room *room, struct tl_pool *pool, const struct tl_kernel *kernel, const struct tl_matmul *product);
 /* The whole product in this thread, for work that is itself a piece (attention of a head). */
 void tl_matmul_piece(struct tl_matmul_room *room, uint32_t thread, const struct tl_kernel *kernel, const struct tl_matmul *product);

@@ -40,6 +40,8 @@ int tl_outfile_commit(struct tl_outfile *file);                       /* flush, 
 /* A whole file of these bytes, complete or as it was before. */
 int tl_outfile_save(const char *path, const void *bytes, size_t n_bytes);
 void tl_outfile_close(struct tl_outfile *file);                       /* NULL is fine; removes what was not committed */
+/* Removes what processes that are gone left half written beside this place. */
+void tl_outfile_sweep(const char *path);
 
 /* For tests: the countdown-th read or write from now fails with EIO; -1 = none. Process-wide. */
 void tl_file_fail_after(long countdown);

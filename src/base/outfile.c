@@ -2,10 +2,14 @@
 /* Output files that are complete or absent: written under a unique name in the target's folder, synced, renamed, and
  * the folder synced. A target that exists and is no regular file (a device, a pipe) is written directly. The first
  * failure sticks: commit fails after a failed write. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -240,4 +244,33 @@ int tl_outfile_save(const char *path, const void *bytes, size_t n_bytes)
         r = tl_outfile_commit(file);
     tl_outfile_close(file);
     return r;
+}
+
+/* --- what was left ------------------------------------------------------------------------------------------------ */
+
+/* NAME.part-PROCESS-TIME, of a process that is no more. */
+static bool is_left(const char *entry, const char *name)
+{
+    static const char mark[] = ".part-";
+    size_t n = strlen(name);
+    char *end;
+    if (strncmp(entry, name, n) != 0 || strncmp(entry + n, mark, sizeof mark - 1) != 0)
+        return false;
+    long process = strtol(entry + n + sizeof mark - 1, &end, 10);
+    return *end == '-' && process > 0 && kill((pid_t)process, 0) < 0 && errno == ESRCH;
+}
+
+void tl_outfile_sweep(const char *path)
+{
+    TL_AUTO char *folder = tl_strdup(path);
+    char *slash = folder ? strrchr(folder, '/') : NULL;
+    const char *name = slash ? path + (slash - folder) + 1 : path;
+    if (slash)
+        slash[slash == folder] = 0;
+    DIR *dir = folder ? opendir(slash ? folder : ".") : NULL;
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (is_left(entry->d_name, name))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        closedir(dir);
 }

@@ -357,6 +357,50 @@ static void test_full_disk(void **state)
     done(&one);
 }
 
+/* What a process that was killed left half written goes when the work is taken up; what belongs to a living one stays. */
+static void test_left_over(void **state)
+{
+    struct run run;
+    char dead[128], alive[128];
+    (void)state;
+    snprintf(dead, sizeof(dead), "%s.part-999999999-abc", checkpoint);
+    snprintf(alive, sizeof(alive), "%s.part-%ld-abc", checkpoint, (long)getpid());
+    fclose(fopen(dead, "w"));
+    fclose(fopen(alive, "w"));
+    make(&run);
+    run.how.checkpoint = checkpoint;
+    run.how.tokens = 1;
+    must(go(&run));
+    assert_int_equal(access(dead, F_OK), -1);
+    assert_int_equal(access(alive, F_OK), 0);
+    unlink(alive);
+    done(&run);
+}
+
+/* Every allocation fails once. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    for (long n = 0; n < 10000; n++) {
+        struct run run;
+        make(&run);
+        run.how.checkpoint = checkpoint;
+        run.how.tokens = 2 * BATCH * WINDOW;
+        run.how.checkpoint_seconds = 0;
+        run.how.plan = n % 2 ? &run.plan : NULL;
+        tl_memory_fail_after(n / 2);
+        int status = go(&run);
+        tl_memory_fail_after(-1);
+        unlink(checkpoint);
+        done(&run);
+        if (status >= 0 && !run.warning[0] && n % 2 == 0) {
+            assert_true(n > 20);
+            return;
+        }
+    }
+    fail_msg("it never succeeds");
+}
+
 static void test_not_finite(void **state)
 {
     struct run run;
@@ -439,7 +483,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns), cmocka_unit_test(test_threads_and_tapes), cmocka_unit_test(test_seed), cmocka_unit_test(test_resumes),
-        cmocka_unit_test(test_other_work), cmocka_unit_test(test_damaged), cmocka_unit_test(test_full_disk), cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_other_work), cmocka_unit_test(test_damaged), cmocka_unit_test(test_full_disk), cmocka_unit_test(test_left_over), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_by_the_clock), cmocka_unit_test(test_budget), cmocka_unit_test(test_usage),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

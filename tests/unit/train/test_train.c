@@ -447,15 +447,17 @@ static void test_budget(void **state)
     assert_int_equal(plan.windows, BATCH);
     assert_int_equal(plan.recomputed_layers, 0);
     assert_true(plan.weights_bytes >= 2 * weights->n_values * sizeof(float) && plan.optimiser_bytes >= 2 * weights->n_values * sizeof(float));
-    uint64_t all = plan.total_bytes, before = plan.recomputed_layers;
-    for (uint64_t less = 0;; less += all / 200) {
-        run.how.ram_bytes = all - less;
+    uint64_t before = plan.recomputed_layers, spare = 64 << 20;          /* what the process takes besides moves a little */
+    for (uint64_t ram = plan.total_bytes + spare;; ram -= plan.total_bytes / 200) {
+        run.how.ram_bytes = ram;
         int status = tl_train_plan(weights, &run.how, &plan);
         if (status < 0) {
             assert_int_equal(status, TL_E_BUDGET);
-            assert_true(less > 0);
+            assert_true(ram < plan.total_bytes + spare);
             assert_non_null(strstr(tl_error_text(), "--ram "));
             run.how.ram_bytes = (uint64_t)strtoull(strstr(tl_error_text(), "--ram ") + 6, NULL, 10) << 20;
+            assert_true(run.how.ram_bytes > ram);
+            run.how.ram_bytes += spare / 4;
             must(tl_train_plan(weights, &run.how, &plan));
             break;
         }

@@ -268,6 +268,8 @@ static int begin(struct tl_graph *g, const struct tl_windows_batch *batch)
     for (uint32_t t = 0; t < g->n_tokens; t++) {
         if (batch->ids[t] < 0 || (uint32_t)batch->ids[t] >= g->geometry->vocab || batch->targets.next[t] >= (int32_t)g->geometry->vocab)
             return tl_fail(TL_E_USAGE, "token id %d, followed by %d, is outside the vocabulary of %u", batch->ids[t], batch->targets.next[t], g->geometry->vocab);
+        if (batch->targets.draws && batch->targets.draws[t].n_ids > TL_MOST_DRAWS)
+            return tl_fail(TL_E_USAGE, "%u draws of a token, expected at most %d", batch->targets.draws[t].n_ids, TL_MOST_DRAWS);
         if (batch->first[t] > t % window)
             return tl_fail(TL_E_USAGE, "token %u of a window is of a document that begins at %u", t % window, batch->first[t]);
         g->step.token_position[t] = t % window - batch->first[t];

@@ -20,6 +20,7 @@ struct tl_graph_limits {
 };
 
 /* Ids that a teacher drew behind a token, and how often each; n_ids 0: none. */
+enum { TL_MOST_DRAWS = 255 };            /* ids of a token */
 struct tl_draws { uint32_t n_ids, n_draws; const int32_t *ids; const uint8_t *counts; };
 
 /* What each token should have been followed by, and how much it counts. A teacher's draws (engine/teacher.h) are shares of

@@ -69,19 +69,17 @@ static float cap_slope(const struct chunk *c, float logit)
     return c->softcap ? 1.0f - logit / cap * (logit / cap) : 1.0f;
 }
 
-enum { DRAWS_AT_ONCE = 64 };
-
 /* What of the targets is to be taken from the gradient: share times slope of each id, before the row is overwritten. */
 static void back_row(const struct chunk *c, const struct tl_draws *draws, int32_t next, float weight, float *row, float most, float sum)
 {
-    float factor = c->scale / sum, own = (1.0f - weight) * c->scale * cap_slope(c, row[next]), kept[DRAWS_AT_ONCE];
-    uint32_t n_ids = weight > 0 ? draws->n_ids : 0, n = n_ids < DRAWS_AT_ONCE ? n_ids : DRAWS_AT_ONCE;
+    float factor = c->scale / sum, own = (1.0f - weight) * c->scale * cap_slope(c, row[next]), kept[TL_MOST_DRAWS];
+    uint32_t n = weight > 0 ? draws->n_ids : 0;
     for (uint32_t i = 0; i < n; i++)
         kept[i] = weight * c->scale * ((float)draws->counts[i] / (float)draws->n_draws) * cap_slope(c, row[draws->ids[i]]);
     distribute(c, row, most, factor);
     row[next] -= own;
-    for (uint32_t i = 0; i < n_ids; i++)
-        row[draws->ids[i]] -= i < n ? kept[i] : weight * c->scale * ((float)draws->counts[i] / (float)draws->n_draws);
+    for (uint32_t i = 0; i < n; i++)
+        row[draws->ids[i]] -= kept[i];
 }
 
 static void loss_row(void *context, uint32_t i, uint32_t thread)

@@ -35,8 +35,15 @@ def scripts():
             yield path, first
 
 
+def optional_imports(tree):
+    """What a script does without where it is not there."""
+    return {inner for node in ast.walk(tree) if isinstance(node, ast.Try) and any('ImportError' in ast.dump(h.type or node) for h in node.handlers)
+            for statement in node.body for inner in ast.walk(statement)}
+
+
 def imports(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    for node in set(ast.walk(tree)) - optional_imports(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.split('.')[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -49,12 +56,16 @@ def module_faults(path, packages):
             yield f'{path.relative_to(ROOT)}: imports {name}, and python3-{name} is not in tool/setup'
 
 
+SHELL_OWN = {'kill'}                     # a program too, but the shell has its own
+
+
 def shell_commands(text):
     text = re.sub(r"<<-?'?(\w+)'?[^\n]*\n.*?\n\1\n", '\n', text, flags=re.S)            # here documents
     text = re.sub(r"'[^']*'", "''", re.sub(r'(^|\s)#[^\n]*', r'\1', text))
     text = re.sub(r'"(?:[^"$`]|\$(?!\())*"', '""', text)
     place = r'(?:^|[|;&(!{`]|\$\(|\b(?:then|do|else|if|while|exec|nice)\b)\s*(?:[A-Za-z_]\w*=\S*\s+)*'
-    return set(re.findall(place + r'([A-Za-z][\w.+-]*)(?=[\s;)]|$)', text, re.M))
+    own = SHELL_OWN | set(re.findall(r'^([a-z_]\w*)\(\)', text, re.M))
+    return set(re.findall(place + r'([A-Za-z][\w.+-]*)(?=[\s;)]|$)', text, re.M)) - own
 
 
 def python_commands(text):

@@ -91,9 +91,10 @@ static void lower(struct tl_graph *g, const struct tl_parameter *a)
 
 void tl_lora_forward(struct tl_graph *g)
 {
-    const struct tl_parameter *a = adapter_of(g), *b = a + 1;
+    const struct tl_parameter *a = adapter_of(g);
     if (!a)
         return;
+    const struct tl_parameter *b = a + 1;
     lower(g, a);
     tl_graph_product(g, (struct tl_matmul){ .a = { .data = g->low, .row_step = a->rows, .inner_step = 1 }, .b = { .data = b->value, .row_step = b->cols, .inner_step = 1 },
                                             .m = g->n_tokens, .n = b->rows, .inner = b->cols, .c = tl_graph_version(g, g->at->out), .c_step = b->rows, .add = true });
@@ -102,10 +103,11 @@ void tl_lora_forward(struct tl_graph *g)
 /* low_slope = alpha / rank * slope B; dB = slope^T low, dA = low_slope^T in, din = low_slope A */
 void tl_lora_backward(struct tl_graph *g)
 {
-    const struct tl_parameter *a = adapter_of(g), *b = a + 1;
+    const struct tl_parameter *a = adapter_of(g);
     const struct tl_lora *lora = g->weights->lora;
     if (!a)
         return;
+    const struct tl_parameter *b = a + 1;
     const float *in = tl_graph_version(g, g->at->in), *slope = g->slope[g->op->out];
     uint32_t n = g->n_tokens, rank = a->rows, rows = b->rows, cols = a->cols;
     lower(g, a);

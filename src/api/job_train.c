@@ -2,19 +2,15 @@
 /* The job "train": a model that learns texts (room train), written as a GGUF file, with its costs in the ledger; with
  * "forecast" only what it would be. */
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api/account.h"
 #include "api/job.h"
 #include "api/train_report.h"
-#include "base/array.h"
 #include "base/cpu.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/memory.h"
-#include "base/parse.h"
 #include "kernel/peak.h"
 #include "model/arch.h"
 #include "plan/loss.h"
@@ -23,41 +19,6 @@
 
 enum { MOST_WARNINGS = 8, HELD_WINDOWS = 64, NOTES = 4 };
 static const double seconds_of_hour = 3600, f32_share = 0.5, peak_seconds = 0.15, held_cost = 0.03;
-
-#define ROW(field, kind, n, ...) {.name = n, .type = TL_OPTION_##kind, .field_offset = offsetof(struct tl_train_options, field), __VA_ARGS__}
-
-static const struct tl_option rows[] = {
-    ROW(model, TEXT, "model", .value_name = "PATH|GEOMETRY|SIZE"),
-    ROW(size, TEXT, "size", .value_name = "SIZE|auto"),
-    ROW(vocab, FILE, "vocab", .value_name = "PATH"),
-    ROW(text, FILE, "text", .value_name = "FILE|DIR"),
-    ROW(output, FILE, "output", .value_name = "FILE"),
-    ROW(tokens, TEXT, "tokens", .value_name = "N"),
-    ROW(hours, F64, "hours", .value_name = "H", .max = 1e6),
-    ROW(window, U64, "window", .value_name = "N", .fallback = "512", .min = 2, .max = 1 << 20),
-    ROW(batch, U64, "batch", .value_name = "N", .fallback = "8", .min = 1, .max = 1 << 16),
-    ROW(rate, F64, "rate", .value_name = "RATE", .max = 1e30),
-    ROW(schedule, TEXT, "schedule", .value_name = "NAME", .fallback = "cosine"),
-    ROW(warmup, U64, "warmup", .value_name = "N", .max = 1e15),
-    ROW(decay, F64, "decay", .value_name = "D", .fallback = "0.1", .max = 1e3),
-    ROW(clip, F64, "clip", .value_name = "NORM", .fallback = "1", .max = 1e9),
-    ROW(seed, U64, "seed", .value_name = "N", .fallback = "0"),
-    ROW(bf16, FLAG, "bf16"),
-    ROW(held, F64, "held", .value_name = "SHARE", .fallback = "0.02", .max = 0.9),
-    ROW(format, TEXT, "format", .value_name = "FORMAT", .fallback = "f32"),
-    ROW(lora_rank, U64, "lora-rank", .value_name = "R", .max = TL_ADAPTER_MAX_RANK),
-    ROW(lora_alpha, F64, "lora-alpha", .value_name = "A", .max = 1e6),
-    ROW(lora_targets, TEXT, "lora-targets", .value_name = "NAME,..."),
-    ROW(checkpoint, FILE, "checkpoint", .value_name = "FILE"),
-    ROW(interval, F64, "interval", .value_name = "SECONDS", .fallback = "180", .max = 1e6),
-    ROW(threads, U64, "threads", .value_name = "N", .min = 1, .max = 4096),
-    ROW(ram, BYTES, "ram", .value_name = "BYTES", .min = 1, .max = 1e18),
-    ROW(force, FLAG, "force"),
-    ROW(forecast, FLAG, "forecast"),
-    ROW(state, FILE, "state", .value_name = "DIR"),
-    ROW(config, FILE, "config", .value_name = "DIR"),
-    ROW(unrecorded, FLAG, "no-ledger"),
-};
 
 struct job {
     struct tl_job_run *run;
@@ -84,52 +45,6 @@ static void warn(void *context, const char *text)
     if (job->warnings.len)
         tl_buffer_append(&job->warnings, ",", 1);
     tl_buffer_json_string(&job->warnings, text, strlen(text));
-}
-
-/* --- what is asked for -------------------------------------------------------------------------------------------- */
-
-static int check_end(struct tl_train_options *o, double *ret_tokens)
-{
-    *ret_tokens = 0;
-    if (o->tokens && (!tl_parse_count(o->tokens, strlen(o->tokens), ret_tokens) || *ret_tokens < 1 || *ret_tokens > 1e15))
-        return tl_fail(TL_E_USAGE, "--tokens: found \"%.40s\", expected a number such as 20M", o->tokens);
-    if (!o->tokens == !(o->hours > 0))
-        return tl_fail(TL_E_USAGE, "how long is one of the two: --tokens N or --hours H");
-    return 0;
-}
-
-static int check_output(const struct tl_train_options *o)
-{
-    if (!o->output || !*o->output)
-        return tl_fail(TL_E_USAGE, "no place for the model: -o OUT.gguf");
-    if (tl_file_is_folder(o->output) && (!o->lora_rank || !o->force))
-        return tl_fail(TL_E_USAGE, "%s is a folder, expected a file's name", o->output);
-    return tl_file_exists(o->output) && !o->force ? tl_fail(TL_E_USAGE, "%s is there already; --force replaces it", o->output) : 0;
-}
-
-static int check(struct job *job)
-{
-    struct tl_train_options *o = &job->options;
-    struct tl_train_facts *f = &job->facts;
-    int status = check_end(o, &f->tokens);
-    f->format = tl_number_by_name(o->format);
-    if (status >= 0 && (!f->format || f->format->gguf_type < 0))
-        status = tl_fail(TL_E_USAGE, "--format: \"%.40s\" is no number format of GGUF files (f32 f16 bf16 q8_0 ...)", o->format);
-    if (status >= 0)
-        status = tl_schedule_find(o->schedule, &f->how.schedule.kind);
-    if (status >= 0 && !o->forecast && !o->text)
-        status = tl_fail(TL_E_USAGE, "nothing to learn from: --text FILE|DIR");
-    if (status >= 0 && !o->forecast)
-        status = check_output(o);
-    if (status >= 0 && !o->lora_rank && (o->lora_alpha > 0 || o->lora_targets))
-        status = tl_fail(TL_E_USAGE, "adapters are trained where their rank is said: --lora-rank 8");
-    if (status >= 0 && o->lora_rank && (o->size || o->forecast))
-        status = tl_fail(TL_E_USAGE, "adapters are trained on a model that is there, and not forecast");
-    if (status >= 0 && o->model && o->size)
-        status = tl_fail(TL_E_USAGE, "%s and --size %s are two answers to one question", o->model, o->size);
-    if (status >= 0 && !o->model && !o->size)
-        status = tl_fail(TL_E_USAGE, "nothing to train: a model, a geometry, or --size 30M");
-    return status;
 }
 
 /* --- what is trained ---------------------------------------------------------------------------------------------- */
@@ -404,9 +319,7 @@ int tl_job_train(struct tl_job_run *run)
     job->run = run;
     tl_buffer_init(&job->checkpoint, 0);
     tl_buffer_init(&job->warnings, 0);
-    int status = tl_job_options(run, rows, TL_COUNT(rows), &job->options);
-    if (status >= 0)
-        status = check(job);
+    int status = tl_train_options_read(run, &job->options, &job->facts);
     if (status >= 0)
         status = open_student(job);
     if (status >= 0 && !job->options.forecast)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The report of the job "train" (docs/train.md), and what it is written from. Private to this room. */
+/* What the job "train" is asked for (train_options.c), and its report (docs/train.md) with what it is written from. Private to
+ * this room. */
 #ifndef TL_API_TRAIN_REPORT_H
 #define TL_API_TRAIN_REPORT_H
 
@@ -32,6 +33,10 @@ struct tl_train_facts {
     uint32_t adapter_matrices;
     double f32_peak;                     /* operations a second */
 };
+
+/* facts: tokens, format and the kind of schedule are filled. */
+struct tl_job_run;
+int tl_train_options_read(struct tl_job_run *run, struct tl_train_options *ret_options, struct tl_train_facts *facts);
 
 /* warnings: JSON strings with commas. */
 void tl_train_report(const struct tl_train_options *options, const struct tl_train_facts *facts, const char *warnings, struct tl_buffer *json);

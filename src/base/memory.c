@@ -82,10 +82,9 @@ char *tl_strdup(const char *text)
 
 char *tl_strndup(const char *text, size_t n_bytes)
 {
-    size_t length = strnlen(text, n_bytes);
-    char *copy = tl_alloc(length + 1, 1);
+    char *copy = tl_alloc(n_bytes + 1, 1);
     if (copy)
-        memcpy(copy, text, length);
+        memcpy(copy, text, n_bytes);
     return copy;
 }
 

@@ -14,7 +14,7 @@ void *tl_realloc(void *memory, size_t count, size_t elem_bytes);      /* growth 
 /* Makes room behind the first n elements of an array of *cap: twice as many, 16 at first. < 0: as it was. */
 int tl_grow(void **array, uint64_t n, uint64_t *cap, size_t elem_bytes);
 char *tl_strdup(const char *text);
-char *tl_strndup(const char *text, size_t n_bytes);
+char *tl_strndup(const char *text, size_t n_bytes);                   /* just so many, zero bytes among them too; NUL behind */
 void tl_free(void *memory);
 
 /* For tests: the countdown-th allocation from now fails (0 = the next); -1 = none. Process-wide. */

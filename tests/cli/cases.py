@@ -84,7 +84,7 @@ class Files:
         self.write('no-ids', b'[]')
         self.write('long-ids', json.dumps([5] * 300).encode())
         self.write('long-text', b'All the king\'s horses and all the king\'s men. ' * 170)
-        self.write('prompts', b'{"prompt": "Tell me a long story."}\n' * 8)
+        self.write('prompts', b''.join(b'{"prompt": "Tell me long story %d."}\n' % i for i in range(4000)))
         self.write('smollm-ids', json.dumps([504 + i for i in range(600)]).encode())
         self.write('messages', b'[{"role": "user", "content": "<|im_start|>hi"}]')
         self.write('bad-messages', b'[{"role": "user", "content": ')

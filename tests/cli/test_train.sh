@@ -29,10 +29,12 @@ grep -q '</svg>' "$scratch/loss.svg" || fail 'no picture of the losses'
 # The same bits.
 train "$scratch/two" -t 2 || fail 'it does not train with two threads'
 cmp "$scratch/one" "$scratch/two" || fail 'other bits with two threads'
-if train "$scratch/two" --force --ram 8M; then fail 'it trains within 8 MB'; fi
-least=$(sed -n 's/.*--ram \([0-9]*\)M works.*/\1/p' "$scratch/said")
-train "$scratch/two" -t 1 --force --ram $((least + 1))M || fail 'it does not train with the least memory'
-cmp "$scratch/one" "$scratch/two" || fail 'other bits with less memory'
+if [ -z "${TRILL_FAST-}" ]; then                  # what sanitizers take themselves counts too
+    if train "$scratch/two" --force --ram 8M; then fail 'it trains within 8 MB'; fi
+    least=$(sed -n 's/.*--ram \([0-9]*\)M works.*/\1/p' "$scratch/said")
+    train "$scratch/two" -t 1 --force --ram $((least + 1))M || fail 'it does not train with the least memory'
+    cmp "$scratch/one" "$scratch/two" || fail 'other bits with less memory'
+fi
 
 # What is written runs, and goes on.
 "$TRILL" run "$scratch/one" --raw -p 'The model' -n 8 --temp 0 --no-ledger >/dev/null 2>"$scratch/said" || fail 'the trained model does not run'

@@ -26,10 +26,6 @@ struct tl_job_kind {
     int (*run)(struct tl_job_run *run);
 };
 
-#define JOB(name, needs) int tl_job_##name(struct tl_job_run *run);
-#include "api/jobs.def"
-#undef JOB
-
 /* Fills the kind's struct of options. */
 int tl_job_options(struct tl_job_run *run, const struct tl_option *options, size_t n_options, void *fields);
 

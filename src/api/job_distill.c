@@ -63,8 +63,6 @@ static const struct tl_option rows[] = {
     ROW(config, FILE, "config", .value_name = "DIR"),
 };
 
-static const char *or_none(const char *name) { return name && strcmp(name, "auto") != 0 ? name : NULL; }
-
 static struct tl_distill_order order_of(const struct options *o, const struct tl_machine *machine)
 {
     return (struct tl_distill_order){
@@ -74,8 +72,8 @@ static struct tl_distill_order order_of(const struct options *o, const struct tl
         .prompt_tokens = (uint32_t)o->prompt_tokens, .answer_tokens = (uint32_t)o->answer_tokens, .answers = (uint32_t)o->answers,
         .temperature = o->temperature, .unlikely_share = o->unlikely_share, .verify = o->verify, .verify_seconds = o->verify_seconds,
         .engine = {.threads = (uint32_t)o->threads, .ram_bytes = o->ram, .cpu = o->cpu, .kv = o->kv,
-                   .exact = o->activations && strcmp(o->activations, "f32") == 0, .io = or_none(o->io), .policy = or_none(o->policy),
-                   .lookahead = or_none(o->lookahead), .machine = machine},
+                   .exact = o->activations && strcmp(o->activations, "f32") == 0, .io = o->io, .policy = o->policy,
+                   .lookahead = o->lookahead, .machine = machine},
     };
 }
 

@@ -125,8 +125,6 @@ static void close_model(void *context, struct tl_engine *engine, int status)
 
 /* --- the job ------------------------------------------------------------------------------------------------------ */
 
-static const char *or_none(const char *name) { return name && strcmp(name, "auto") != 0 ? name : NULL; }
-
 static struct tl_eval_order order_of(const struct options *o, const struct tl_eval_host *host, const struct tl_machine *machine)
 {
     return (struct tl_eval_order){
@@ -135,8 +133,8 @@ static struct tl_eval_order order_of(const struct options *o, const struct tl_ev
         .window = (uint32_t)o->window, .stride = (uint32_t)o->stride, .max_tokens = (uint32_t)o->tokens, .chat = o->chat, .verify = o->verify,
         .trust = o->trust, .verify_seconds = o->verify_seconds, .store = o->store, .answers = o->answers, .host = host,
         .engine = {.threads = (uint32_t)o->threads, .context = (uint32_t)o->context, .ram_bytes = o->ram, .chunk = (uint32_t)o->chunk, .cpu = o->cpu,
-                   .kv = o->kv, .exact = o->activations && strcmp(o->activations, "f32") == 0, .io = or_none(o->io),
-                   .policy = or_none(o->policy), .lookahead = or_none(o->lookahead), .machine = machine},
+                   .kv = o->kv, .exact = o->activations && strcmp(o->activations, "f32") == 0, .io = o->io,
+                   .policy = o->policy, .lookahead = o->lookahead, .machine = machine},
     };
 }
 

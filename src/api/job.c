@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-enum { ALONE, MODEL };
+enum { ALONE, MODEL, MOST_WARNINGS = 8 };
 
 static const struct tl_job_kind kinds[] = {
 #define JOB(name, needs) {#name, needs == MODEL, tl_job_##name},
@@ -99,6 +99,20 @@ int tl_job_options(struct tl_job_run *run, const struct tl_option *options, size
     return tl_options_read_json(options, n_options, run->options, strlen(run->options), fields, &run->texts);
 }
 
+void tl_job_warn(void *run, const char *text)
+{
+    struct tl_job_run *to = run;
+    if (to->n_warnings++ >= MOST_WARNINGS)
+        return;
+    tl_buffer_append(&to->warnings, ",", to->warnings.len > 0);
+    tl_buffer_json_string(&to->warnings, text, strlen(text));
+}
+
+void tl_job_write_warnings(struct tl_job_run *run)
+{
+    tl_buffer_printf(&run->report, ",\"warnings\":[%s]}", run->warnings.len ? run->warnings.data : "");
+}
+
 int trill_job_run(struct trill_job *job, void (*progress)(void *context, const struct trill_progress *progress), void *context)
 {
     struct watcher watcher = {progress, context, tl_clock_ns()};
@@ -108,12 +122,14 @@ int trill_job_run(struct trill_job *job, void (*progress)(void *context, const s
     };
     job->good = false;
     tl_buffer_init(&run.report, 0);
+    tl_buffer_init(&run.warnings, 0);
     int status = tl_progress_check(&run.progress);
     if (status >= 0)
         status = job->kind->run(&run);
     if (status >= 0)
         status = run.report.status;
     tl_free(run.texts);
+    tl_buffer_done(&run.warnings);
     if (status < 0) {
         tl_buffer_done(&run.report);
         return status;

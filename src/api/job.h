@@ -16,6 +16,8 @@ struct tl_job_run {
     struct tl_engine *engine;            /* NULL where the kind needs no model and none was given */
     struct tl_progress progress;         /* with the cancel flag */
     struct tl_buffer report;
+    struct tl_buffer warnings;           /* JSON strings, with commas: tl_job_warn */
+    uint32_t n_warnings;
     const char *options;                 /* JSON; read by tl_job_options */
     char *texts;                         /* of the options; freed behind the run */
 };
@@ -28,6 +30,11 @@ struct tl_job_kind {
 
 /* Fills the kind's struct of options. */
 int tl_job_options(struct tl_job_run *run, const struct tl_option *options, size_t n_options, void *fields);
+
+/* Notes what the report is to warn of; the first few are kept. `run` is a struct tl_job_run, as those below hand it on. */
+void tl_job_warn(void *run, const char *text);
+/* Ends the report, an object that has other members already, with "warnings". */
+void tl_job_write_warnings(struct tl_job_run *run);
 
 #define JOB(name, needs) int tl_job_##name(struct tl_job_run *run);
 #include "api/jobs.def"

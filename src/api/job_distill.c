@@ -12,8 +12,6 @@
 #include "compress/distill.h"
 #include "plan/purpose.h"
 
-enum { MOST_WARNINGS = 8 };
-
 struct options {
     const char *teacher, *student, *text, *prompts, *output, *work, *to, *schedule, *verify, *cpu, *kv, *activations, *io, *policy, *lookahead;
     const char *state, *config;
@@ -132,32 +130,18 @@ static int forecast(const struct options *o, const struct tl_machine *machine, c
 
 /* --- the job ------------------------------------------------------------------------------------------------------ */
 
-struct warnings { struct tl_buffer json; uint32_t n; };
-
-static void warn(void *context, const char *text)
-{
-    struct warnings *w = context;
-    if (w->n++ >= MOST_WARNINGS)
-        return;
-    tl_buffer_append(&w->json, ",", w->json.len > 0);
-    tl_buffer_json_string(&w->json, text, strlen(text));
-}
-
 static int distill(struct tl_job_run *run, struct tl_distill_order *order)
 {
-    struct warnings warnings = {0};
     struct tl_distilled distilled;
-    tl_buffer_init(&warnings.json, 0);
-    order->warn = warn;
-    order->context = &warnings;
+    order->warn = tl_job_warn;
+    order->context = run;
     int status = tl_distill(order, &run->progress, &distilled);
-    if (status >= 0) {
-        tl_distilled_write(&distilled, &run->report);
-        run->report.len--;               /* one more member */
-        tl_buffer_printf(&run->report, ",\"warnings\":[%s]}", warnings.json.len ? warnings.json.data : "");
-    }
-    tl_buffer_done(&warnings.json);
-    return status;
+    if (status < 0)
+        return status;
+    tl_distilled_write(&distilled, &run->report);
+    run->report.len--;                   /* one more member */
+    tl_job_write_warnings(run);
+    return 0;
 }
 
 int tl_job_distill(struct tl_job_run *run)

@@ -17,7 +17,6 @@
 #include "engine/texts.h"
 #include "kernel/peak.h"
 
-enum { MOST_WARNINGS = 8 };
 static const double drive_seconds = 0.3, arithmetic_seconds = 0.15;
 
 struct options {
@@ -53,19 +52,7 @@ struct job {
     float *nll;
     double seconds;
     uint64_t drive_bytes;
-    struct tl_buffer warnings;           /* JSON strings, with commas */
-    uint32_t n_warnings;
 };
-
-static void warn(void *context, const char *text)
-{
-    struct job *job = context;
-    if (job->n_warnings++ >= MOST_WARNINGS)
-        return;
-    if (job->warnings.len)
-        tl_buffer_append(&job->warnings, ",", 1);
-    tl_buffer_json_string(&job->warnings, text, strlen(text));
-}
 
 /* --- files -------------------------------------------------------------------------------------------------------- */
 
@@ -138,10 +125,11 @@ static void report(const struct job *job)
                      limit.drive_s > limit.arithmetic_s ? "drive" : "arithmetic");
     tl_buffer_printf(to, ",\"texts\":%" PRIu64 ",\"window\":%u,\"stride\":%u,\"sweep_tokens\":%u,\"computed_tokens\":%" PRIu64
                      ",\"resumed_tokens\":%" PRIu64 ",\"drive_bytes\":%" PRIu64 ",\"drive_bytes_per_s\":%.4g,\"drive_seconds\":%.4g"
-                     ",\"arithmetic_seconds\":%.4g,\"stall_seconds\":%.4g,\"peak_bytes\":%" PRIu64 ",\"warnings\":[%s]}",
+                     ",\"arithmetic_seconds\":%.4g,\"stall_seconds\":%.4g,\"peak_bytes\":%" PRIu64,
                      job->texts.n_texts, job->how.window, job->how.stride, tl_model_limits(engine->model)->chunk, job->scored.computed,
                      job->scored.resumed, job->drive_bytes, limit.drive_rate, limit.drive_s, limit.arithmetic_s, (double)stall_ns * 1e-9,
-                     peak, job->warnings.len ? job->warnings.data : "");
+                     peak);
+    tl_job_write_warnings(job->run);
 }
 
 /* --- the job ------------------------------------------------------------------------------------------------------ */
@@ -169,7 +157,7 @@ static int score(struct job *job)
         .window = window, .stride = o->stride ? (uint32_t)o->stride : window, .starts = job->texts.starts, .n_texts = job->texts.n_texts,
         .teacher = o->teacher, .router = o->router, .experts = o->experts, .moments = o->moments, .checkpoint = o->checkpoint,
         .draws = (uint32_t)o->draws, .seed = o->seed, .checkpoint_seconds = o->interval, .progress = &job->run->progress,
-        .warn = warn, .context = job,
+        .warn = tl_job_warn, .context = job->run,
     };
     int status = tl_score(engine, job->texts.ids, job->texts.n_ids, &job->how, job->nll, &job->scored);
     if (status >= 0 && !job->scored.tokens)
@@ -183,7 +171,6 @@ static int score(struct job *job)
 int tl_job_score(struct tl_job_run *run)
 {
     struct job job = { .run = run };
-    tl_buffer_init(&job.warnings, 0);
     int status = tl_job_options(run, rows, TL_COUNT(rows), &job.options);
     if (status >= 0)
         status = read_texts(&job);
@@ -194,7 +181,6 @@ int tl_job_score(struct tl_job_run *run)
     if (status >= 0)
         report(&job);
     tl_texts_done(&job.texts);
-    tl_buffer_done(&job.warnings);
     tl_free(job.nll);
     return status;
 }

@@ -17,15 +17,14 @@
 #include "train/lora_train.h"
 #include "train/student.h"
 
-enum { MOST_WARNINGS = 8, HELD_WINDOWS = 64, NOTES = 4 };
+enum { HELD_WINDOWS = 64, NOTES = 4 };
 static const double seconds_of_hour = 3600, f32_share = 0.5, peak_seconds = 0.15, held_cost = 0.03;
 
 struct job {
     struct tl_job_run *run;
     struct tl_train_options options;
     struct tl_train_facts facts;
-    struct tl_buffer checkpoint, warnings;               /* warnings: JSON strings, with commas */
-    uint32_t n_warnings;
+    struct tl_buffer checkpoint;
     uint64_t told;
     struct tl_modelfile *words;          /* of --vocab */
     struct tl_student *student;
@@ -39,12 +38,8 @@ struct job {
 
 static void warn(void *context, const char *text)
 {
-    struct job *job = context;
-    if (job->n_warnings++ >= MOST_WARNINGS)
-        return;
-    if (job->warnings.len)
-        tl_buffer_append(&job->warnings, ",", 1);
-    tl_buffer_json_string(&job->warnings, text, strlen(text));
+    const struct job *job = context;
+    tl_job_warn(job->run, text);
 }
 
 /* --- what is trained ---------------------------------------------------------------------------------------------- */
@@ -307,7 +302,6 @@ static void done(struct job *job)
     tl_student_close(job->student);
     tl_modelfile_close(job->words);
     tl_buffer_done(&job->checkpoint);
-    tl_buffer_done(&job->warnings);
     tl_free(job);
 }
 
@@ -318,14 +312,13 @@ int tl_job_train(struct tl_job_run *run)
         return TL_E_NOMEM;
     job->run = run;
     tl_buffer_init(&job->checkpoint, 0);
-    tl_buffer_init(&job->warnings, 0);
     int status = tl_train_options_read(run, &job->options, &job->facts);
     if (status >= 0)
         status = open_student(job);
     if (status >= 0 && !job->options.forecast)
         status = learn(job);
     if (status >= 0)
-        tl_train_report(&job->options, &job->facts, job->warnings.data ? job->warnings.data : "", &run->report);
+        tl_train_report(&job->options, &job->facts, run);
     done(job);
     return status;
 }

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "api/job.h"
+
 static void put_text(struct tl_buffer *json, const char *name, const char *text)
 {
     tl_buffer_printf(json, "\"%s\":", name);
@@ -84,8 +86,9 @@ static void put_curve(const struct tl_curve *c, struct tl_buffer *json)
     tl_buffer_printf(json, "]}");
 }
 
-void tl_train_report(const struct tl_train_options *o, const struct tl_train_facts *f, const char *warnings, struct tl_buffer *json)
+void tl_train_report(const struct tl_train_options *o, const struct tl_train_facts *f, struct tl_job_run *run)
 {
+    struct tl_buffer *json = &run->report;
     tl_buffer_printf(json, "{");
     put_model(f, json);
     tl_buffer_printf(json, ",\"window\":%" PRIu64 ",\"batch\":%" PRIu64 ",\"seed\":%" PRIu64, o->window, o->batch, o->seed);
@@ -102,5 +105,5 @@ void tl_train_report(const struct tl_train_options *o, const struct tl_train_fac
             put_adapters(o, f, json);
         put_curve(&f->trained.curve, json);
     }
-    tl_buffer_printf(json, ",\"warnings\":[%s]}", warnings);
+    tl_job_write_warnings(run);
 }

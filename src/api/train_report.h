@@ -4,7 +4,6 @@
 #ifndef TL_API_TRAIN_REPORT_H
 #define TL_API_TRAIN_REPORT_H
 
-#include "base/buffer.h"
 #include "ledger/ledger.h"
 #include "train/student.h"
 #include "train/train.h"
@@ -38,7 +37,6 @@ struct tl_train_facts {
 struct tl_job_run;
 int tl_train_options_read(struct tl_job_run *run, struct tl_train_options *ret_options, struct tl_train_facts *facts);
 
-/* warnings: JSON strings with commas. */
-void tl_train_report(const struct tl_train_options *options, const struct tl_train_facts *facts, const char *warnings, struct tl_buffer *json);
+void tl_train_report(const struct tl_train_options *options, const struct tl_train_facts *facts, struct tl_job_run *run);
 
 #endif

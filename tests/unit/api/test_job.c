@@ -109,6 +109,26 @@ static void cancelling(void **state)
     trill_job_close(job);
 }
 
+static int warn_often(struct tl_job_run *run)
+{
+    for (int i = 0; i < 12; i++)
+        tl_job_warn(run, i ? "again" : "\"once\"");
+    tl_buffer_printf(&run->report, "{\"n\":12");
+    tl_job_write_warnings(run);
+    return 0;
+}
+
+static void warnings(void **state)
+{
+    static const struct tl_job_kind warning = {"warning", false, warn_often};
+    struct trill_job *job;
+    (void)state;
+    assert_int_equal(tl_job_new(&warning, NULL, NULL, &job), 0);
+    assert_int_equal(trill_job_run(job, NULL, NULL), 0);
+    assert_string_equal(trill_job_report(job), "{\"n\":12,\"warnings\":[\"\\\"once\\\"\",\"again\",\"again\",\"again\",\"again\",\"again\",\"again\",\"again\"]}");
+    trill_job_close(job);
+}
+
 static void forecast(void **state)
 {
     static const struct { uint64_t first, done, total; double seconds, left; } cases[] = {
@@ -131,7 +151,8 @@ static void forecast(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_run), cmocka_unit_test(failures), cmocka_unit_test(cancelling), cmocka_unit_test(forecast),
+        cmocka_unit_test(good_run), cmocka_unit_test(failures), cmocka_unit_test(cancelling), cmocka_unit_test(warnings),
+        cmocka_unit_test(forecast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

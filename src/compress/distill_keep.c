@@ -12,8 +12,8 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/parse.h"
-#include "compress/distill_answer.h"
 #include "compress/distill_ask.h"
+#include "compress/reply.h"
 #include "compress/verify.h"
 
 enum { MOST_LINE = 60000 };              /* bytes that a verifier is told */
@@ -30,16 +30,16 @@ struct keeping {
     uint64_t n_nll, cap_nll;
 };
 
-static double mean(const struct tl_distill_choice *choice) { return choice->tokens ? choice->nll / (double)choice->tokens : 0; }
+static double mean(const struct tl_reply_choice *choice) { return choice->tokens ? choice->nll / (double)choice->tokens : 0; }
 
-static int read_answer(struct keeping *k, uint64_t i, struct tl_distill_answer *ret_answer)
+static int read_reply(struct keeping *k, uint64_t i, struct tl_reply *ret_reply)
 {
     char where[64];
     int status = tl_distill_line(k->answers, i, &k->line);
     snprintf(where, sizeof(where), "answer %" PRIu64, i + 1);
-    *ret_answer = (struct tl_distill_answer){0};
+    *ret_reply = (struct tl_reply){0};
     if (status >= 0)
-        status = tl_distill_answer_read(where, k->line.data ? k->line.data : "", k->line.len, ret_answer);
+        status = tl_reply_read(where, k->line.data ? k->line.data : "", k->line.len, ret_reply);
     return status == TL_E_FILE ? TL_E_FAIL : status;
 }
 
@@ -49,14 +49,14 @@ static int find_bound(struct keeping *k)
 {
     int status = tl_progress_begin(k->progress, "reading answers", 0, k->answers->n_lines, "answers");
     for (uint64_t i = 0; i < k->answers->n_lines && status >= 0; i++) {
-        struct tl_distill_answer answer;
-        status = read_answer(k, i, &answer);
-        for (uint64_t c = 0; c < answer.n && status >= 0; c++) {
+        struct tl_reply reply;
+        status = read_reply(k, i, &reply);
+        for (uint64_t c = 0; c < reply.n && status >= 0; c++) {
             status = tl_grow((void **)&k->nll, k->n_nll, &k->cap_nll, sizeof(*k->nll));
-            if (status >= 0 && answer.choice[c].tokens)
-                k->nll[k->n_nll++] = mean(&answer.choice[c]);
+            if (status >= 0 && reply.choice[c].tokens)
+                k->nll[k->n_nll++] = mean(&reply.choice[c]);
         }
-        tl_distill_answer_done(&answer);
+        tl_reply_done(&reply);
         if (status >= 0)
             status = tl_progress_move(k->progress, i + 1);
     }
@@ -104,7 +104,7 @@ static int write_command(struct keeping *k, const struct tl_buffer *request)
     return status < 0 ? status : k->command.status;
 }
 
-static int verify(struct keeping *k, const struct tl_buffer *request, const struct tl_distill_choice *choice, enum tl_distill_why *why)
+static int verify(struct keeping *k, const struct tl_buffer *request, const struct tl_reply_choice *choice, enum tl_distill_why *why)
 {
     bool right = false;
     int status = write_command(k, request);
@@ -164,7 +164,7 @@ static int flatten(const struct tl_buffer *messages, struct tl_buffer *out)
     return status;
 }
 
-static int write_kept(struct keeping *k, const struct tl_buffer *request, const struct tl_distill_choice *choice)
+static int write_kept(struct keeping *k, const struct tl_buffer *request, const struct tl_reply_choice *choice)
 {
     struct tl_buffer prompt, messages;
     tl_buffer_init(&prompt, 0);
@@ -193,7 +193,7 @@ static int write_kept(struct keeping *k, const struct tl_buffer *request, const 
 
 /* --- judging ------------------------------------------------------------------------------------------------------ */
 
-static int judge(struct keeping *k, const struct tl_buffer *request, const struct tl_distill_choice *choice)
+static int judge(struct keeping *k, const struct tl_buffer *request, const struct tl_reply_choice *choice)
 {
     enum tl_distill_why why = choice->cut && !k->how->keep_cut                        ? TL_DISTILL_CUT
                             : choice->tokens && mean(choice) > k->kept->bound         ? TL_DISTILL_UNLIKELY
@@ -216,14 +216,14 @@ static int judge_all(struct keeping *k)
     tl_buffer_init(&request, 0);
     int status = tl_progress_begin(k->progress, "judging answers", 0, k->answers->n_lines, "answers");
     for (uint64_t i = 0; i < k->answers->n_lines && status >= 0; i++) {
-        struct tl_distill_answer answer;
-        status = read_answer(k, i, &answer);
+        struct tl_reply reply;
+        status = read_reply(k, i, &reply);
         if (status >= 0)
             status = tl_distill_line(k->requests, i, &request);
-        k->kept->count[TL_DISTILL_FAILED] += status >= 0 && !answer.n;
-        for (uint64_t c = 0; c < answer.n && status >= 0; c++)
-            status = judge(k, &request, &answer.choice[c]);
-        tl_distill_answer_done(&answer);
+        k->kept->count[TL_DISTILL_FAILED] += status >= 0 && !reply.n;
+        for (uint64_t c = 0; c < reply.n && status >= 0; c++)
+            status = judge(k, &request, &reply.choice[c]);
+        tl_reply_done(&reply);
         if (status >= 0)
             status = tl_progress_move(k->progress, i + 1);
     }

@@ -7,9 +7,9 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "base/memory.h"
 #include "compress/eval_impl.h"
+#include "compress/reply.h"
 #include "engine/batch.h"
 #include "engine/batch_input.h"
 
@@ -129,45 +129,19 @@ int tl_eval_answer_count(struct tl_eval_run *run, const struct tl_engine *engine
 
 /* --- reading answers ---------------------------------------------------------------------------------------------- */
 
-/* Goes into the value of a member of the object that is open; 0: it has none. */
-static int into(struct tl_json *json, const char *name)
-{
-    int event;
-    while ((event = tl_json_next(json)) == TL_JSON_KEY) {
-        if (tl_json_is(json, name))
-            return tl_json_next(json);
-        if ((event = tl_json_skip(json)) < 0)
-            return event;
-    }
-    return event < 0 ? event : 0;
-}
-
-/* response.body.choices[0].message.content, or .text of a completion. */
 static int read_answer(const char *path, const char *line, size_t n_bytes, struct tl_eval_answer *ret_answer)
 {
-    static const char *const way[] = { "response", "body", "choices" };
-    struct tl_json json;
-    tl_json_init(&json, path, line, n_bytes);
-    int event = tl_json_next(&json);
-    for (size_t i = 0; i < 3 && event == TL_JSON_OBJECT; i++)
-        event = into(&json, way[i]);
-    event = event == TL_JSON_ARRAY ? tl_json_next(&json) : event < 0 ? event : 0;
-    bool found = false;
-    while (event > 0 && !found && (event = tl_json_next(&json)) == TL_JSON_KEY) {
-        bool message = tl_json_is(&json, "message"), text = tl_json_is(&json, "text");
-        event = message || text ? tl_json_next(&json) : tl_json_skip(&json);
-        if (message && event == TL_JSON_OBJECT)
-            event = into(&json, "content");
-        found = (message || text) && event == TL_JSON_STRING;
-        event = event < 0 ? event : 1;
+    struct tl_reply reply;
+    int status = tl_reply_read(path, line, n_bytes, &reply);
+    if (status >= 0 && !reply.n)
+        status = tl_fail(TL_E_FILE, "%s: a line without an answer: %.100s", path, line);
+    if (status >= 0) {
+        ret_answer->n_bytes = reply.choice[0].n_bytes;
+        ret_answer->text = reply.choice[0].text;
+        reply.choice[0].text = NULL;
     }
-    if (found) {
-        ret_answer->n_bytes = json.string.len;
-        ret_answer->text = tl_strndup(json.string.data ? json.string.data : "", json.string.len);
-        event = ret_answer->text ? 0 : TL_E_NOMEM;
-    }
-    tl_json_done(&json);
-    return event < 0 ? event : found ? 0 : tl_fail(TL_E_FILE, "%s: a line without an answer: %.100s", path, line);
+    tl_reply_done(&reply);
+    return status;
 }
 
 static int read_answers(const char *path, const struct tl_eval_requests *requests, struct tl_eval_answer *answers)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a teacher is asked, its answers read again, and what of them is learnt: a small batch by hand. */
+/* What a teacher is asked, and what of its answers is learnt: a small batch by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <math.h>
@@ -12,7 +12,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "compress/distill_answer.h"
 #include "compress/distill_ask.h"
 #include "compress/distill_keep.h"
 
@@ -57,46 +56,6 @@ static void expect(const char *name, const char *text)
     assert_int_equal(tl_file_slurp(place(name), 1 << 20, &found, &n), 0);
     assert_string_equal(found, text);
     tl_free(found);
-}
-
-/* --- answers ------------------------------------------------------------------------------------------------------ */
-
-static void answers_of_both_kinds(void **state)
-{
-    static const char plain[] = "{\"id\":\"x\",\"custom_id\":\"0\",\"response\":{\"status_code\":200,\"body\":{\"choices\":[{\"index\":0,\"text\":\"a \\u00e9\","
-        "\"logprobs\":{\"tokens\":[\"a\",\" \"],\"token_logprobs\":[-1,-2.5],\"top_logprobs\":null,\"text_offset\":[0,1]},\"finish_reason\":\"stop\"},"
-        "{\"index\":1,\"text\":\"\",\"logprobs\":null,\"finish_reason\":\"length\"}],\"usage\":{\"x\":[1]}}},\"error\":null}";
-    static const char chat[] = "{\"response\":{\"body\":{\"choices\":[{\"message\":{\"role\":\"assistant\",\"content\":\"hi\"},\"logprobs\":{\"content\":["
-        "{\"token\":\"h\",\"logprob\":-0.5,\"bytes\":[1],\"top_logprobs\":[{\"logprob\":-7}]},{\"logprob\":-1,\"top_logprobs\":[]}],\"refusal\":null},"
-        "\"finish_reason\":\"stop\"}]}}}";
-    struct tl_distill_answer answer;
-    (void)state;
-    assert_int_equal(tl_distill_answer_read("x", plain, strlen(plain), &answer), 0);
-    assert_int_equal(answer.n, 2);
-    assert_string_equal(answer.choice[0].text, "a é");
-    assert_true(answer.choice[0].nll == 3.5 && answer.choice[0].tokens == 2 && !answer.choice[0].cut);
-    assert_true(answer.choice[1].cut && answer.choice[1].tokens == 0 && answer.choice[1].n_bytes == 0);
-    tl_distill_answer_done(&answer);
-    assert_int_equal(tl_distill_answer_read("x", chat, strlen(chat), &answer), 0);
-    assert_int_equal(answer.n, 1);
-    assert_true(answer.choice[0].nll == 1.5 && answer.choice[0].tokens == 2);
-    tl_distill_answer_done(&answer);
-    for (size_t n = 0; n < strlen(chat); n++) {
-        assert_int_equal(tl_distill_answer_read("x", chat, n, &answer), TL_E_FILE);
-        tl_distill_answer_done(&answer);
-    }
-    static const char *const odd[] = {"{\"response\":{\"body\":{\"choices\":3}}}", "{\"response\":{\"body\":{\"choices\":[3]}}}",
-        "{\"response\":{\"body\":{\"choices\":[{}]}}}", "{\"response\":{\"body\":{\"choices\":[{\"text\":\"\",\"logprobs\":{\"content\":[true]}}]}}}",
-        "{\"response\":{\"body\":{\"choices\":[{\"text\":\"\",\"finish_reason\":[]}]}}}"};
-    for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
-        if (tl_distill_answer_read("x", odd[i], strlen(odd[i]), &answer) != TL_E_FILE)
-            fail_msg("%s was taken", odd[i]);
-        tl_distill_answer_done(&answer);
-    }
-    static const char error[] = "{\"response\":{\"status_code\":400,\"body\":{\"error\":{\"message\":\"no\"}}},\"error\":null}";
-    assert_int_equal(tl_distill_answer_read("x", error, strlen(error), &answer), 0);
-    assert_int_equal(answer.n, 0);
-    tl_distill_answer_done(&answer);
 }
 
 /* --- asking ------------------------------------------------------------------------------------------------------- */
@@ -218,9 +177,9 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_of_both_kinds), cmocka_unit_test_setup_teardown(prompts_asked, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(kept, set_up, tear_down), cmocka_unit_test_setup_teardown(verified, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(chats, set_up, tear_down), cmocka_unit_test_setup_teardown(out_of_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(prompts_asked, set_up, tear_down), cmocka_unit_test_setup_teardown(kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(verified, set_up, tear_down), cmocka_unit_test_setup_teardown(chats, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(out_of_memory, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* {"response": {"body": {"choices": [{"text" or "message": {"content"}, "finish_reason", "logprobs"}]}}}; what else there is, is
  * passed over. Of each object the members are asked for by a function of their own. */
-#include "compress/distill_answer.h"
+#include "compress/reply.h"
 
 #include <string.h>
 
@@ -42,7 +42,7 @@ static int list(struct tl_json *json, int (*element)(struct tl_json *json, int e
     return status < 0 ? status : event < 0 ? event : 0;
 }
 
-static int read_text(struct tl_json *json, struct tl_distill_choice *choice)
+static int read_text(struct tl_json *json, struct tl_reply_choice *choice)
 {
     int event = tl_json_next(json);
     if (event == TL_JSON_NULL)
@@ -57,7 +57,7 @@ static int read_text(struct tl_json *json, struct tl_distill_choice *choice)
 
 static int take_token(struct tl_json *json, void *to)
 {
-    struct tl_distill_choice *choice = to;
+    struct tl_reply_choice *choice = to;
     double value;
     if (!tl_json_is(json, "logprob"))
         return tl_json_skip(json);
@@ -72,7 +72,7 @@ static int take_token(struct tl_json *json, void *to)
 /* A number, or an object with "logprob". */
 static int token(struct tl_json *json, int event, void *to)
 {
-    struct tl_distill_choice *choice = to;
+    struct tl_reply_choice *choice = to;
     double value;
     if (event == TL_JSON_OBJECT)
         return members(json, take_token, to);
@@ -95,7 +95,7 @@ static int take_message(struct tl_json *json, void *to)
 
 static int take_choice(struct tl_json *json, void *to)
 {
-    struct tl_distill_choice *choice = to;
+    struct tl_reply_choice *choice = to;
     if (tl_json_is(json, "text"))
         return read_text(json, choice);
     if (tl_json_is(json, "message"))
@@ -111,15 +111,15 @@ static int take_choice(struct tl_json *json, void *to)
 
 static int choice(struct tl_json *json, int event, void *to)
 {
-    struct tl_distill_answer *answer = to;
+    struct tl_reply *reply = to;
     if (event != TL_JSON_OBJECT)
         return tl_json_fail(json, "a choice");
-    int status = tl_grow((void **)&answer->choice, answer->n, &answer->cap, sizeof(*answer->choice));
+    int status = tl_grow((void **)&reply->choice, reply->n, &reply->cap, sizeof(*reply->choice));
     if (status < 0)
         return status;
-    answer->choice[answer->n] = (struct tl_distill_choice){0};
-    status = members(json, take_choice, &answer->choice[answer->n++]);
-    if (status >= 0 && !answer->choice[answer->n - 1].text)
+    reply->choice[reply->n] = (struct tl_reply_choice){0};
+    status = members(json, take_choice, &reply->choice[reply->n++]);
+    if (status >= 0 && !reply->choice[reply->n - 1].text)
         status = tl_json_fail(json, "a text in each choice");
     return status;
 }
@@ -139,22 +139,22 @@ static int take_line(struct tl_json *json, void *to)
     return tl_json_is(json, "response") ? object(json, take_response, to) : tl_json_skip(json);
 }
 
-int tl_distill_answer_read(const char *where, const char *line, size_t n_bytes, struct tl_distill_answer *ret_answer)
+int tl_reply_read(const char *where, const char *line, size_t n_bytes, struct tl_reply *ret_reply)
 {
     struct tl_json json;
-    *ret_answer = (struct tl_distill_answer){0};
+    *ret_reply = (struct tl_reply){0};
     tl_json_init(&json, where, line, n_bytes);
-    int status = object(&json, take_line, ret_answer);
+    int status = object(&json, take_line, ret_reply);
     if (status >= 0)
         status = tl_json_next(&json);
     tl_json_done(&json);
     return status < 0 ? status : 0;
 }
 
-void tl_distill_answer_done(struct tl_distill_answer *answer)
+void tl_reply_done(struct tl_reply *reply)
 {
-    for (uint64_t i = 0; i < answer->n; i++)
-        tl_free(answer->choice[i].text);
-    tl_free(answer->choice);
-    *answer = (struct tl_distill_answer){0};
+    for (uint64_t i = 0; i < reply->n; i++)
+        tl_free(reply->choice[i].text);
+    tl_free(reply->choice);
+    *reply = (struct tl_reply){0};
 }

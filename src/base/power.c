@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "base/text.h"
 
 enum { MOST_ZONES = 64, PATH_BYTES = 1024, NAME_BYTES = 64, TEXT_BYTES = 512, LEAST_SECONDS = 1, MOST_SECONDS = 60 };
 static const double most_watts = 2000;               /* of one zone, more than any package draws */
@@ -152,7 +153,7 @@ static int start(struct tl_power *power)
 
 /* --- zones -------------------------------------------------------------------------------------------------------- */
 
-static bool counts(const char *name) { return strncmp(name, "package", 7) == 0 || strcmp(name, "dram") == 0; }
+static bool counts(const char *name) { return tl_text_begins(name, "package") || strcmp(name, "dram") == 0; }
 
 static int add_zone(struct tl_power *power, const char *folder)
 {
@@ -184,7 +185,7 @@ static int add_zones(struct tl_power *power, const char *tree, const char *prefi
         return tl_fail(TL_E_FAIL, "no energy counters are shown by this machine, or by the host of a virtual one");
     while (status >= 0 && power->n_zones < MOST_ZONES && (entry = readdir(dir))) {
         char folder[PATH_BYTES];
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
+        if (!tl_text_begins(entry->d_name, prefix))
             continue;
         snprintf(folder, sizeof folder, "%.700s/%.255s", tree, entry->d_name);
         status = add_zone(power, folder);

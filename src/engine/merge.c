@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "modelfile/writer.h"
 
 enum { PASS_BYTES = 8 << 20 };
@@ -216,7 +217,7 @@ static int declare_metadata(struct merging *m)
         size_t n_bytes;
         if (is_gguf(m))
             status = tl_writer_meta(m->writer, meta);
-        else if (strncmp(meta->key, prefix, strlen(prefix)) == 0 && (status = tl_meta_at_string(meta, 0, &text, &n_bytes)) >= 0)
+        else if (tl_text_begins(meta->key, prefix) && (status = tl_meta_at_string(meta, 0, &text, &n_bytes)) >= 0)
             status = tl_writer_string(m->writer, meta->key + strlen(prefix), text, n_bytes);
     }
     return status;

@@ -8,6 +8,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "model/names.h"
 
 static const struct tl_apart aparts[] = {
@@ -16,16 +17,10 @@ static const struct tl_apart aparts[] = {
     { "_blocks", "_scales", TL_NUMBER_MXFP4, "u8", 2, 16 },
 };
 
-static bool ends_with(const char *text, const char *ending)
-{
-    size_t n = strlen(text), m = strlen(ending);
-    return n >= m && !strcmp(text + n - m, ending);
-}
-
 const struct tl_apart *tl_apart_of(const struct tl_tensor *codes)
 {
     for (size_t i = 0; i < TL_COUNT(aparts); i++)
-        if (*aparts[i].codes ? ends_with(codes->name, aparts[i].codes) : !strcmp(codes->type_name, aparts[i].type))
+        if (*aparts[i].codes ? tl_text_ends(codes->name, aparts[i].codes) : !strcmp(codes->type_name, aparts[i].type))
             return &aparts[i];
     return NULL;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/text.h"
 
 static const struct tl_name common[] = {
     { TL_R_EMBED, "token_embd.weight", "model.embed_tokens.weight", 0 },
@@ -181,9 +182,9 @@ const struct tl_name *tl_name_write(const struct tl_geometry *g, enum tl_role ro
 bool tl_name_same(const char *name, const char *found)
 {
     static const char longer[] = "model.language_model.", outer[] = "language_model.";
-    if (strncmp(found, longer, strlen(longer)) == 0)
-        return strncmp(name, "model.", 6) == 0 && strcmp(name + 6, found + strlen(longer)) == 0;
-    return strcmp(name, strncmp(found, outer, strlen(outer)) == 0 ? found + strlen(outer) : found) == 0;
+    if (tl_text_begins(found, longer))
+        return tl_text_begins(name, "model.") && strcmp(name + 6, found + strlen(longer)) == 0;
+    return strcmp(name, tl_text_begins(found, outer) ? found + strlen(outer) : found) == 0;
 }
 
 unsigned tl_name_layout(const struct tl_geometry *g, const struct tl_name *name)

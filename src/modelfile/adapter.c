@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "modelfile/parts.h"
 
 static const char config[] = "adapter_config.", weights_name[] = "adapter_model.safetensors";
@@ -22,12 +23,6 @@ static const struct naming namings[] = {
     [TL_MODELFILE_GGUF] = { "", ".lora_a", ".lora_b", "", NULL },
     [TL_MODELFILE_SAFETENSORS] = { "base_model.model.", ".lora_A.weight", ".lora_B.weight", ".weight", ".base_layer.weight" },
 };
-
-static bool ends_with(const char *text, const char *tail)
-{
-    size_t n = strlen(text), m = strlen(tail);
-    return n >= m && strcmp(text + n - m, tail) == 0;
-}
 
 bool tl_adapter_is(const struct tl_modelfile *file)
 {
@@ -55,12 +50,12 @@ static int check_refused(const struct tl_modelfile *file)
                                            "alora_invocation_tokens", "use_qalora", "use_bdlora", "arrow_config", "target_parameters" };
     for (uint64_t i = 0; i < tl_modelfile_metas(file); i++) {
         const struct tl_meta *meta = tl_modelfile_meta_at(file, i);
-        if (strncmp(meta->key, config, strlen(config)) != 0)
+        if (!tl_text_begins(meta->key, config))
             continue;
         for (size_t k = 0; k < TL_COUNT(refused); k++) {
             const char *key = meta->key + strlen(config);
             size_t n = strlen(refused[k]);
-            if (strncmp(key, refused[k], n) == 0 && (key[n] == 0 || key[n] == '.') && !says_nothing(meta))
+            if (tl_text_begins(key, refused[k]) && (key[n] == 0 || key[n] == '.') && !says_nothing(meta))
                 return tl_fail(TL_E_FILE, "%s: the adapter uses \"%s\", which is not supported, expected plain LoRA", tl_modelfile_path(file),
                                refused[k]);
         }
@@ -90,7 +85,7 @@ static int check_beginning(const struct tl_modelfile *file)
     if (!meta || meta->kind != TL_META_STRING || meta->is_array || tl_meta_at_string(meta, 0, &text, &n_bytes) < 0)
         return 0;
     for (size_t i = 0; i < TL_COUNT(changing); i++)
-        if (strncmp(text, changing[i], strlen(changing[i])) == 0)
+        if (tl_text_begins(text, changing[i]))
             return tl_fail(TL_E_FILE, "%s: the adapter began as \"%.40s\", which changes its base too and is not supported", tl_modelfile_path(file),
                            text);
     return 0;
@@ -147,8 +142,6 @@ struct scaling {
 
 static const char rank_prefix[] = "adapter_config.rank_pattern.", alpha_prefix[] = "adapter_config.alpha_pattern.";
 
-static bool begins_with(const char *text, const char *head) { return strncmp(text, head, strlen(head)) == 0; }
-
 static int need_number(const struct tl_modelfile *file, const char *key, double *ret)
 {
     int r = tl_meta_f64(file, key, ret);
@@ -164,7 +157,7 @@ static int read_scaling(const struct tl_modelfile *file, struct scaling *scaling
         r = tl_meta_bool(file, "adapter_config.use_rslora", &scaling->root);
     for (uint64_t i = 0; r >= 0 && i < tl_modelfile_metas(file); i++) {
         const struct tl_meta *meta = tl_modelfile_meta_at(file, i);
-        if (!begins_with(meta->key, rank_prefix) && !begins_with(meta->key, alpha_prefix))
+        if (!tl_text_begins(meta->key, rank_prefix) && !tl_text_begins(meta->key, alpha_prefix))
             continue;
         if (strpbrk(meta->key, "()[]{}*+?|$\\"))
             return tl_fail(TL_E_FILE, "%s: %s: found a pattern, expected the name of a module", tl_modelfile_path(file), meta->key);
@@ -181,7 +174,7 @@ static int find_pattern(const struct tl_modelfile *file, const struct scaling *s
 {
     for (uint32_t i = 0; i < scaling->n_patterns; i++) {
         const char *key = scaling->patterns[i]->key;
-        if (begins_with(key, prefix) && fits(key + strlen(prefix), module))
+        if (tl_text_begins(key, prefix) && fits(key + strlen(prefix), module))
             return tl_meta_f64(file, key, value);
     }
     return 0;
@@ -283,7 +276,7 @@ static int add_pair(struct reading *reading, const struct tl_tensor *a, const st
 /* Does a name lie between the naming's head and this ending, with something left? */
 static bool named(const struct naming *naming, const char *name, const char *ending)
 {
-    return begins_with(name, naming->head) && ends_with(name, ending) && strlen(name) > strlen(naming->head) + strlen(ending);
+    return tl_text_begins(name, naming->head) && tl_text_ends(name, ending) && strlen(name) > strlen(naming->head) + strlen(ending);
 }
 
 static int read_pairs(struct reading *reading)
@@ -294,7 +287,7 @@ static int read_pairs(struct reading *reading)
     for (uint64_t i = 0; i < tl_modelfile_tensors(file) && r >= 0; i++) {
         const struct tl_tensor *tensor = tl_modelfile_tensor(file, i), *other = NULL;
         bool is_a = named(naming, tensor->name, naming->a), is_b = named(naming, tensor->name, naming->b);
-        if (naming->copy && ends_with(tensor->name, naming->copy))
+        if (naming->copy && tl_text_ends(tensor->name, naming->copy))
             continue;
         if (!is_a && !is_b)
             return tl_fail(TL_E_FILE, "%s: tensor %s is no matrix A or B of a linear operation, which is all that adapters may hold here",

@@ -10,17 +10,12 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "modelfile/parts.h"
 
 enum { MAX_INDEX_BYTES = 256 << 20 };
 
 static const char index_ending[] = ".safetensors.index.json";
-
-static bool ends_with(const char *text, const char *tail)
-{
-    size_t n = strlen(text), m = strlen(tail);
-    return n >= m && strcmp(text + n - m, tail) == 0;
-}
 
 /* Where `tail` (digits standing for any digits) ends the text; NULL: it does not. */
 static const char *ending_like(const char *text, const char *tail)
@@ -69,7 +64,7 @@ static int walk_weight_map(struct shards *shards, struct tl_json *json, int (*ea
         if ((event = tl_json_next(json)) < 0)
             return event;
         if (event != TL_JSON_STRING || !tl_name_valid(string->data, string->len) || strchr(string->data, '/') ||
-            !ends_with(string->data, ".safetensors"))
+            !tl_text_ends(string->data, ".safetensors"))
             return fail_map(shards, "a tensor without a file's name", "that of a .safetensors file beside the index");
         event = each(shards, tensor, string->data);
     }
@@ -223,15 +218,15 @@ static int note_candidate(struct candidates *candidates, const char *name)
 static int note_entry(struct listing *listing, const char *name)
 {
     const char *part = ending_like(name, "-00001-of-00001.gguf");
-    if (ends_with(name, ".gguf"))
-        return part && strncmp(part, "-00001", 6) != 0 ? 0 : note_candidate(&listing->ggufs, name);
+    if (tl_text_ends(name, ".gguf"))
+        return part && !tl_text_begins(part, "-00001") ? 0 : note_candidate(&listing->ggufs, name);
     listing->config = listing->config || strcmp(name, "config.json") == 0;
     listing->model = listing->model || strcmp(name, "model.safetensors") == 0;
     listing->adapter = listing->adapter || strcmp(name, "adapter_config.json") == 0;
     listing->index = listing->index || strcmp(name, "model.safetensors.index.json") == 0;
-    if (ends_with(name, index_ending))
+    if (tl_text_ends(name, index_ending))
         return note_candidate(&listing->indices, name);
-    return ends_with(name, ".safetensors") ? note_candidate(&listing->weights, name) : 0;
+    return tl_text_ends(name, ".safetensors") ? note_candidate(&listing->weights, name) : 0;
 }
 
 static int list_folder(const char *folder, struct listing *listing)

@@ -9,13 +9,8 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "modelfile/parts.h"
-
-static bool ends_with(const char *text, const char *tail)
-{
-    size_t n = strlen(text), m = strlen(tail);
-    return n >= m && strcmp(text + n - m, tail) == 0;
-}
 
 /* GGUF begins with its name; safetensors with the length of its header and then a brace. */
 static int read_by_content(struct tl_modelfile *file)
@@ -48,7 +43,7 @@ int tl_modelfile_open(const char *path, struct tl_modelfile **ret_file)
         if (tl_file_is_folder(path))
             r = tl_folder_read(file);
         else
-            r = ends_with(path, ".safetensors.index.json") ? tl_folder_read_index(file) : read_by_content(file);
+            r = tl_text_ends(path, ".safetensors.index.json") ? tl_folder_read_index(file) : read_by_content(file);
     }
     if (r < 0) {
         tl_modelfile_close(file);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "modelfile/writer_parts.h"
 
 int tl_writer_open(const char *path, enum tl_modelfile_format format, struct tl_writer **ret_writer)
@@ -88,7 +89,7 @@ static int add_scalar(struct tl_writer *writer, const char *key, enum tl_meta_ki
 
 int tl_writer_meta(struct tl_writer *writer, const struct tl_meta *meta)
 {
-    bool of_container = strcmp(meta->key, "general.alignment") == 0 || strncmp(meta->key, "split.", 6) == 0;
+    bool of_container = strcmp(meta->key, "general.alignment") == 0 || tl_text_begins(meta->key, "split.");
     return of_container ? 0 : add_meta(writer, meta);
 }
 

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "model/geometry_gguf.h"
 #include "plan/recipe.h"
 #include "synth/writing.h"
@@ -29,12 +30,6 @@ struct job {
     struct tl_filler filler;
 };
 
-static bool ends_with(const char *text, const char *tail)
-{
-    size_t n = strlen(text), m = strlen(tail);
-    return n >= m && strcmp(text + n - m, tail) == 0;
-}
-
 /* --- what is to be written ---------------------------------------------------------------------------------------- */
 
 static int choose_format(struct job *job)
@@ -43,7 +38,7 @@ static int choose_format(struct job *job)
     if (!job->how->output || !*job->how->output)
         return tl_fail(TL_E_USAGE, "no output: -o FILE.gguf, or -o FOLDER for safetensors");
     if (!format)
-        format = ends_with(job->how->output, ".gguf") ? "gguf" : "safetensors";
+        format = tl_text_ends(job->how->output, ".gguf") ? "gguf" : "safetensors";
     job->format = strcmp(format, "gguf") == 0 ? TL_MODELFILE_GGUF : TL_MODELFILE_SAFETENSORS;
     if (job->format == TL_MODELFILE_GGUF || strcmp(format, "safetensors") == 0)
         return 0;

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "engine/texts.h"
 #include "text/openai.h"
@@ -263,7 +264,7 @@ static int read_line(struct reading *r, const char *where, const char *line, siz
         event = add_messages(r, messages.data, messages.len);
     if (event >= 0 && text.len)
         event = add_text(r, text.data, text.len);
-    if (event < 0 && strncmp(tl_error_text(), where, strlen(where)) != 0)
+    if (event < 0 && !tl_text_begins(tl_error_text(), where))
         event = tl_fail_in(event, "%s", where);
     tl_json_done(&json);
     tl_buffer_done(&text);
@@ -333,12 +334,6 @@ static int read_lines(struct reading *r, const char *path, const struct tl_file 
 
 /* --- the corpus --------------------------------------------------------------------------------------------------- */
 
-static bool ends_with(const char *text, const char *tail)
-{
-    size_t n = strlen(text), m = strlen(tail);
-    return n >= m && strcmp(text + n - m, tail) == 0;
-}
-
 /* What is wrong with texts is no fault of a model file. */
 static int read_path(void *context, const char *path)
 {
@@ -346,7 +341,7 @@ static int read_path(void *context, const char *path)
     struct tl_file *file = NULL;
     int status = tl_file_open(path, &file);
     if (status >= 0)
-        status = (ends_with(path, ".jsonl") ? read_lines : read_text)(r, path, file);
+        status = (tl_text_ends(path, ".jsonl") ? read_lines : read_text)(r, path, file);
     tl_file_close(file);
     return status == TL_E_FILE ? tl_error_set(TL_E_USAGE, tl_error_text()) : status;
 }

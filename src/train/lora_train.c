@@ -5,12 +5,9 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
-bool tl_lora_is_gguf(const char *path)
-{
-    size_t n = strlen(path);
-    return n > 5 && strcmp(path + n - 5, ".gguf") == 0;
-}
+bool tl_lora_is_gguf(const char *path) { return tl_text_ends(path, ".gguf"); }
 
 struct loading { struct tl_progress *progress; bool begun; };
 

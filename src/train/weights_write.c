@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "model/geometry_gguf.h"
 #include "modelfile/writer.h"
 #include "train/weights.h"
@@ -25,8 +26,6 @@ struct writing {
 
 /* --- metadata --------------------------------------------------------------------------------------------------------- */
 
-static bool begins_with(const char *text, const char *head) { return strncmp(text, head, strlen(head)) == 0; }
-
 static bool replaced(const struct writing *w, const char *key)
 {
     for (uint32_t i = 0; i < w->n_more; i++)
@@ -40,7 +39,7 @@ static int copy_metas(const struct writing *w, const struct tl_modelfile *from, 
     int status = 0;
     for (uint64_t i = 0; i < tl_modelfile_metas(from) && status >= 0; i++) {
         const struct tl_meta *meta = tl_modelfile_meta_at(from, i);
-        if (begins_with(meta->key, head) && !replaced(w, meta->key) && !(but_vocabulary && begins_with(meta->key, "tokenizer.")))
+        if (tl_text_begins(meta->key, head) && !replaced(w, meta->key) && !(but_vocabulary && tl_text_begins(meta->key, "tokenizer.")))
             status = tl_writer_meta(w->writer, meta);
     }
     return status;

@@ -88,6 +88,14 @@ void tl_sha256_end(struct tl_sha256 *sha, uint8_t ret_digest[TL_SHA256_BYTES])
         ret_digest[i] = (uint8_t)(sha->state[i / 4] >> (24 - 8 * (i % 4)));
 }
 
+void tl_sha256_of(const void *bytes, size_t n_bytes, uint8_t ret_digest[TL_SHA256_BYTES])
+{
+    struct tl_sha256 sha;
+    tl_sha256_init(&sha);
+    tl_sha256_add(&sha, bytes, n_bytes);
+    tl_sha256_end(&sha, ret_digest);
+}
+
 void tl_sha256_hex(const uint8_t digest[TL_SHA256_BYTES], char ret_text[2 * TL_SHA256_BYTES + 1])
 {
     static const char digits[] = "0123456789abcdef";

@@ -17,6 +17,7 @@ struct tl_sha256 {
 void tl_sha256_init(struct tl_sha256 *sha);
 void tl_sha256_add(struct tl_sha256 *sha, const void *bytes, size_t n_bytes);
 void tl_sha256_end(struct tl_sha256 *sha, uint8_t ret_digest[TL_SHA256_BYTES]);
+void tl_sha256_of(const void *bytes, size_t n_bytes, uint8_t ret_digest[TL_SHA256_BYTES]);      /* the three in one */
 void tl_sha256_hex(const uint8_t digest[TL_SHA256_BYTES], char ret_text[2 * TL_SHA256_BYTES + 1]);
 
 /* The same on every machine. `seed` may come from outside where keys do, so that nobody can prepare collisions. */

@@ -15,15 +15,12 @@ enum { COPY_BYTES = 1 << 20 };
 int tl_distill_finish(struct tl_distilling *d)
 {
     struct tl_buffer recipe;
-    struct tl_sha256 sha;
     struct tl_file *from = NULL;
     struct tl_outfile *to = NULL;
     uint8_t digest[TL_SHA256_BYTES];
     tl_buffer_init(&recipe, 0);
     tl_distill_recipe(d, false, &recipe);
-    tl_sha256_init(&sha);
-    tl_sha256_add(&sha, recipe.data ? recipe.data : "", recipe.len);
-    tl_sha256_end(&sha, digest);
+    tl_sha256_of(recipe.data ? recipe.data : "", recipe.len, digest);
     tl_sha256_hex(digest, d->ret->digest);
     tl_buffer_done(&recipe);
     TL_AUTO uint8_t *bytes = tl_alloc(COPY_BYTES, 1);

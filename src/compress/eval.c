@@ -90,13 +90,10 @@ static int store_reference(struct tl_eval_run *run)
 {
     struct tl_eval_subject *reference = run->reference;
     struct tl_reference_facts facts = { .vocab = reference->vocab, .window = run->window, .stride = run->stride };
-    struct tl_sha256 sha;
     uint8_t digest[TL_SHA256_BYTES];
     memcpy(facts.model, reference->digest, sizeof(facts.model));
     memcpy(facts.text, reference->text, sizeof(facts.text));
-    tl_sha256_init(&sha);
-    tl_sha256_add(&sha, &facts, sizeof(facts));
-    tl_sha256_end(&sha, digest);
+    tl_sha256_of(&facts, sizeof(facts), digest);
     if (!run->order->store)
         return tl_fail(TL_E_USAGE, "a reference needs a folder in which it is kept (store)");
     if (!(run->stored_path = tl_eval_store_path(run, "reference", digest, "trill")))

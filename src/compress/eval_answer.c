@@ -43,10 +43,7 @@ static int write_request(const struct tl_eval_run *run, const struct tl_eval_ite
 
 static int keep(const struct tl_eval_run *run, const char *what, const struct tl_buffer *lines, struct tl_eval_requests *requests)
 {
-    struct tl_sha256 sha;
-    tl_sha256_init(&sha);
-    tl_sha256_add(&sha, lines->data, lines->len);
-    tl_sha256_end(&sha, requests->digest);
+    tl_sha256_of(lines->data, lines->len, requests->digest);
     if (!(requests->path = tl_eval_store_path(run, what, requests->digest, "jsonl")))
         return TL_E_NOMEM;
     int status = tl_file_make_folders(requests->path);

@@ -65,14 +65,11 @@ static void unclaim(struct tl_engine *engine, uint32_t n)
 static void identify(const struct tl_engine *engine, const struct tl_batch_order *order, const struct tl_batch_input *input,
                      struct tl_batch_identity *identity)
 {
-    struct tl_sha256 sha;
+    const char *defaults = order->defaults ? order->defaults : "";
     *identity = (struct tl_batch_identity){.model = tl_model_cache(engine->model)->fingerprint,
                                            .context = tl_model_limits(engine->model)->context, .created = input->modified};
     memcpy(identity->input, input->digest, sizeof(identity->input));
-    tl_sha256_init(&sha);
-    if (order->defaults)
-        tl_sha256_add(&sha, order->defaults, strlen(order->defaults));
-    tl_sha256_end(&sha, identity->defaults);
+    tl_sha256_of(defaults, strlen(defaults), identity->defaults);
 }
 
 /* --- the loop --------------------------------------------------------------------------------------------------------------- */

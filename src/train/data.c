@@ -24,12 +24,9 @@ static int grow_to(void **array, uint64_t n, uint64_t *cap, size_t elem_bytes)
 
 static uint64_t key_of(const int32_t *ids, uint64_t n)
 {
-    struct tl_sha256 sha;
     uint8_t digest[TL_SHA256_BYTES];
     uint64_t key = 0;
-    tl_sha256_init(&sha);
-    tl_sha256_add(&sha, ids, n * sizeof(*ids));
-    tl_sha256_end(&sha, digest);
+    tl_sha256_of(ids, n * sizeof(*ids), digest);
     for (int i = 0; i < 8; i++)
         key = key << 8 | digest[i];
     return key;

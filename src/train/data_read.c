@@ -65,14 +65,11 @@ static int grow_seen(struct reading *r)
 /* 1: it was there. */
 static int look_up(struct reading *r, const char *text, size_t n_bytes)
 {
-    struct tl_sha256 sha;
     struct seen seen;
     uint8_t digest[TL_SHA256_BYTES];
     if (2 * r->n_seen >= r->cap_seen && grow_seen(r) < 0)
         return TL_E_NOMEM;
-    tl_sha256_init(&sha);
-    tl_sha256_add(&sha, text, n_bytes);
-    tl_sha256_end(&sha, digest);
+    tl_sha256_of(text, n_bytes, digest);
     memcpy(seen.digest, digest, SEEN_BYTES);
     struct seen *place = place_of(r, &seen);
     if (memcmp(place, &seen, sizeof(seen)) == 0) {

@@ -34,11 +34,8 @@ static void hash_piece(void *context, uint32_t piece, uint32_t thread)
 {
     const struct hashing *h = context;
     uint64_t at = (uint64_t)piece * PIECE_BYTES, left = h->n_bytes - at;
-    struct tl_sha256 sha;
     (void)thread;
-    tl_sha256_init(&sha);
-    tl_sha256_add(&sha, h->bytes + at, left < PIECE_BYTES ? left : PIECE_BYTES);
-    tl_sha256_end(&sha, h->digests[piece]);
+    tl_sha256_of(h->bytes + at, left < PIECE_BYTES ? left : PIECE_BYTES, h->digests[piece]);
 }
 
 /* Adds the digests of an array's pieces. */

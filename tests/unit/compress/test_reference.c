@@ -175,7 +175,6 @@ static void malice(void **state)
 {
     struct tl_reference_facts facts = facts_of(SMALL);
     struct tl_reference *reference;
-    struct tl_sha256 sha;
     struct tl_compared compared;
     float logits[SMALL], weights[SMALL];
     char *bytes;
@@ -184,9 +183,7 @@ static void malice(void **state)
     assert_int_equal(store(SMALL), 0);
     assert_int_equal(tl_file_slurp(path, 1 << 24, &bytes, &n), 0);
     memset(bytes + 104 + 16, 0x7f, 4);
-    tl_sha256_init(&sha);
-    tl_sha256_add(&sha, bytes, n - TL_SHA256_BYTES);
-    tl_sha256_end(&sha, (uint8_t *)bytes + n - TL_SHA256_BYTES);
+    tl_sha256_of(bytes, n - TL_SHA256_BYTES, (uint8_t *)bytes + n - TL_SHA256_BYTES);
     write_back(bytes, n);
     tl_free(bytes);
     assert_int_equal(tl_reference_open(path, &facts, NULL, &reference), 1);

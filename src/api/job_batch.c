@@ -17,16 +17,14 @@ struct options {
     bool forecast;
 };
 
+#define ROW(...) TL_OPTION_ROW(struct options, __VA_ARGS__)
 static const struct tl_option rows[] = {
-    {.name = "input", .type = TL_OPTION_FILE, .value_name = "FILE", .help = "requests, a line each", .field_offset = offsetof(struct options, input)},
-    {.name = "output", .type = TL_OPTION_FILE, .value_name = "FILE", .help = "answers, a line each", .field_offset = offsetof(struct options, output)},
-    {.name = "sequences", .type = TL_OPTION_U64, .value_name = "N", .min = 0, .max = 65536, .help = "at a time; 0: all that the model has",
-     .field_offset = offsetof(struct options, sequences)},
-    {.name = "defaults", .type = TL_OPTION_TEXT, .value_name = "JSON", .help = "an object: fields that requests leave unsaid",
-     .field_offset = offsetof(struct options, defaults)},
-    {.name = "surveyed", .type = TL_OPTION_TEXT, .value_name = "JSON", .help = "the forecast of the same input, made before",
-     .field_offset = offsetof(struct options, surveyed)},
-    {.name = "forecast", .type = TL_OPTION_FLAG, .help = "counts, answers nothing", .field_offset = offsetof(struct options, forecast)},
+    ROW(input, FILE, "input", "FILE", .help = "requests, a line each"),
+    ROW(output, FILE, "output", "FILE", .help = "answers, a line each"),
+    ROW(sequences, U64, "sequences", "N", .max = 65536, .help = "at a time; 0: all that the model has"),
+    ROW(defaults, TEXT, "defaults", "JSON", .help = "an object: fields that requests leave unsaid"),
+    ROW(surveyed, TEXT, "surveyed", "JSON", .help = "the forecast of the same input, made before"),
+    ROW(forecast, FLAG, "forecast", NULL, .help = "counts, answers nothing"),
 };
 
 /* --- the survey as JSON ----------------------------------------------------------------------------------------------------- */

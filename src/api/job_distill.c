@@ -2,7 +2,6 @@
 /* The job "distill": from a large model and documents to a small one (room compress), or with "forecast" only what that takes:
  * each stage priced as room plan prices it. */
 #include <inttypes.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "api/job.h"
@@ -20,45 +19,44 @@ struct options {
     bool control, bf16, forecast;
 };
 
-#define ROW(field, kind, n, ...) {.name = n, .type = TL_OPTION_##kind, .field_offset = offsetof(struct options, field), __VA_ARGS__}
-
+#define ROW(...) TL_OPTION_ROW(struct options, __VA_ARGS__)
 static const struct tl_option rows[] = {
-    ROW(teacher, FILE, "teacher", .value_name = "PATH"),
-    ROW(student, TEXT, "student", .value_name = "PATH|GEOMETRY|SIZE"),
-    ROW(text, FILE, "text", .value_name = "FILE|DIR"),
-    ROW(prompts, FILE, "prompts", .value_name = "FILE"),
-    ROW(output, FILE, "output", .value_name = "FILE"),
-    ROW(work, FILE, "work", .value_name = "DIR"),
-    ROW(tokens, U64, "tokens", .value_name = "N", .max = 1e15),
-    ROW(mix, F64, "mix", .value_name = "SHARE", .fallback = "0.9", .max = 1),
-    ROW(control, FLAG, "control"),
-    ROW(draws, U64, "draws", .value_name = "N", .min = 1, .max = 255),
-    ROW(window, U64, "window", .value_name = "N", .min = 2, .max = 1 << 20),
-    ROW(batch, U64, "batch", .value_name = "N", .min = 1, .max = 1 << 16),
-    ROW(rate, F64, "rate", .value_name = "RATE", .max = 1),
-    ROW(schedule, TEXT, "schedule", .value_name = "NAME"),
-    ROW(bf16, FLAG, "bf16"),
-    ROW(held_share, F64, "held", .value_name = "SHARE", .max = 0.9),
-    ROW(seed, U64, "seed", .value_name = "N"),
-    ROW(to, TEXT, "to", .value_name = "FORMAT"),
-    ROW(prompt_tokens, U64, "prompt-tokens", .value_name = "N", .min = 1, .max = 1 << 20),
-    ROW(answer_tokens, U64, "answer-tokens", .value_name = "N", .min = 1, .max = 1 << 20),
-    ROW(answers, U64, "answers", .value_name = "N", .min = 1, .max = 128),
-    ROW(temperature, F64, "temperature", .value_name = "T", .fallback = "0.8", .max = 100),
-    ROW(unlikely_share, F64, "drop-unlikely", .value_name = "SHARE", .fallback = "0.05", .max = 0.99),
-    ROW(verify, TEXT, "verify", .value_name = "COMMAND"),
-    ROW(verify_seconds, F64, "verify-seconds", .value_name = "S", .min = 0.01, .max = 86400),
-    ROW(threads, U64, "threads", .value_name = "N", .min = 1, .max = 4096),
-    ROW(ram, BYTES, "ram", .value_name = "BYTES", .min = 1, .max = 1e18),
-    ROW(cpu, TEXT, "cpu", .value_name = "LEVEL"),
-    ROW(kv, TEXT, "kv", .value_name = "FORMAT"),
-    ROW(activations, CHOICE, "activations", .value_name = "auto|f32"),
-    ROW(io, TEXT, "io", .value_name = "WAY"),
-    ROW(policy, TEXT, "policy", .value_name = "NAME"),
-    ROW(lookahead, TEXT, "lookahead", .value_name = "on|off"),
-    ROW(forecast, FLAG, "forecast"),
-    ROW(state, FILE, "state", .value_name = "DIR"),
-    ROW(config, FILE, "config", .value_name = "DIR"),
+    ROW(teacher, FILE, "teacher", "PATH"),
+    ROW(student, TEXT, "student", "PATH|GEOMETRY|SIZE"),
+    ROW(text, FILE, "text", "FILE|DIR"),
+    ROW(prompts, FILE, "prompts", "FILE"),
+    ROW(output, FILE, "output", "FILE"),
+    ROW(work, FILE, "work", "DIR"),
+    ROW(tokens, U64, "tokens", "N", .max = 1e15),
+    ROW(mix, F64, "mix", "SHARE", .fallback = "0.9", .max = 1),
+    ROW(control, FLAG, "control", NULL),
+    ROW(draws, U64, "draws", "N", .min = 1, .max = 255),
+    ROW(window, U64, "window", "N", .min = 2, .max = 1 << 20),
+    ROW(batch, U64, "batch", "N", .min = 1, .max = 1 << 16),
+    ROW(rate, F64, "rate", "RATE", .max = 1),
+    ROW(schedule, TEXT, "schedule", "NAME"),
+    ROW(bf16, FLAG, "bf16", NULL),
+    ROW(held_share, F64, "held", "SHARE", .max = 0.9),
+    ROW(seed, U64, "seed", "N"),
+    ROW(to, TEXT, "to", "FORMAT"),
+    ROW(prompt_tokens, U64, "prompt-tokens", "N", .min = 1, .max = 1 << 20),
+    ROW(answer_tokens, U64, "answer-tokens", "N", .min = 1, .max = 1 << 20),
+    ROW(answers, U64, "answers", "N", .min = 1, .max = 128),
+    ROW(temperature, F64, "temperature", "T", .fallback = "0.8", .max = 100),
+    ROW(unlikely_share, F64, "drop-unlikely", "SHARE", .fallback = "0.05", .max = 0.99),
+    ROW(verify, TEXT, "verify", "COMMAND"),
+    ROW(verify_seconds, F64, "verify-seconds", "S", .min = 0.01, .max = 86400),
+    ROW(threads, U64, "threads", "N", .min = 1, .max = 4096),
+    ROW(ram, BYTES, "ram", "BYTES", .min = 1, .max = 1e18),
+    ROW(cpu, TEXT, "cpu", "LEVEL"),
+    ROW(kv, TEXT, "kv", "FORMAT"),
+    ROW(activations, CHOICE, "activations", "auto|f32"),
+    ROW(io, TEXT, "io", "WAY"),
+    ROW(policy, TEXT, "policy", "NAME"),
+    ROW(lookahead, TEXT, "lookahead", "on|off"),
+    ROW(forecast, FLAG, "forecast", NULL),
+    ROW(state, FILE, "state", "DIR"),
+    ROW(config, FILE, "config", "DIR"),
 };
 
 static struct tl_distill_order order_of(const struct options *o, const struct tl_machine *machine)

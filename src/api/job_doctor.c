@@ -12,17 +12,17 @@ struct options {
     bool quick;
 };
 
-#define FIELD(field) offsetof(struct options, field)
+#define ROW(...) TL_OPTION_ROW(struct options, __VA_ARGS__)
 static const struct tl_option rows[] = {
-    {"folder", 0, TL_OPTION_FILE, "DIR", ".", 0, 0, "where models are kept", FIELD(folder)},
-    {"drive-file", 0, TL_OPTION_FILE, "FILE", NULL, 0, 0, "read to measure the drive", FIELD(drive_file)},
-    {"state", 0, TL_OPTION_FILE, "DIR", NULL, 0, 0, "where machine.json goes; nowhere unless given", FIELD(state)},
-    {"size", 0, TL_OPTION_BYTES, "BYTES", "1G", 4 << 20, 1 << 30, "of a file written to measure the drive", FIELD(size)},
-    {"seconds", 0, TL_OPTION_F64, "S", "0.25", 0.001, 60, "each measurement", FIELD(seconds)},
-    {"threads", 0, TL_OPTION_U64, "N", NULL, 1, 256, "", FIELD(threads)},
-    {"cpu", 0, TL_OPTION_TEXT, "LEVEL", NULL, 0, 0, "", FIELD(cpu)},
-    {"io", 0, TL_OPTION_TEXT, "WAY", NULL, 0, 0, "", FIELD(io)},
-    {"quick", 0, TL_OPTION_FLAG, NULL, NULL, 0, 0, "", FIELD(quick)},
+    ROW(folder, FILE, "folder", "DIR", .fallback = ".", .help = "where models are kept"),
+    ROW(drive_file, FILE, "drive-file", "FILE", .help = "read to measure the drive"),
+    ROW(state, FILE, "state", "DIR", .help = "where machine.json goes; nowhere unless given"),
+    ROW(size, BYTES, "size", "BYTES", .fallback = "1G", .min = 4 << 20, .max = 1 << 30, .help = "of a file written to measure the drive"),
+    ROW(seconds, F64, "seconds", "S", .fallback = "0.25", .min = 0.001, .max = 60, .help = "each measurement"),
+    ROW(threads, U64, "threads", "N", .min = 1, .max = 256),
+    ROW(cpu, TEXT, "cpu", "LEVEL"),
+    ROW(io, TEXT, "io", "WAY"),
+    ROW(quick, FLAG, "quick", NULL),
 };
 
 static const char *or_best(const char *name) { return name && strcmp(name, "auto") != 0 ? name : NULL; }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The job "eval": models compared (room compress). Each opening of a model has an account of its own, from which its costs
  * are read and whose row goes to the ledger. */
-#include <stddef.h>
 #include <string.h>
 
 #include "api/job.h"
@@ -19,36 +18,35 @@ struct options {
     bool chat, trust, unrecorded;
 };
 
-#define ROW(field, kind, n, ...) {.name = n, .type = TL_OPTION_##kind, .field_offset = offsetof(struct options, field), __VA_ARGS__}
-
+#define ROW(...) TL_OPTION_ROW(struct options, __VA_ARGS__)
 static const struct tl_option rows[] = {
-    ROW(models, LIST, "model", .value_name = "PATH"),
-    ROW(reference, FILE, "reference", .value_name = "PATH"),
-    ROW(text, FILE, "text", .value_name = "FILE|DIR"),
-    ROW(tasks, LIST, "tasks", .value_name = "FILE"),
-    ROW(prompts, LIST, "prompts", .value_name = "FILE"),
-    ROW(window, U64, "window", .value_name = "N", .max = 1 << 30),
-    ROW(stride, U64, "stride", .value_name = "N", .min = 1, .max = 1 << 30),
-    ROW(tokens, U64, "tokens", .value_name = "N", .fallback = "256", .min = 1, .max = 1 << 20),
-    ROW(chat, FLAG, "chat"),
-    ROW(verify, TEXT, "verify", .value_name = "COMMAND"),
-    ROW(verify_seconds, F64, "verify-seconds", .value_name = "S", .fallback = "10", .min = 0.01, .max = 86400),
-    ROW(trust, FLAG, "trust-tasks"),
-    ROW(store, FILE, "store", .value_name = "DIR"),
-    ROW(answers, FILE, "answers", .value_name = "FILE"),
-    ROW(threads, U64, "threads", .value_name = "N", .min = 1, .max = 4096),
-    ROW(context, U64, "context", .value_name = "N", .min = 1, .max = 1 << 30),
-    ROW(ram, BYTES, "ram", .value_name = "BYTES", .min = 1, .max = 1e18),
-    ROW(chunk, U64, "chunk", .value_name = "N", .min = 1, .max = 1 << 20),
-    ROW(cpu, TEXT, "cpu", .value_name = "LEVEL"),
-    ROW(kv, TEXT, "kv", .value_name = "FORMAT"),
-    ROW(activations, CHOICE, "activations", .value_name = "auto|f32"),
-    ROW(io, TEXT, "io", .value_name = "WAY"),
-    ROW(policy, TEXT, "policy", .value_name = "NAME"),
-    ROW(lookahead, TEXT, "lookahead", .value_name = "on|off"),
-    ROW(state, FILE, "state", .value_name = "DIR"),
-    ROW(config, FILE, "config", .value_name = "DIR"),
-    ROW(unrecorded, FLAG, "no-ledger"),
+    ROW(models, LIST, "model", "PATH"),
+    ROW(reference, FILE, "reference", "PATH"),
+    ROW(text, FILE, "text", "FILE|DIR"),
+    ROW(tasks, LIST, "tasks", "FILE"),
+    ROW(prompts, LIST, "prompts", "FILE"),
+    ROW(window, U64, "window", "N", .max = 1 << 30),
+    ROW(stride, U64, "stride", "N", .min = 1, .max = 1 << 30),
+    ROW(tokens, U64, "tokens", "N", .fallback = "256", .min = 1, .max = 1 << 20),
+    ROW(chat, FLAG, "chat", NULL),
+    ROW(verify, TEXT, "verify", "COMMAND"),
+    ROW(verify_seconds, F64, "verify-seconds", "S", .fallback = "10", .min = 0.01, .max = 86400),
+    ROW(trust, FLAG, "trust-tasks", NULL),
+    ROW(store, FILE, "store", "DIR"),
+    ROW(answers, FILE, "answers", "FILE"),
+    ROW(threads, U64, "threads", "N", .min = 1, .max = 4096),
+    ROW(context, U64, "context", "N", .min = 1, .max = 1 << 30),
+    ROW(ram, BYTES, "ram", "BYTES", .min = 1, .max = 1e18),
+    ROW(chunk, U64, "chunk", "N", .min = 1, .max = 1 << 20),
+    ROW(cpu, TEXT, "cpu", "LEVEL"),
+    ROW(kv, TEXT, "kv", "FORMAT"),
+    ROW(activations, CHOICE, "activations", "auto|f32"),
+    ROW(io, TEXT, "io", "WAY"),
+    ROW(policy, TEXT, "policy", "NAME"),
+    ROW(lookahead, TEXT, "lookahead", "on|off"),
+    ROW(state, FILE, "state", "DIR"),
+    ROW(config, FILE, "config", "DIR"),
+    ROW(unrecorded, FLAG, "no-ledger", NULL),
 };
 
 /* --- who opens models --------------------------------------------------------------------------------------------- */

@@ -16,15 +16,15 @@ struct options {
     bool accuracy;
 };
 
-#define FIELD(field) offsetof(struct options, field)
+#define ROW(...) TL_OPTION_ROW(struct options, __VA_ARGS__)
 static const struct tl_option rows[] = {
-    {"state", 0, TL_OPTION_FILE, "DIR", NULL, 0, 0, "folder of the ledger", FIELD(state)},
-    {"config", 0, TL_OPTION_FILE, "DIR", NULL, 0, 0, "folder of the user's settings", FIELD(config)},
-    {"by", 0, TL_OPTION_TEXT, "day|model|command", NULL, 0, 0, "totals of each", FIELD(by)},
-    {"since", 0, TL_OPTION_TEXT, "WHEN", NULL, 0, 0, "only runs from then on", FIELD(since)},
-    {"last", 0, TL_OPTION_U64, "N", NULL, 0, 0, "the last so many runs, whole", FIELD(last)},
-    {"accuracy", 0, TL_OPTION_FLAG, NULL, NULL, 0, 0, "how far predictions were off", FIELD(accuracy)},
-    {"record", 0, TL_OPTION_CHOICE, "on|off", NULL, 0, 0, "whether runs are kept from now on", FIELD(record)},
+    ROW(state, FILE, "state", "DIR", .help = "folder of the ledger"),
+    ROW(config, FILE, "config", "DIR", .help = "folder of the user's settings"),
+    ROW(by, TEXT, "by", "day|model|command", .help = "totals of each"),
+    ROW(since, TEXT, "since", "WHEN", .help = "only runs from then on"),
+    ROW(last, U64, "last", "N", .help = "the last so many runs, whole"),
+    ROW(accuracy, FLAG, "accuracy", NULL, .help = "how far predictions were off"),
+    ROW(record, CHOICE, "record", "on|off", .help = "whether runs are kept from now on"),
 };
 
 /* In front of the report's first member. */

@@ -17,14 +17,14 @@ struct options {
     bool force;
 };
 
-#define FIELD(field) offsetof(struct options, field)
+#define ROW(...) TL_OPTION_ROW(struct options, __VA_ARGS__)
 static const struct tl_option rows[] = {
-    {"model", 0, TL_OPTION_TEXT, "MODEL", NULL, 0, 0, "", FIELD(model)},
-    {"lora", 0, TL_OPTION_LIST, "FILE[:SCALE]", NULL, 0, 0, "", FIELD(lora)},
-    {"output", 0, TL_OPTION_TEXT, "PATH", NULL, 0, 0, "", FIELD(output)},
-    {"to", 0, TL_OPTION_TEXT, "FORMAT", NULL, 0, 0, "", FIELD(to)},
-    {"threads", 0, TL_OPTION_U64, "N", NULL, 1, 4096, "", FIELD(threads)},
-    {"force", 0, TL_OPTION_FLAG, NULL, NULL, 0, 0, "", FIELD(force)},
+    ROW(model, TEXT, "model", "MODEL"),
+    ROW(lora, LIST, "lora", "FILE[:SCALE]"),
+    ROW(output, TEXT, "output", "PATH"),
+    ROW(to, TEXT, "to", "FORMAT"),
+    ROW(threads, U64, "threads", "N", .min = 1, .max = 4096),
+    ROW(force, FLAG, "force", NULL),
 };
 
 static int check(const struct options *o, struct tl_merge *how)

@@ -2,7 +2,6 @@
 /* The job "score": texts to log-likelihoods, and on request the teacher's draws and statistics, in files. */
 #include <inttypes.h>
 #include <math.h>
-#include <stddef.h>
 #include <stdio.h>
 
 #include "api/job.h"
@@ -25,22 +24,21 @@ struct options {
     double interval;
 };
 
-#define ROW(field, kind, n, ...) {.name = n, .type = TL_OPTION_##kind, .field_offset = offsetof(struct options, field), __VA_ARGS__}
-
+#define ROW(...) TL_OPTION_ROW(struct options, __VA_ARGS__)
 static const struct tl_option rows[] = {
-    ROW(text, FILE, "text", .value_name = "FILE|DIR"),
-    ROW(content, TEXT, "content", .value_name = "TEXT"),
-    ROW(window, U64, "window", .value_name = "N", .max = 1 << 30),
-    ROW(stride, U64, "stride", .value_name = "N", .min = 1, .max = 1 << 30),
-    ROW(output, FILE, "output", .value_name = "FILE"),
-    ROW(teacher, FILE, "teacher", .value_name = "FILE"),
-    ROW(draws, U64, "draws", .value_name = "N", .fallback = "12", .min = 1, .max = TL_TEACHER_DRAWS),
-    ROW(seed, U64, "seed", .value_name = "N", .fallback = "0"),
-    ROW(router, FILE, "router", .value_name = "FILE"),
-    ROW(experts, FILE, "experts", .value_name = "FILE"),
-    ROW(moments, FILE, "moments", .value_name = "FILE"),
-    ROW(checkpoint, FILE, "checkpoint", .value_name = "FILE"),
-    ROW(interval, F64, "interval", .value_name = "SECONDS", .fallback = "120", .max = 1e6),
+    ROW(text, FILE, "text", "FILE|DIR"),
+    ROW(content, TEXT, "content", "TEXT"),
+    ROW(window, U64, "window", "N", .max = 1 << 30),
+    ROW(stride, U64, "stride", "N", .min = 1, .max = 1 << 30),
+    ROW(output, FILE, "output", "FILE"),
+    ROW(teacher, FILE, "teacher", "FILE"),
+    ROW(draws, U64, "draws", "N", .fallback = "12", .min = 1, .max = TL_TEACHER_DRAWS),
+    ROW(seed, U64, "seed", "N", .fallback = "0"),
+    ROW(router, FILE, "router", "FILE"),
+    ROW(experts, FILE, "experts", "FILE"),
+    ROW(moments, FILE, "moments", "FILE"),
+    ROW(checkpoint, FILE, "checkpoint", "FILE"),
+    ROW(interval, F64, "interval", "SECONDS", .fallback = "120", .max = 1e6),
 };
 
 struct job {

@@ -14,23 +14,23 @@ struct options {
     bool tiny, force;
 };
 
-#define FIELD(field) offsetof(struct options, field)
+#define ROW(...) TL_OPTION_ROW(struct options, __VA_ARGS__)
 static const struct tl_option rows[] = {
-    {"geometry", 0, TL_OPTION_TEXT, "GEOMETRY", NULL, 0, 0, "", FIELD(geometry)},
-    {"output", 0, TL_OPTION_TEXT, "PATH", NULL, 0, 0, "", FIELD(output)},
-    {"format", 0, TL_OPTION_CHOICE, "gguf|safetensors", NULL, 0, 0, "", FIELD(format)},
-    {"to", 0, TL_OPTION_TEXT, "FORMAT", NULL, 0, 0, "", FIELD(to)},
-    {"experts", 0, TL_OPTION_TEXT, "FORMAT", NULL, 0, 0, "", FIELD(experts)},
-    {"trunk", 0, TL_OPTION_TEXT, "FORMAT", NULL, 0, 0, "", FIELD(trunk)},
-    {"embed", 0, TL_OPTION_TEXT, "FORMAT", NULL, 0, 0, "", FIELD(embed)},
-    {"head", 0, TL_OPTION_TEXT, "FORMAT", NULL, 0, 0, "", FIELD(head)},
-    {"layers", 0, TL_OPTION_U64, "N", NULL, 1, 4096, "", FIELD(layers)},
-    {"share", 0, TL_OPTION_U64, "N", NULL, 1, 65536, "", FIELD(share)},
-    {"skew", 0, TL_OPTION_F64, "S", "0.25", 0.25, 1, "", FIELD(skew)},
-    {"seed", 0, TL_OPTION_U64, "S", "0", 0, 0, "", FIELD(seed)},
-    {"threads", 0, TL_OPTION_U64, "N", NULL, 1, 4096, "", FIELD(threads)},
-    {"tiny", 0, TL_OPTION_FLAG, NULL, NULL, 0, 0, "", FIELD(tiny)},
-    {"force", 0, TL_OPTION_FLAG, NULL, NULL, 0, 0, "", FIELD(force)},
+    ROW(geometry, TEXT, "geometry", "GEOMETRY"),
+    ROW(output, TEXT, "output", "PATH"),
+    ROW(format, CHOICE, "format", "gguf|safetensors"),
+    ROW(to, TEXT, "to", "FORMAT"),
+    ROW(experts, TEXT, "experts", "FORMAT"),
+    ROW(trunk, TEXT, "trunk", "FORMAT"),
+    ROW(embed, TEXT, "embed", "FORMAT"),
+    ROW(head, TEXT, "head", "FORMAT"),
+    ROW(layers, U64, "layers", "N", .min = 1, .max = 4096),
+    ROW(share, U64, "share", "N", .min = 1, .max = 65536),
+    ROW(skew, F64, "skew", "S", .fallback = "0.25", .min = 0.25, .max = 1),
+    ROW(seed, U64, "seed", "S", .fallback = "0"),
+    ROW(threads, U64, "threads", "N", .min = 1, .max = 4096),
+    ROW(tiny, FLAG, "tiny", NULL),
+    ROW(force, FLAG, "force", NULL),
 };
 
 static void report(const struct options *o, const struct tl_synth_figures *f, struct tl_buffer *json)

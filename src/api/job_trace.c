@@ -20,16 +20,16 @@ struct options {
     bool decode;
 };
 
-#define FIELD(field) offsetof(struct options, field)
+#define ROW(...) TL_OPTION_ROW(struct options, __VA_ARGS__)
 static const struct tl_option rows[] = {
-    {"record", 0, TL_OPTION_FILE, "FILE", NULL, 0, 0, "where the accesses of a run go", FIELD(record)},
-    {"replay", 0, TL_OPTION_FILE, "FILE", NULL, 0, 0, "accesses recorded before", FIELD(replay)},
-    {"ids", 0, TL_OPTION_TEXT, "N ...", NULL, 0, 0, "tokens of the run", FIELD(ids)},
-    {"decode", 0, TL_OPTION_FLAG, NULL, NULL, 0, 0, "the tokens one by one, not as a prompt", FIELD(decode)},
-    {"tokens", 0, TL_OPTION_U64, "N", "64", 0, 1 << 24, "tokens generated behind them", FIELD(tokens)},
-    {"temperature", 0, TL_OPTION_F64, "T", "1", 0, 100, "", FIELD(temperature)},
-    {"seed", 0, TL_OPTION_U64, "S", "0", 0, 0, "", FIELD(seed)},
-    {"frames", 0, TL_OPTION_TEXT, "N,...", NULL, 0, 0, "sizes of caches, in experts or as percentages", FIELD(frames)},
+    ROW(record, FILE, "record", "FILE", .help = "where the accesses of a run go"),
+    ROW(replay, FILE, "replay", "FILE", .help = "accesses recorded before"),
+    ROW(ids, TEXT, "ids", "N ...", .help = "tokens of the run"),
+    ROW(decode, FLAG, "decode", NULL, .help = "the tokens one by one, not as a prompt"),
+    ROW(tokens, U64, "tokens", "N", .fallback = "64", .max = 1 << 24, .help = "tokens generated behind them"),
+    ROW(temperature, F64, "temperature", "T", .fallback = "1", .max = 100),
+    ROW(seed, U64, "seed", "S", .fallback = "0"),
+    ROW(frames, TEXT, "frames", "N,...", .help = "sizes of caches, in experts or as percentages"),
 };
 
 enum { MOST_SIZES = 64 };

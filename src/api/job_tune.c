@@ -16,22 +16,22 @@ struct options {
     double seconds, minutes;
 };
 
-#define FIELD(field) offsetof(struct options, field)
+#define ROW(...) TL_OPTION_ROW(struct options, __VA_ARGS__)
 static const struct tl_option rows[] = {
-    {"model", 0, TL_OPTION_FILE, "PATH", NULL, 0, 0, "a model file or folder", FIELD(model)},
-    {"output", 0, TL_OPTION_FILE, "FILE", NULL, 0, 0, "where the winners are kept, folders made; nowhere unless given", FIELD(output)},
-    {"threads", 0, TL_OPTION_U64, "N", NULL, 1, 4096, "", FIELD(threads)},
-    {"context", 0, TL_OPTION_U64, "N", NULL, 1, 1 << 30, "", FIELD(context)},
-    {"ram", 0, TL_OPTION_BYTES, "BYTES", NULL, 1, 1e18, "", FIELD(ram)},
-    {"chunk", 0, TL_OPTION_U64, "N", NULL, 1, 1 << 20, "", FIELD(chunk)},
-    {"cpu", 0, TL_OPTION_TEXT, "LEVEL", NULL, 0, 0, "", FIELD(cpu)},
-    {"kv", 0, TL_OPTION_TEXT, "FORMAT", NULL, 0, 0, "", FIELD(kv)},
-    {"activations", 0, TL_OPTION_CHOICE, "auto|f32", NULL, 0, 0, "", FIELD(activations)},
-    {"io", 0, TL_OPTION_TEXT, "WAY", NULL, 0, 0, "", FIELD(io)},
-    {"policy", 0, TL_OPTION_TEXT, "NAME", NULL, 0, 0, "", FIELD(policy)},
-    {"lookahead", 0, TL_OPTION_TEXT, "on|off", NULL, 0, 0, "", FIELD(lookahead)},
-    {"seconds", 0, TL_OPTION_F64, "S", "1", 0.001, 600, "a run's prompt and its answer each take, about", FIELD(seconds)},
-    {"minutes", 0, TL_OPTION_F64, "M", "10", 0, 1e5, "in all, at most", FIELD(minutes)},
+    ROW(model, FILE, "model", "PATH", .help = "a model file or folder"),
+    ROW(output, FILE, "output", "FILE", .help = "where the winners are kept, folders made; nowhere unless given"),
+    ROW(threads, U64, "threads", "N", .min = 1, .max = 4096),
+    ROW(context, U64, "context", "N", .min = 1, .max = 1 << 30),
+    ROW(ram, BYTES, "ram", "BYTES", .min = 1, .max = 1e18),
+    ROW(chunk, U64, "chunk", "N", .min = 1, .max = 1 << 20),
+    ROW(cpu, TEXT, "cpu", "LEVEL"),
+    ROW(kv, TEXT, "kv", "FORMAT"),
+    ROW(activations, CHOICE, "activations", "auto|f32"),
+    ROW(io, TEXT, "io", "WAY"),
+    ROW(policy, TEXT, "policy", "NAME"),
+    ROW(lookahead, TEXT, "lookahead", "on|off"),
+    ROW(seconds, F64, "seconds", "S", .fallback = "1", .min = 0.001, .max = 600, .help = "a run's prompt and its answer each take, about"),
+    ROW(minutes, F64, "minutes", "M", .fallback = "10", .max = 1e5, .help = "in all, at most"),
 };
 
 static const char *or_none(const char *name) { return name && strcmp(name, "auto") != 0 ? name : NULL; }

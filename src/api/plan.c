@@ -12,29 +12,28 @@
 
 enum { SCORED_TOKENS = 1 << 20, LONGEST = 1 << 30 };
 
-#define ROW(field, kind, n, ...) {.name = n, .type = TL_OPTION_##kind, .field_offset = offsetof(struct tl_plan_options, field), __VA_ARGS__}
-
+#define ROW(...) TL_OPTION_ROW(struct tl_plan_options, __VA_ARGS__)
 const struct tl_option tl_plan_option_rows[] = {
-    ROW(model, TEXT, "model", .value_name = "MODEL|GEOMETRY"),
-    ROW(like, LIST, "like", .value_name = "NAME"),
-    ROW(machine, LIST, "machine", .value_name = "FILE"),
-    ROW(purposes, LIST, "for", .value_name = "JOB"),
-    ROW(to, TEXT, "to", .value_name = "FORMAT"),
-    ROW(experts, TEXT, "experts", .value_name = "FORMAT"),
-    ROW(trunk, TEXT, "trunk", .value_name = "FORMAT"),
-    ROW(embed, TEXT, "embed", .value_name = "FORMAT"),
-    ROW(head, TEXT, "head", .value_name = "FORMAT"),
-    ROW(kv, TEXT, "kv", .value_name = "FORMAT"),
-    ROW(activations, TEXT, "activations", .value_name = "auto|f32"),
-    ROW(context, U64, "context", .value_name = "N", .min = 1, .max = LONGEST),
-    ROW(chunk, U64, "chunk", .value_name = "N", .min = 1, .max = 1 << 20),
-    ROW(prompt, U64, "prompt-tokens", .value_name = "N", .min = 1, .max = LONGEST),
-    ROW(answer, U64, "tokens", .value_name = "N", .min = 1, .max = LONGEST),
-    ROW(batch, U64, "batch", .value_name = "N", .min = 1, .max = 4096),
-    ROW(models, FILE, "models", .value_name = "DIR"),
-    ROW(state, FILE, "state", .value_name = "DIR"),
-    ROW(config, FILE, "config", .value_name = "DIR"),
-#define FACT(id, n, unit, usual, meaning) ROW(facts[TL_FACT_##id], TEXT, n, .value_name = "VALUE"),
+    ROW(model, TEXT, "model", "MODEL|GEOMETRY"),
+    ROW(like, LIST, "like", "NAME"),
+    ROW(machine, LIST, "machine", "FILE"),
+    ROW(purposes, LIST, "for", "JOB"),
+    ROW(to, TEXT, "to", "FORMAT"),
+    ROW(experts, TEXT, "experts", "FORMAT"),
+    ROW(trunk, TEXT, "trunk", "FORMAT"),
+    ROW(embed, TEXT, "embed", "FORMAT"),
+    ROW(head, TEXT, "head", "FORMAT"),
+    ROW(kv, TEXT, "kv", "FORMAT"),
+    ROW(activations, TEXT, "activations", "auto|f32"),
+    ROW(context, U64, "context", "N", .min = 1, .max = LONGEST),
+    ROW(chunk, U64, "chunk", "N", .min = 1, .max = 1 << 20),
+    ROW(prompt, U64, "prompt-tokens", "N", .min = 1, .max = LONGEST),
+    ROW(answer, U64, "tokens", "N", .min = 1, .max = LONGEST),
+    ROW(batch, U64, "batch", "N", .min = 1, .max = 4096),
+    ROW(models, FILE, "models", "DIR"),
+    ROW(state, FILE, "state", "DIR"),
+    ROW(config, FILE, "config", "DIR"),
+#define FACT(id, n, unit, usual, meaning) ROW(facts[TL_FACT_##id], TEXT, n, "VALUE"),
 #include "plan/machine.def"
 #undef FACT
 };

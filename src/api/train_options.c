@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What the job "train" is asked for: its rows of options, and what of them goes together. */
-#include <stddef.h>
 #include <string.h>
 
 #include "api/job.h"
@@ -11,39 +10,38 @@
 #include "base/parse.h"
 #include "modelfile/adapter.h"
 
-#define ROW(field, kind, n, ...) {.name = n, .type = TL_OPTION_##kind, .field_offset = offsetof(struct tl_train_options, field), __VA_ARGS__}
-
+#define ROW(...) TL_OPTION_ROW(struct tl_train_options, __VA_ARGS__)
 static const struct tl_option rows[] = {
-    ROW(model, TEXT, "model", .value_name = "PATH|GEOMETRY|SIZE"),
-    ROW(size, TEXT, "size", .value_name = "SIZE|auto"),
-    ROW(vocab, FILE, "vocab", .value_name = "PATH"),
-    ROW(text, FILE, "text", .value_name = "FILE|DIR"),
-    ROW(output, FILE, "output", .value_name = "FILE"),
-    ROW(tokens, TEXT, "tokens", .value_name = "N"),
-    ROW(hours, F64, "hours", .value_name = "H", .max = 1e6),
-    ROW(window, U64, "window", .value_name = "N", .fallback = "512", .min = 2, .max = 1 << 20),
-    ROW(batch, U64, "batch", .value_name = "N", .fallback = "8", .min = 1, .max = 1 << 16),
-    ROW(rate, F64, "rate", .value_name = "RATE", .max = 1e30),
-    ROW(schedule, TEXT, "schedule", .value_name = "NAME", .fallback = "cosine"),
-    ROW(warmup, U64, "warmup", .value_name = "N", .max = 1e15),
-    ROW(decay, F64, "decay", .value_name = "D", .fallback = "0.1", .max = 1e3),
-    ROW(clip, F64, "clip", .value_name = "NORM", .fallback = "1", .max = 1e9),
-    ROW(seed, U64, "seed", .value_name = "N", .fallback = "0"),
-    ROW(bf16, FLAG, "bf16"),
-    ROW(held, F64, "held", .value_name = "SHARE", .fallback = "0.02", .max = 0.9),
-    ROW(format, TEXT, "format", .value_name = "FORMAT", .fallback = "f32"),
-    ROW(lora_rank, U64, "lora-rank", .value_name = "R", .max = TL_ADAPTER_MAX_RANK),
-    ROW(lora_alpha, F64, "lora-alpha", .value_name = "A", .max = 1e6),
-    ROW(lora_targets, TEXT, "lora-targets", .value_name = "NAME,..."),
-    ROW(checkpoint, FILE, "checkpoint", .value_name = "FILE"),
-    ROW(interval, F64, "interval", .value_name = "SECONDS", .fallback = "180", .max = 1e6),
-    ROW(threads, U64, "threads", .value_name = "N", .min = 1, .max = 4096),
-    ROW(ram, BYTES, "ram", .value_name = "BYTES", .min = 1, .max = 1e18),
-    ROW(force, FLAG, "force"),
-    ROW(forecast, FLAG, "forecast"),
-    ROW(state, FILE, "state", .value_name = "DIR"),
-    ROW(config, FILE, "config", .value_name = "DIR"),
-    ROW(unrecorded, FLAG, "no-ledger"),
+    ROW(model, TEXT, "model", "PATH|GEOMETRY|SIZE"),
+    ROW(size, TEXT, "size", "SIZE|auto"),
+    ROW(vocab, FILE, "vocab", "PATH"),
+    ROW(text, FILE, "text", "FILE|DIR"),
+    ROW(output, FILE, "output", "FILE"),
+    ROW(tokens, TEXT, "tokens", "N"),
+    ROW(hours, F64, "hours", "H", .max = 1e6),
+    ROW(window, U64, "window", "N", .fallback = "512", .min = 2, .max = 1 << 20),
+    ROW(batch, U64, "batch", "N", .fallback = "8", .min = 1, .max = 1 << 16),
+    ROW(rate, F64, "rate", "RATE", .max = 1e30),
+    ROW(schedule, TEXT, "schedule", "NAME", .fallback = "cosine"),
+    ROW(warmup, U64, "warmup", "N", .max = 1e15),
+    ROW(decay, F64, "decay", "D", .fallback = "0.1", .max = 1e3),
+    ROW(clip, F64, "clip", "NORM", .fallback = "1", .max = 1e9),
+    ROW(seed, U64, "seed", "N", .fallback = "0"),
+    ROW(bf16, FLAG, "bf16", NULL),
+    ROW(held, F64, "held", "SHARE", .fallback = "0.02", .max = 0.9),
+    ROW(format, TEXT, "format", "FORMAT", .fallback = "f32"),
+    ROW(lora_rank, U64, "lora-rank", "R", .max = TL_ADAPTER_MAX_RANK),
+    ROW(lora_alpha, F64, "lora-alpha", "A", .max = 1e6),
+    ROW(lora_targets, TEXT, "lora-targets", "NAME,..."),
+    ROW(checkpoint, FILE, "checkpoint", "FILE"),
+    ROW(interval, F64, "interval", "SECONDS", .fallback = "180", .max = 1e6),
+    ROW(threads, U64, "threads", "N", .min = 1, .max = 4096),
+    ROW(ram, BYTES, "ram", "BYTES", .min = 1, .max = 1e18),
+    ROW(force, FLAG, "force", NULL),
+    ROW(forecast, FLAG, "forecast", NULL),
+    ROW(state, FILE, "state", "DIR"),
+    ROW(config, FILE, "config", "DIR"),
+    ROW(unrecorded, FLAG, "no-ledger", NULL),
 };
 
 static int check_end(const struct tl_train_options *o, double *ret_tokens)

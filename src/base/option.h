@@ -42,6 +42,22 @@ struct tl_option {
     size_t field_offset;
 };
 
+/* A row by its field; one whose field has another type than its own does not compile. */
+#define TL_OPTION_ROW(fields, field, type_, name_, value_, ...)                                                        \
+    {.name = name_, .type = TL_OPTION_##type_, .value_name = value_,                                                   \
+     .field_offset = offsetof(fields, field) +                                                                         \
+                     0 * sizeof(char[_Generic(((fields *)0)->field, TL_OPTION_FIELD_##type_: 1, default: -1)]),        \
+     __VA_ARGS__}
+#define TL_OPTION_FIELD_FLAG bool
+#define TL_OPTION_FIELD_U64 uint64_t
+#define TL_OPTION_FIELD_I64 int64_t
+#define TL_OPTION_FIELD_F64 double
+#define TL_OPTION_FIELD_BYTES uint64_t
+#define TL_OPTION_FIELD_TEXT const char *
+#define TL_OPTION_FIELD_FILE const char *
+#define TL_OPTION_FIELD_CHOICE const char *
+#define TL_OPTION_FIELD_LIST struct tl_option_list
+
 /* Writes the fallbacks of all rows. A row whose fallback does not parse fails: tests call this for every table. */
 int tl_options_default(const struct tl_option *options, size_t n_options, void *fields);
 

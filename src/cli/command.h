@@ -41,21 +41,9 @@ extern const size_t tl_commands_count;
 const struct tl_command *tl_command_find(const char *name);           /* NULL with a sentence that says what is near */
 int tl_command_run(const struct tl_command *command, int argc, char **argv);
 
-/* An option row whose field has another type than its own does not compile. */
+/* An option row with a letter. */
 #define TL_COMMAND_OPTION(settings, field, type_, brief_, name_, value_, ...)                                          \
-    {.name = name_, .brief = brief_, .type = TL_OPTION_##type_, .value_name = value_,                                  \
-     .field_offset = offsetof(settings, field) +                                                                       \
-                     0 * sizeof(char[_Generic(((settings *)0)->field, TL_COMMAND_##type_: 1, default: -1)]),           \
-     __VA_ARGS__}
-#define TL_COMMAND_FLAG bool
-#define TL_COMMAND_U64 uint64_t
-#define TL_COMMAND_I64 int64_t
-#define TL_COMMAND_F64 double
-#define TL_COMMAND_BYTES uint64_t
-#define TL_COMMAND_TEXT const char *
-#define TL_COMMAND_FILE const char *
-#define TL_COMMAND_CHOICE const char *
-#define TL_COMMAND_LIST struct tl_option_list
+    TL_OPTION_ROW(settings, field, type_, name_, value_, .brief = brief_, __VA_ARGS__)
 
 /* A status of the library, its sentence carried over. */
 static inline int tl_command_status(int status)

@@ -31,6 +31,17 @@ struct tl_job_kind {
 /* Fills the kind's struct of options. */
 int tl_job_options(struct tl_job_run *run, const struct tl_option *options, size_t n_options, void *fields);
 
+/* With what means a kind opens models; a struct of options has them as `means`, its rows TL_JOB_MEANS. Not all have the last two. */
+struct tl_job_means {
+    const char *cpu, *kv, *activations, *io, *policy, *lookahead;
+    uint64_t threads, ram, context, chunk;
+};
+#define TL_JOB_MEANS                                                                                                   \
+    ROW(means.threads, U64, "threads", "N", .min = 1, .max = 4096), ROW(means.ram, BYTES, "ram", "BYTES", .min = 1, .max = 1e18), \
+    ROW(means.cpu, TEXT, "cpu", "LEVEL"), ROW(means.kv, TEXT, "kv", "FORMAT"), ROW(means.activations, CHOICE, "activations", "auto|f32"), \
+    ROW(means.io, TEXT, "io", "WAY"), ROW(means.policy, TEXT, "policy", "NAME"), ROW(means.lookahead, TEXT, "lookahead", "on|off")
+struct tl_engine_options tl_job_engine_options(const struct tl_job_means *means, const struct tl_machine *machine);
+
 /* Notes what the report is to warn of; the first few are kept. `run` is a struct tl_job_run, as those below hand it on. */
 void tl_job_warn(void *run, const char *text);
 /* Ends the report, an object that has other members already, with "warnings". */

@@ -12,9 +12,9 @@
 #include "plan/purpose.h"
 
 struct options {
-    const char *teacher, *student, *text, *prompts, *output, *work, *to, *schedule, *verify, *cpu, *kv, *activations, *io, *policy, *lookahead;
-    const char *state, *config;
-    uint64_t tokens, seed, window, batch, draws, prompt_tokens, answer_tokens, answers, threads, ram;
+    const char *teacher, *student, *text, *prompts, *output, *work, *to, *schedule, *verify, *state, *config;
+    struct tl_job_means means;
+    uint64_t tokens, seed, window, batch, draws, prompt_tokens, answer_tokens, answers;
     double mix, rate, held_share, temperature, unlikely_share, verify_seconds;
     bool control, bf16, forecast;
 };
@@ -46,14 +46,7 @@ static const struct tl_option rows[] = {
     ROW(unlikely_share, F64, "drop-unlikely", "SHARE", .fallback = "0.05", .max = 0.99),
     ROW(verify, TEXT, "verify", "COMMAND"),
     ROW(verify_seconds, F64, "verify-seconds", "S", .min = 0.01, .max = 86400),
-    ROW(threads, U64, "threads", "N", .min = 1, .max = 4096),
-    ROW(ram, BYTES, "ram", "BYTES", .min = 1, .max = 1e18),
-    ROW(cpu, TEXT, "cpu", "LEVEL"),
-    ROW(kv, TEXT, "kv", "FORMAT"),
-    ROW(activations, CHOICE, "activations", "auto|f32"),
-    ROW(io, TEXT, "io", "WAY"),
-    ROW(policy, TEXT, "policy", "NAME"),
-    ROW(lookahead, TEXT, "lookahead", "on|off"),
+    TL_JOB_MEANS,
     ROW(forecast, FLAG, "forecast", NULL),
     ROW(state, FILE, "state", "DIR"),
     ROW(config, FILE, "config", "DIR"),
@@ -67,9 +60,7 @@ static struct tl_distill_order order_of(const struct options *o, const struct tl
         .rate = o->rate, .held_share = o->held_share, .schedule = o->schedule, .bf16 = o->bf16, .control = o->control,
         .prompt_tokens = (uint32_t)o->prompt_tokens, .answer_tokens = (uint32_t)o->answer_tokens, .answers = (uint32_t)o->answers,
         .temperature = o->temperature, .unlikely_share = o->unlikely_share, .verify = o->verify, .verify_seconds = o->verify_seconds,
-        .engine = {.threads = (uint32_t)o->threads, .ram_bytes = o->ram, .cpu = o->cpu, .kv = o->kv,
-                   .exact = o->activations && strcmp(o->activations, "f32") == 0, .io = o->io, .policy = o->policy,
-                   .lookahead = o->lookahead, .machine = machine},
+        .engine = tl_job_engine_options(&o->means, machine),
     };
 }
 
@@ -112,7 +103,7 @@ static int price_stages(const struct options *o, const struct tl_distill_survey 
 
 static int forecast(const struct options *o, const struct tl_machine *machine, const struct tl_distill_survey *survey, struct tl_buffer *json)
 {
-    struct tl_plan_options options = {.model = o->teacher, .kv = o->kv, .activations = o->activations, .state = o->state, .config = o->config,
+    struct tl_plan_options options = {.model = o->teacher, .kv = o->means.kv, .activations = o->means.activations, .state = o->state, .config = o->config,
                                       .prompt = o->prompt_tokens ? o->prompt_tokens : 64, .answer = o->answer_tokens ? o->answer_tokens : 256, .batch = 32};
     struct tl_planned planned;
     int status = tl_planned_open(&options, o->teacher, NULL, machine, &planned);
@@ -153,10 +144,10 @@ int tl_job_distill(struct tl_job_run *run)
     if (!o.teacher || !o.student || !o.output)
         return tl_fail(TL_E_USAGE, "option %s: missing", !o.teacher ? "teacher" : !o.student ? "student" : "output");
     tl_machine_here(o.state, o.config, NULL, &machine);              /* what cannot be read is as usual */
-    if (o.ram)
-        tl_machine_set(&machine, TL_FACT_RAM, (double)o.ram, TL_SOURCE_SAID);
-    if (o.threads)
-        tl_machine_set(&machine, TL_FACT_THREADS, (double)o.threads, TL_SOURCE_SAID);
+    if (o.means.ram)
+        tl_machine_set(&machine, TL_FACT_RAM, (double)o.means.ram, TL_SOURCE_SAID);
+    if (o.means.threads)
+        tl_machine_set(&machine, TL_FACT_THREADS, (double)o.means.threads, TL_SOURCE_SAID);
     tl_machine_finish(&machine);
     struct tl_distill_order order = order_of(&o, &machine);
     if (!o.forecast)

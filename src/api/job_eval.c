@@ -12,8 +12,9 @@
 
 struct options {
     struct tl_option_list models, tasks, prompts;
-    const char *reference, *text, *verify, *store, *answers, *cpu, *kv, *activations, *io, *policy, *lookahead, *state, *config;
-    uint64_t window, stride, tokens, threads, context, ram, chunk;
+    const char *reference, *text, *verify, *store, *answers, *state, *config;
+    struct tl_job_means means;
+    uint64_t window, stride, tokens;
     double verify_seconds;
     bool chat, trust, unrecorded;
 };
@@ -34,16 +35,9 @@ static const struct tl_option rows[] = {
     ROW(trust, FLAG, "trust-tasks", NULL),
     ROW(store, FILE, "store", "DIR"),
     ROW(answers, FILE, "answers", "FILE"),
-    ROW(threads, U64, "threads", "N", .min = 1, .max = 4096),
-    ROW(context, U64, "context", "N", .min = 1, .max = 1 << 30),
-    ROW(ram, BYTES, "ram", "BYTES", .min = 1, .max = 1e18),
-    ROW(chunk, U64, "chunk", "N", .min = 1, .max = 1 << 20),
-    ROW(cpu, TEXT, "cpu", "LEVEL"),
-    ROW(kv, TEXT, "kv", "FORMAT"),
-    ROW(activations, CHOICE, "activations", "auto|f32"),
-    ROW(io, TEXT, "io", "WAY"),
-    ROW(policy, TEXT, "policy", "NAME"),
-    ROW(lookahead, TEXT, "lookahead", "on|off"),
+    TL_JOB_MEANS,
+    ROW(means.context, U64, "context", "N", .min = 1, .max = 1 << 30),
+    ROW(means.chunk, U64, "chunk", "N", .min = 1, .max = 1 << 20),
     ROW(state, FILE, "state", "DIR"),
     ROW(config, FILE, "config", "DIR"),
     ROW(unrecorded, FLAG, "no-ledger", NULL),
@@ -57,13 +51,10 @@ struct host { const struct options *options; struct trill_account *account; };
 static int open_model(void *context, const char *path, const struct tl_engine_options *options, struct tl_engine **ret_engine)
 {
     struct host *host = context;
-    struct trill_account_options facts;
-    trill_account_options_init(&facts, sizeof(facts));
-    facts.command = "eval";
-    facts.model = path;
-    facts.state = host->options->state;
-    facts.config = host->options->config;
-    facts.unrecorded = host->options->unrecorded;
+    const struct options *o = host->options;
+    const struct trill_account_options facts = {
+        .size = sizeof(facts), .command = "eval", .model = path, .state = o->state, .config = o->config, .unrecorded = o->unrecorded,
+    };
     int status = trill_account_open(&facts, &host->account);
     if (status < 0)
         return status;
@@ -130,9 +121,7 @@ static struct tl_eval_order order_of(const struct options *o, const struct tl_ev
         .tasks = o->tasks.items, .n_tasks = (uint32_t)o->tasks.count, .prompts = o->prompts.items, .n_prompts = (uint32_t)o->prompts.count,
         .window = (uint32_t)o->window, .stride = (uint32_t)o->stride, .max_tokens = (uint32_t)o->tokens, .chat = o->chat, .verify = o->verify,
         .trust = o->trust, .verify_seconds = o->verify_seconds, .store = o->store, .answers = o->answers, .host = host,
-        .engine = {.threads = (uint32_t)o->threads, .context = (uint32_t)o->context, .ram_bytes = o->ram, .chunk = (uint32_t)o->chunk, .cpu = o->cpu,
-                   .kv = o->kv, .exact = o->activations && strcmp(o->activations, "f32") == 0, .io = o->io,
-                   .policy = o->policy, .lookahead = o->lookahead, .machine = machine},
+        .engine = tl_job_engine_options(&o->means, machine),
     };
 }
 

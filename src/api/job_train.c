@@ -259,13 +259,9 @@ static void measure(struct job *job)
 static int open_account(struct job *job)
 {
     const struct tl_train_options *o = &job->options;
-    struct trill_account_options facts;
-    trill_account_options_init(&facts, sizeof(facts));
-    facts.command = "train";
-    facts.model = job->facts.source;
-    facts.state = o->state;
-    facts.config = o->config;
-    facts.unrecorded = o->unrecorded;
+    const struct trill_account_options facts = {
+        .size = sizeof(facts), .command = "train", .model = job->facts.source, .state = o->state, .config = o->config, .unrecorded = o->unrecorded,
+    };
     int status = trill_account_open(&facts, &job->account);
     if (status >= 0) {
         tl_ledger_set_count(tl_account_row(job->account), TL_LEDGER_PARAMETERS, job->facts.parameters);

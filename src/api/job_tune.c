@@ -11,8 +11,8 @@
 #include "engine/tune.h"
 
 struct options {
-    const char *model, *output, *kv, *activations, *cpu, *io, *policy, *lookahead;
-    uint64_t threads, context, ram, chunk;
+    const char *model, *output;
+    struct tl_job_means means;
     double seconds, minutes;
 };
 
@@ -20,21 +20,12 @@ struct options {
 static const struct tl_option rows[] = {
     ROW(model, FILE, "model", "PATH", .help = "a model file or folder"),
     ROW(output, FILE, "output", "FILE", .help = "where the winners are kept, folders made; nowhere unless given"),
-    ROW(threads, U64, "threads", "N", .min = 1, .max = 4096),
-    ROW(context, U64, "context", "N", .min = 1, .max = 1 << 30),
-    ROW(ram, BYTES, "ram", "BYTES", .min = 1, .max = 1e18),
-    ROW(chunk, U64, "chunk", "N", .min = 1, .max = 1 << 20),
-    ROW(cpu, TEXT, "cpu", "LEVEL"),
-    ROW(kv, TEXT, "kv", "FORMAT"),
-    ROW(activations, CHOICE, "activations", "auto|f32"),
-    ROW(io, TEXT, "io", "WAY"),
-    ROW(policy, TEXT, "policy", "NAME"),
-    ROW(lookahead, TEXT, "lookahead", "on|off"),
+    TL_JOB_MEANS,
+    ROW(means.context, U64, "context", "N", .min = 1, .max = 1 << 30),
+    ROW(means.chunk, U64, "chunk", "N", .min = 1, .max = 1 << 20),
     ROW(seconds, F64, "seconds", "S", .fallback = "1", .min = 0.001, .max = 600, .help = "a run's prompt and its answer each take, about"),
     ROW(minutes, F64, "minutes", "M", .fallback = "10", .max = 1e5, .help = "in all, at most"),
 };
-
-static const char *or_none(const char *name) { return name && strcmp(name, "auto") != 0 ? name : NULL; }
 
 /* --- the document ------------------------------------------------------------------------------------------------- */
 
@@ -85,7 +76,7 @@ static void report(const struct options *o, const struct tl_tune *tune, struct t
             separator = ",";
         }
     tl_buffer_printf(json, "},\n\"ram\":%" PRIu64 ",\"streamed\":%s,\"prompt_tokens\":%" PRIu32 ",\"answer_tokens\":%" PRIu32 ",\"seconds\":%.1f,\"trials\":[",
-                     o->ram, tune->facts.streamed ? "true" : "false", tune->facts.prompt_tokens, tune->facts.answer_tokens, tune->seconds);
+                     o->means.ram, tune->facts.streamed ? "true" : "false", tune->facts.prompt_tokens, tune->facts.answer_tokens, tune->seconds);
     for (int i = 0; i < TL_TUNE_SETTINGS; i++) {
         tl_buffer_printf(json, i ? ",\n " : "\n ");
         put_trial((enum tl_tune_setting)i, &tune->trials[i], json);
@@ -108,10 +99,7 @@ int tl_job_tune(struct tl_job_run *run)
         status = tl_fail(TL_E_USAGE, "option model: missing");
     if (status < 0)
         return status;
-    struct tl_engine_options options = {
-        .threads = (uint32_t)o.threads, .context = (uint32_t)o.context, .chunk = (uint32_t)o.chunk, .ram_bytes = o.ram, .cpu = o.cpu, .kv = o.kv,
-        .exact = o.activations && strcmp(o.activations, "f32") == 0, .io = or_none(o.io), .policy = or_none(o.policy), .lookahead = or_none(o.lookahead),
-    };
+    struct tl_engine_options options = tl_job_engine_options(&o.means, NULL);
     status = tl_tune_model(o.model, &options, o.seconds, 60 * o.minutes, &run->progress, &tune);
     if (status < 0)
         return status;

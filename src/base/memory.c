@@ -62,11 +62,11 @@ void *tl_realloc(void *memory, size_t count, size_t elem_bytes)
     return moved;
 }
 
-int tl_grow(void **array, uint64_t n, uint64_t *cap, size_t elem_bytes)
+int tl_reserve(void **array, uint64_t n, uint64_t *cap, size_t elem_bytes)
 {
-    if (n < *cap)
+    if (n <= *cap)
         return 0;
-    uint64_t larger = *cap ? 2 * *cap : 16;
+    uint64_t usual = *cap + *cap / 2 + 16, larger = n > usual ? n : usual;
     void *moved = tl_realloc(*array, larger, elem_bytes);
     if (!moved)
         return TL_E_NOMEM;

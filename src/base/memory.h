@@ -11,8 +11,10 @@
 
 void *tl_alloc(size_t count, size_t elem_bytes);                      /* zeroed */
 void *tl_realloc(void *memory, size_t count, size_t elem_bytes);      /* growth is not zeroed; on failure `memory` stays valid */
-/* Makes room behind the first n elements of an array of *cap: twice as many, 16 at first. < 0: as it was. */
-int tl_grow(void **array, uint64_t n, uint64_t *cap, size_t elem_bytes);
+/* Makes an array of *cap elements one of n at least: just n, or half as many again where that is more. < 0: as it was. */
+int tl_reserve(void **array, uint64_t n, uint64_t *cap, size_t elem_bytes);
+/* Room for one more behind the first n. */
+static inline int tl_grow(void **array, uint64_t n, uint64_t *cap, size_t elem_bytes) { return tl_reserve(array, n + 1, cap, elem_bytes); }
 char *tl_strdup(const char *text);
 char *tl_strndup(const char *text, size_t n_bytes);                   /* just so many, zero bytes among them too; NUL behind */
 void tl_free(void *memory);

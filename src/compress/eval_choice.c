@@ -29,9 +29,7 @@ static void choices_done(struct choices *c)
 
 static int grow(struct choices *c, size_t n_ids)
 {
-    int status = 0;
-    while (status >= 0 && c->cap_ids < c->n_ids + n_ids)
-        status = tl_grow((void **)&c->ids, c->cap_ids, &c->cap_ids, sizeof(*c->ids));
+    int status = tl_reserve((void **)&c->ids, c->n_ids + n_ids, &c->cap_ids, sizeof(*c->ids));
     if (status >= 0)
         status = tl_grow((void **)&c->starts, c->n + 1, &c->cap_starts, sizeof(*c->starts));
     if (status >= 0)

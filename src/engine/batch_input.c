@@ -33,12 +33,8 @@ static int end_line(struct scan *scan, uint64_t end)
         return 0;
     if (input->n_lines == TL_BATCH_LINES)
         return tl_fail(TL_E_USAGE, "%s: more than %d requests", input->file->path, TL_BATCH_LINES);
-    if (input->n_lines == scan->room) {
-        struct tl_batch_line *grown = tl_realloc(input->line, scan->room = 2 * scan->room + 256, sizeof(*grown));
-        if (!grown)
-            return TL_E_NOMEM;
-        input->line = grown;
-    }
+    if (tl_grow((void **)&input->line, input->n_lines, &scan->room, sizeof(*input->line)) < 0)
+        return TL_E_NOMEM;
     input->line[input->n_lines++] = line;
     return 0;
 }

@@ -22,23 +22,8 @@ void tl_texts_done(struct tl_texts *texts)
 
 static int grow(struct tl_texts *texts, size_t n_ids)
 {
-    if (texts->n_ids + n_ids > texts->cap_ids) {
-        uint64_t cap = texts->n_ids + n_ids + texts->cap_ids / 2;
-        int32_t *ids = tl_realloc(texts->ids, cap, sizeof(*ids));
-        if (!ids)
-            return TL_E_NOMEM;
-        texts->ids = ids;
-        texts->cap_ids = cap;
-    }
-    if (texts->n_texts + 2 > texts->cap_texts) {
-        uint64_t cap = 2 * texts->cap_texts + 16;
-        uint64_t *starts = tl_realloc(texts->starts, cap, sizeof(*starts));
-        if (!starts)
-            return TL_E_NOMEM;
-        texts->starts = starts;
-        texts->cap_texts = cap;
-    }
-    return 0;
+    int status = tl_reserve((void **)&texts->ids, texts->n_ids + n_ids, &texts->cap_ids, sizeof(*texts->ids));
+    return status < 0 ? status : tl_reserve((void **)&texts->starts, texts->n_texts + 2, &texts->cap_texts, sizeof(*texts->starts));
 }
 
 int tl_texts_add(struct tl_texts *texts, const struct tl_tokenizer *tokenizer, const char *text, size_t n_bytes)
@@ -69,18 +54,12 @@ static int read_file(struct tl_texts *texts, const struct tl_tokenizer *tokenize
     return status < 0 ? status : tl_texts_add(texts, tokenizer, text, n_bytes);
 }
 
-struct names { char **names; size_t n, cap; };
+struct names { char **names; uint64_t n, cap; };
 
 static int add_name(struct names *names, const char *folder, const char *name)
 {
-    if (names->n == names->cap) {
-        size_t cap = 2 * names->cap + 16;
-        char **grown = tl_realloc(names->names, cap, sizeof(*grown));
-        if (!grown)
-            return TL_E_NOMEM;
-        names->names = grown;
-        names->cap = cap;
-    }
+    if (tl_grow((void **)&names->names, names->n, &names->cap, sizeof(*names->names)) < 0)
+        return TL_E_NOMEM;
     names->names[names->n] = tl_file_join(folder, name);
     if (!names->names[names->n])
         return TL_E_NOMEM;

@@ -22,14 +22,8 @@ int tl_added_add(struct tl_added *added, const char *text, size_t n_bytes, int32
         return 0;
     if (n_bytes > TL_ADDED_MAX_BYTES)
         return tl_fail(TL_E_FILE, "added token %d has %zu bytes, at most %d supported", id, n_bytes, TL_ADDED_MAX_BYTES);
-    if (added->count == added->capacity) {
-        uint32_t capacity = 2 * added->capacity + 64;
-        struct tl_added_token *token = tl_realloc(added->token, capacity, sizeof *token);
-        if (!token)
-            return TL_E_NOMEM;
-        added->token = token;
-        added->capacity = capacity;
-    }
+    if (tl_grow((void **)&added->token, added->count, &added->capacity, sizeof *added->token) < 0)
+        return TL_E_NOMEM;
     if (added->text.len > UINT32_MAX - n_bytes)
         return tl_fail(TL_E_FILE, "added tokens of more than 4 GiB");
     added->token[added->count++] = (struct tl_added_token){(uint32_t)added->text.len, (uint32_t)n_bytes, id, flags};

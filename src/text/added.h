@@ -24,7 +24,8 @@ struct tl_added_token { uint32_t at, n_bytes; int32_t id; unsigned flags; };
 struct tl_added {
     struct tl_buffer text;
     struct tl_added_token *token;        /* sorted by their bytes once finished */
-    uint32_t count, capacity;
+    uint32_t count;
+    uint64_t capacity;
     uint32_t first[257];                 /* [first[b], first[b + 1]): those that begin with byte b */
 };
 

@@ -16,13 +16,7 @@ enum { CACHED_TEXT_BYTES = 2048 };
 
 int tl_encoder_grow(struct tl_encoder *encoder)
 {
-    size_t capacity = 2 * encoder->capacity + 64;
-    int32_t *ids = tl_realloc(encoder->ids, capacity, sizeof *ids);
-    if (!ids)
-        return TL_E_NOMEM;
-    encoder->ids = ids;
-    encoder->capacity = capacity;
-    return 0;
+    return tl_grow((void **)&encoder->ids, encoder->count, &encoder->capacity, sizeof *encoder->ids);
 }
 
 int tl_encoder_put_unknown(struct tl_encoder *encoder)

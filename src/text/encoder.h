@@ -17,7 +17,7 @@ struct tl_encoder {
     unsigned flags;
     const uint8_t *plain;                /* marks bytes in which no control token is recognised; NULL: none is marked */
     int32_t *ids;
-    size_t count, capacity;
+    uint64_t count, capacity;
     struct tl_symbols symbols;
     struct tl_buffer spelled;            /* the word that is encoded, where names are looked up in it */
     struct tl_buffer normal[2];

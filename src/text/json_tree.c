@@ -23,14 +23,8 @@ static int new_node(struct tl_json_tree *tree, enum tl_json_event kind, uint32_t
 {
     if (tree->count == TL_JSON_TREE_NODES)
         return tl_fail(TL_E_FILE, "tokenizer.json: a part of more than %d values", TL_JSON_TREE_NODES);
-    if (tree->count == tree->capacity) {
-        uint32_t capacity = 2 * tree->capacity + 64;
-        struct tl_json_node *node = tl_realloc(tree->node, capacity, sizeof *node);
-        if (!node)
-            return TL_E_NOMEM;
-        tree->node = node;
-        tree->capacity = capacity;
-    }
+    if (tl_grow((void **)&tree->node, tree->count, &tree->capacity, sizeof *tree->node) < 0)
+        return TL_E_NOMEM;
     *ret_index = tree->count++;
     tree->node[*ret_index] = (struct tl_json_node){.kind = kind};
     return 0;

@@ -20,7 +20,8 @@ struct tl_json_node {
 
 struct tl_json_tree {
     struct tl_json_node *node;   /* [0] is the value itself */
-    uint32_t count, capacity;
+    uint32_t count;
+    uint64_t capacity;
     struct tl_buffer text;       /* every text is NUL-terminated */
 };
 

@@ -22,14 +22,8 @@ void tl_tokenizer_added_done(struct tl_tokenizer_added_list *list)
 
 int tl_tokenizer_added_put(struct tl_tokenizer_added_list *list, const struct tl_tokenizer_added *token)
 {
-    if (list->count == list->capacity) {
-        uint32_t capacity = 2 * list->capacity + 64;
-        struct tl_tokenizer_added *grown = tl_realloc(list->token, capacity, sizeof *grown);
-        if (!grown)
-            return TL_E_NOMEM;
-        list->token = grown;
-        list->capacity = capacity;
-    }
+    if (tl_grow((void **)&list->token, list->count, &list->capacity, sizeof *list->token) < 0)
+        return TL_E_NOMEM;
     list->token[list->count++] = *token;
     return 0;
 }

@@ -10,7 +10,8 @@ struct tl_tokenizer_added { uint32_t at, n_bytes, id; bool lstrip, rstrip, singl
 
 struct tl_tokenizer_added_list {
     struct tl_tokenizer_added *token;
-    uint32_t count, capacity;
+    uint32_t count;
+    uint64_t capacity;
     struct tl_buffer text;               /* a token's text lies at .at */
 };
 

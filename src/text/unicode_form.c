@@ -12,19 +12,11 @@
 
 enum { LONGEST_DECOMPOSITION = 32 };
 
-struct points { int32_t *at; size_t count, capacity; };
+struct points { int32_t *at; uint64_t count, capacity; };
 
 static int room(struct points *points, size_t more)
 {
-    if (points->capacity - points->count >= more)
-        return 0;
-    size_t capacity = 2 * points->capacity + more;
-    int32_t *at = tl_realloc(points->at, capacity, sizeof *at);
-    if (!at)
-        return TL_E_NOMEM;
-    points->at = at;
-    points->capacity = capacity;
-    return 0;
+    return tl_reserve((void **)&points->at, points->count + more, &points->capacity, sizeof *points->at);
 }
 
 static int decompose(const char *text, size_t n_bytes, int options, struct points *points)

@@ -9,19 +9,6 @@
 
 /* --- adding ------------------------------------------------------------------------------------------------------- */
 
-static int grow_to(void **array, uint64_t n, uint64_t *cap, size_t elem_bytes)
-{
-    if (n <= *cap)
-        return 0;
-    uint64_t more = n + n / 2 + 16;
-    void *grown = tl_realloc(*array, more, elem_bytes);
-    if (!grown)
-        return TL_E_NOMEM;
-    *array = grown;
-    *cap = more;
-    return 0;
-}
-
 static uint64_t key_of(const int32_t *ids, uint64_t n)
 {
     uint8_t digest[TL_SHA256_BYTES];
@@ -38,7 +25,7 @@ static int add_silent(struct tl_corpus *c, const uint8_t *silent, uint64_t n)
     uint64_t n_bytes = (c->n_ids + n) / 8 + 1, had = c->silent ? c->n_ids / 8 + 1 : 0;
     if (!silent && !c->silent)
         return 0;
-    int status = grow_to((void **)&c->silent, n_bytes, &c->cap_silent, 1);
+    int status = tl_reserve((void **)&c->silent, n_bytes, &c->cap_silent, 1);
     if (status < 0)
         return status;
     memset(c->silent + had, 0, n_bytes - had);
@@ -49,9 +36,9 @@ static int add_silent(struct tl_corpus *c, const uint8_t *silent, uint64_t n)
 
 static int add_document(struct tl_corpus *c, const int32_t *ids, uint64_t n)
 {
-    int status = grow_to((void **)&c->starts, c->n_documents + 2, &c->cap_starts, sizeof(*c->starts));
+    int status = tl_reserve((void **)&c->starts, c->n_documents + 2, &c->cap_starts, sizeof(*c->starts));
     if (status >= 0)
-        status = grow_to((void **)&c->keys, c->n_documents + 1, &c->cap_keys, sizeof(*c->keys));
+        status = tl_reserve((void **)&c->keys, c->n_documents + 1, &c->cap_keys, sizeof(*c->keys));
     if (status < 0)
         return status;
     c->starts[0] = c->n_documents ? c->starts[0] : 0;
@@ -63,7 +50,7 @@ static int add_document(struct tl_corpus *c, const int32_t *ids, uint64_t n)
 
 int tl_corpus_add(struct tl_corpus *c, const int32_t *ids, const uint8_t *silent, uint64_t n, uint64_t most)
 {
-    int status = grow_to((void **)&c->ids, c->n_ids + n, &c->cap_ids, sizeof(*c->ids));
+    int status = tl_reserve((void **)&c->ids, c->n_ids + n, &c->cap_ids, sizeof(*c->ids));
     if (status >= 0)
         status = add_silent(c, silent, n);
     if (status < 0 || !n)

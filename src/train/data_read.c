@@ -95,14 +95,8 @@ static int check_room(const struct reading *r, uint64_t more_bytes)
 
 static int put_ids(struct reading *r, const int32_t *ids, size_t n)
 {
-    if (r->n_ids + n > r->cap_ids) {
-        uint64_t cap = r->n_ids + n + r->cap_ids / 2 + 1024;
-        int32_t *grown = tl_realloc(r->ids, cap, sizeof(*grown));
-        if (!grown)
-            return TL_E_NOMEM;
-        r->ids = grown;
-        r->cap_ids = cap;
-    }
+    if (tl_reserve((void **)&r->ids, r->n_ids + n, &r->cap_ids, sizeof(*r->ids)) < 0)
+        return TL_E_NOMEM;
     if (n)
         memcpy(r->ids + r->n_ids, ids, n * sizeof(*ids));
     r->n_ids += n;
@@ -290,14 +284,10 @@ static int next_line(struct lines *l, const char **ret_line, size_t *ret_bytes)
             memmove(l->bytes, l->bytes + l->from, l->n);
         l->from = 0;
         if (l->n == l->cap) {
-            uint64_t cap = l->cap ? 2 * l->cap : BLOCK_BYTES;
             if (l->cap >= LINE_BYTES)
                 return tl_fail(TL_E_USAGE, "%s: a line of more than %d bytes", l->file->path, LINE_BYTES);
-            char *grown = tl_realloc(l->bytes, cap, 1);
-            if (!grown)
+            if (tl_reserve((void **)&l->bytes, l->cap ? 2 * l->cap : BLOCK_BYTES, &l->cap, 1) < 0)
                 return TL_E_NOMEM;
-            l->bytes = grown;
-            l->cap = cap;
         }
         uint64_t left = l->file->size_bytes - l->at, more = l->cap - l->n < left ? l->cap - l->n : left;
         int status = tl_file_read(l->file, l->at, l->bytes + l->n, more);

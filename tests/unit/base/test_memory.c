@@ -41,6 +41,26 @@ static void texts_are_copied(void **state)
     assert_string_equal(grown, "abc");
 }
 
+static void arrays_grow(void **state)
+{
+    (void)state;
+    uint64_t cap = 0, before = tl_memory_allocations(), *kept = NULL;
+    TL_AUTO uint64_t *array = NULL;
+    for (uint64_t n = 0; n < 1000; n++) {
+        assert_int_equal(tl_grow((void **)&array, n, &cap, sizeof(*array)), 0);
+        array[n] = n;
+    }
+    for (uint64_t n = 0; n < 1000; n++)
+        assert_int_equal(array[n], n);
+    assert_in_range(tl_memory_allocations() - before, 1, 12);
+    assert_in_range(cap, 1000, 1500 + 16);
+    kept = array;
+    assert_int_equal(tl_reserve((void **)&array, UINT64_MAX / 4, &cap, sizeof(*array)), TL_E_NOMEM);
+    assert_ptr_equal(array, kept);
+    assert_int_equal(tl_reserve((void **)&array, 100000, &cap, sizeof(*array)), 0);
+    assert_int_equal(cap, 100000);
+}
+
 static void one_allocation_fails(void **state)
 {
     (void)state;
@@ -124,7 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_zeroed_and_counted), cmocka_unit_test(wrapped_sizes_fail),
-        cmocka_unit_test(texts_are_copied), cmocka_unit_test(one_allocation_fails),
+        cmocka_unit_test(texts_are_copied), cmocka_unit_test(arrays_grow), cmocka_unit_test(one_allocation_fails),
         cmocka_unit_test(counting_equals_taking), cmocka_unit_test(overflow_is_noted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,7 +110,7 @@ static void tell_held(const struct page *p)
         return;
     }
     if (frames > 0)
-        LINE("%s of %s experts fit; %s%.0f %% of those needed are there\n", AMOUNT(count, frames), AMOUNT(count, experts),
+        LINE("%s of %s experts fit: %s%.0f %% of those needed\n", AMOUNT(count, frames), AMOUNT(count, experts),
              number(p, "expected_hits") < 0.01 ? "less than " : "", fmax(1, 100 * number(p, "expected_hits")));
     if (passing > 0)
         LINE("%*s%s of the other weights pass through memory in every step\n", frames > 0 ? 35 : 0, "", AMOUNT(bytes, passing));

@@ -128,7 +128,7 @@ static int survey_writing(struct tl_distilling *d)
         s->requests = prompts->n_lines;
         tl_batch_input_close(prompts);
     }
-    s->write_tokens = s->requests * tl_distill_answers(d, s->requests) * o->answer_tokens;
+    s->write_tokens = s->requests * tl_distill_answers(d) * o->answer_tokens;
     return 0;
 }
 
@@ -158,8 +158,7 @@ static int survey(struct tl_distilling *d)
 {
     struct tl_distill_order *o = &d->settled;
     struct tl_distill_survey *s = &d->ret->survey;
-    uint32_t id;
-    s->same_vocabulary = tl_distill_same_words(d->teacher->tokenizer, d->student->tokenizer, &id);
+    s->same_vocabulary = tl_distill_same_words(d->teacher->tokenizer, d->student->tokenizer);
     s->writes = o->prompts || !s->same_vocabulary;
     s->sweeps = s->same_vocabulary && o->mix > 0;
     s->student_parameters = tl_model_program(d->student->model)->parameters;
@@ -201,7 +200,7 @@ static void clean_up(struct tl_distilling *d)
 static int begin(const struct tl_distill_order *order, struct tl_progress *progress, struct tl_distilled *ret, struct tl_distilling *d)
 {
     *ret = (struct tl_distilled){.teacher_nll = -1};
-    *d = (struct tl_distilling){.order = order, .settled = *order, .progress = progress, .ret = ret};
+    *d = (struct tl_distilling){.settled = *order, .progress = progress, .ret = ret};
     int status = check(order);
     if (status >= 0)
         status = open_models(d);
@@ -264,9 +263,9 @@ static int run(struct tl_distilling *d)
 int tl_distill(const struct tl_distill_order *order, struct tl_progress *progress, struct tl_distilled *ret_distilled)
 {
     struct tl_distilling d;
-    int status = order->output ? begin(order, progress, ret_distilled, &d) : tl_fail(TL_E_USAGE, "no place for the student: -o OUT.gguf");
     if (!order->output)
-        return status;
+        return tl_fail(TL_E_USAGE, "no place for the student: -o OUT.gguf");
+    int status = begin(order, progress, ret_distilled, &d);
     if (status >= 0)
         status = run(&d);
     clean_up(&d);

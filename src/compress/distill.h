@@ -37,8 +37,6 @@ struct tl_distill_order {
     double verify_seconds;
 
     struct tl_engine_options engine;     /* means: threads, memory, drive */
-    const struct tl_eval_host *host;     /* NULL: tl_engine_open, and no costs */
-    void (*told)(void *context, const struct tl_train_step *step);   /* while training; may be NULL */
     void (*warn)(void *context, const char *text);       /* may be NULL */
     void *context;
 };

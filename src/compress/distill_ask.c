@@ -82,7 +82,7 @@ int tl_distill_line(const struct tl_batch_input *lines, uint64_t index, struct t
 }
 
 /* Of a line: "messages", or else "prompt", as a member of the request's body. */
-static int take_prompt(struct tl_json *json, bool chats, struct tl_buffer *line, bool *ret_chat)
+static int take_prompt(struct tl_json *json, bool chats, struct tl_buffer *line)
 {
     struct tl_buffer messages, prompt;
     tl_buffer_init(&messages, 0);
@@ -106,7 +106,6 @@ static int take_prompt(struct tl_json *json, bool chats, struct tl_buffer *line,
         status = tl_json_fail(json, "prompt or messages");
     if (status >= 0 && messages.len && !chats)
         status = tl_fail(TL_E_USAGE, "messages need a chat template, which the teacher does not have; say prompt instead");
-    *ret_chat = chats;
     if (status >= 0 && messages.len)
         tl_buffer_printf(line, "\"messages\":%s", messages.data);
     else if (status >= 0 && chats)
@@ -122,15 +121,14 @@ static int ask_prompt(const struct tl_batch_input *prompts, uint64_t i, const st
                       struct tl_buffer *line, struct tl_outfile *file)
 {
     struct tl_json json;
-    bool chat;
     int status = tl_distill_line(prompts, i, text);
     if (status < 0)
         return status;
     begin_line(line, i, how->chats);
     tl_json_init(&json, prompts->file->path, text->data, text->len);
-    status = take_prompt(&json, how->chats, line, &chat);
+    status = take_prompt(&json, how->chats, line);
     tl_json_done(&json);
-    return status < 0 ? tl_fail_in(status, "prompt %" PRIu64, i + 1) : end_line(line, how, chat, file);
+    return status < 0 ? tl_fail_in(status, "prompt %" PRIu64, i + 1) : end_line(line, how, how->chats, file);
 }
 
 int tl_distill_ask_prompts(const char *path_of_prompts, const struct tl_distill_ask *how, const char *path, struct tl_progress *progress,

@@ -18,9 +18,7 @@ struct comparing {
     struct tl_reference *reference;      /* NULL: another vocabulary */
     bool storing;
     uint64_t n_rows;                     /* given so far */
-    uint64_t *target;                    /* [rows that come together] */
     double *nll, *kl, *teacher_nll;      /* [n_ids] of the model in work */
-    int status;
 };
 
 struct values { double *nll, *kl; };
@@ -60,13 +58,13 @@ static int pass(struct comparing *c, const char *path)
     options.context = c->texts.longest;
     options.score_tokens = c->texts.n_ids;
     c->n_rows = 0;
-    int status = tl_distill_open(d, path, &options, &engine);
+    int status = tl_engine_open(path, &options, &engine);
     if (status < 0)
         return status;
     struct tl_score how = {.window = c->texts.longest, .stride = c->texts.longest, .starts = c->texts.starts, .n_texts = c->texts.n_texts,
                            .progress = d->progress, .row = take_row, .rows = take_rows, .context = c};
     status = tl_score(engine, c->texts.ids, c->texts.n_ids, &how, NULL, &scored);
-    tl_distill_close(d, engine, status);
+    tl_engine_close(engine);
     return status;
 }
 

@@ -38,15 +38,17 @@ int tl_distill_identity(const struct tl_modelfile *file, uint8_t ret_digest[TL_S
     return status < 0 ? status : 0;
 }
 
-bool tl_distill_same_words(const struct tl_tokenizer *a, const struct tl_tokenizer *b, uint32_t *ret_id)
+bool tl_distill_same_words(const struct tl_tokenizer *a, const struct tl_tokenizer *b)
 {
-    uint32_t n = tl_tokenizer_size(a), m = tl_tokenizer_size(b);
-    for (*ret_id = 0; *ret_id < n && *ret_id < m; ++*ret_id) {
-        const char *one = tl_tokenizer_name(a, (int32_t)*ret_id), *other = tl_tokenizer_name(b, (int32_t)*ret_id);
+    uint32_t n = tl_tokenizer_size(a);
+    if (n != tl_tokenizer_size(b))
+        return false;
+    for (uint32_t id = 0; id < n; id++) {
+        const char *one = tl_tokenizer_name(a, (int32_t)id), *other = tl_tokenizer_name(b, (int32_t)id);
         if (one != other && (!one || !other || strcmp(one, other) != 0))
             return false;
     }
-    return n == m;
+    return true;
 }
 
 int tl_distill_cut(const struct tl_distilling *d, const struct tl_corpus *corpus, bool held, uint64_t n, struct tl_distill_texts *texts)
@@ -75,19 +77,4 @@ int tl_distill_read_corpus(struct tl_distilling *d, const char *path, double hel
     if (status >= 0 && !tl_corpus_windows(*ret_corpus, false))
         status = tl_fail(TL_E_USAGE, "%s: nothing to learn is in it", path);
     return status;
-}
-
-int tl_distill_open(struct tl_distilling *d, const char *path, const struct tl_engine_options *options, struct tl_engine **ret_engine)
-{
-    const struct tl_eval_host *host = d->order->host;
-    return host ? host->open(host->context, path, options, ret_engine) : tl_engine_open(path, options, ret_engine);
-}
-
-void tl_distill_close(struct tl_distilling *d, struct tl_engine *engine, int status)
-{
-    const struct tl_eval_host *host = d->order->host;
-    if (host && engine)
-        host->close(host->context, engine, status);
-    else
-        tl_engine_close(engine);
 }

@@ -11,8 +11,7 @@
 #include "train/student.h"
 
 struct tl_distilling {
-    const struct tl_distill_order *order;
-    struct tl_distill_order settled;     /* the same with all defaults filled in */
+    struct tl_distill_order settled;     /* with all defaults filled in */
     enum tl_schedule_kind schedule;
     struct tl_progress *progress;
     struct tl_distilled *ret;
@@ -29,22 +28,17 @@ struct tl_distilling {
     char *start_file, *student_file, *control_file;      /* in the work folder; start: or where the student came from */
 };
 
-/* The teacher opened for work; to be closed with the status of it. */
-int tl_distill_open(struct tl_distilling *d, const char *path, const struct tl_engine_options *options, struct tl_engine **ret_engine);
-void tl_distill_close(struct tl_distilling *d, struct tl_engine *engine, int status);
-
 /* distill_identity.c: of a model file what tells it from others without reading all of it: sizes, names, shapes, and the ends of each
  * tensor. */
 int tl_distill_identity(const struct tl_modelfile *file, uint8_t ret_digest[TL_SHA256_BYTES]);
-/* Do the ids mean the same? ret_id: the first that differs, or the shorter one's size. */
-bool tl_distill_same_words(const struct tl_tokenizer *a, const struct tl_tokenizer *b, uint32_t *ret_id);
+bool tl_distill_same_words(const struct tl_tokenizer *a, const struct tl_tokenizer *b);      /* do the ids mean the same? */
 int tl_distill_read_corpus(struct tl_distilling *d, const char *path, double held_share, struct tl_corpus **ret_corpus);
 /* Windows [0, n) of a corpus as texts for a teacher; n 0: all. */
 int tl_distill_cut(const struct tl_distilling *d, const struct tl_corpus *corpus, bool held, uint64_t n, struct tl_distill_texts *texts);
 
 /* The stages, in their files. Each finds what is done. */
 int tl_distill_write(struct tl_distilling *d);
-uint32_t tl_distill_answers(const struct tl_distilling *d, uint64_t prompts);        /* to each of so many prompts */
+uint32_t tl_distill_answers(const struct tl_distilling *d);          /* to each of the survey's requests */
 int tl_distill_sweep(struct tl_distilling *d);
 int tl_distill_learn(struct tl_distilling *d, bool control);
 int tl_distill_compare(struct tl_distilling *d);

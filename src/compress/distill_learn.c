@@ -61,7 +61,7 @@ static void order_training(struct learning *l, const char *checkpoint)
     l->how = (struct tl_train_how){
         .batch = o->batch, .window = o->window, .tokens = o->tokens, .seed = o->seed, .ram_bytes = o->engine.ram_bytes, .threads = o->engine.threads,
         .bf16 = o->bf16, .teaching = l->teaching.draws ? &l->teaching : NULL, .checkpoint = checkpoint, .checkpoint_seconds = checkpoint_seconds,
-        .anew = true, .plan = &l->plan, .progress = d->progress, .told = o->told, .warn = o->warn, .context = o->context,
+        .anew = true, .plan = &l->plan, .progress = d->progress, .warn = o->warn, .context = o->context,
     };
     l->how.schedule = (struct tl_schedule){.kind = d->schedule, .peak = o->rate, .least = least_rate, .decay_share = decay_share};
 }

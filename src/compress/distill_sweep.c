@@ -47,14 +47,14 @@ static int sweep(struct tl_distilling *d, const char *path, const char *checkpoi
     options.score_tokens = d->texts.n_ids;
     int status = tl_progress_begin(d->progress, "opening the teacher", 0, 0, "bytes");
     if (status >= 0)
-        status = tl_distill_open(d, o->teacher, &options, &engine);
+        status = tl_engine_open(o->teacher, &options, &engine);
     if (status < 0)
         return status;
     struct tl_score how = {.window = d->texts.longest, .stride = d->texts.longest, .starts = d->texts.starts, .n_texts = d->texts.n_texts,
                            .teacher = path, .checkpoint = checkpoint, .draws = o->draws, .seed = o->seed,
                            .checkpoint_seconds = checkpoint_seconds, .progress = d->progress, .warn = o->warn, .context = o->context};
     status = tl_score(engine, d->texts.ids, d->texts.n_ids, &how, NULL, &scored);
-    tl_distill_close(d, engine, status);
+    tl_engine_close(engine);
     d->ret->sweep_seconds = tl_clock_seconds(begin_ns);
     if (status < 0)
         return status;

@@ -17,17 +17,11 @@ static const double usual_repeats = 0.5, usual_nearness = 0.8;
 
 static bool is_learnt(const void *context, uint64_t document) { return !tl_corpus_is_held(context, document); }
 
-static uint64_t documents_of(const struct tl_distilling *d)
-{
-    struct tl_corpus_counts counts;
-    tl_corpus_count(d->documents, &counts);
-    return counts.documents - counts.held_documents;
-}
-
 /* Of documents, so many continuations as the tokens want when each is learnt four times. */
-uint32_t tl_distill_answers(const struct tl_distilling *d, uint64_t prompts)
+uint32_t tl_distill_answers(const struct tl_distilling *d)
 {
     const struct tl_distill_order *o = &d->settled;
+    uint64_t prompts = d->ret->survey.requests;
     uint64_t wanted = o->tokens / MOST_ROUNDS / (o->answer_tokens + o->prompt_tokens) / (prompts ? prompts : 1) + 1;
     if (o->answers)
         return o->answers;
@@ -38,9 +32,8 @@ static int ask(struct tl_distilling *d, const char *path)
 {
     const struct tl_distill_order *o = &d->settled;
     struct tl_distill_ask how = {.prompt_tokens = o->prompt_tokens, .answer_tokens = o->answer_tokens, .temperature = o->temperature,
-                                 .seed = o->seed, .chats = o->prompts && d->teacher->template};
+                                 .answers = tl_distill_answers(d), .seed = o->seed, .chats = o->prompts && d->teacher->template};
     uint64_t requests;
-    how.answers = tl_distill_answers(d, o->prompts ? 0 : documents_of(d));
     if (o->prompts)
         return tl_distill_ask_prompts(o->prompts, &how, path, d->progress, &requests);
     struct tl_distill_documents documents = {.tokenizer = d->student->tokenizer, .taken = is_learnt, .context = d->documents};
@@ -71,11 +64,11 @@ static int answer(struct tl_distilling *d, const char *requests, const char *ans
     options.fewer_sessions = true;
     if (survey.refused)
         return tl_fail(TL_E_USAGE, "%" PRIu64 " of %" PRIu64 " prompts cannot be answered: %.160s", survey.refused, survey.requests, survey.first_refused);
-    status = tl_distill_open(d, o->teacher, &options, &engine);
+    status = tl_engine_open(o->teacher, &options, &engine);
     if (status < 0)
         return status;
     status = tl_batch_run(engine, &order, d->progress, &report);
-    tl_distill_close(d, engine, status);
+    tl_engine_close(engine);
     return status;
 }
 

@@ -72,14 +72,10 @@ static int pass(struct comparing *c, const char *path)
 
 static void facts_of(const struct comparing *c, struct tl_reference_facts *facts)
 {
-    struct tl_sha256 sha;
     *facts = (struct tl_reference_facts){.vocab = tl_model_geometry(c->d->teacher->model)->vocab, .window = c->texts.longest,
                                          .stride = c->texts.longest};
     memcpy(facts->model, c->d->teacher_digest, sizeof(facts->model));
-    tl_sha256_init(&sha);
-    tl_sha256_add(&sha, c->texts.ids, c->texts.n_ids * sizeof(*c->texts.ids));
-    tl_sha256_add(&sha, c->texts.starts, (c->texts.n_texts + 1) * sizeof(*c->texts.starts));
-    tl_sha256_end(&sha, facts->text);
+    tl_reference_digest(c->texts.ids, c->texts.n_ids, c->texts.starts, c->texts.n_texts, facts->text);
 }
 
 static int ask_teacher(struct comparing *c)

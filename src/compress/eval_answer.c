@@ -182,7 +182,7 @@ static int answer(struct tl_eval_run *run, struct tl_eval_subject *subject, stru
     TL_AUTO char *path = answers_path(run, subject, requests, tl_model_limits(engine->model)->context);
     if (!path)
         return TL_E_NOMEM;
-    tl_eval_progress_enter(run, subject, (int)stage);
+    tl_eval_progress_enter(run, subject, stage);
     int status = tl_batch_run(engine, &(struct tl_batch_order){ .input = requests->path, .output = path }, &run->progress, &report);
     tl_eval_progress_leave(run);
     if (status >= 0)

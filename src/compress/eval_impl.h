@@ -60,14 +60,13 @@ struct tl_eval_run {
     uint64_t seen_ns;
     char stage[TL_EVAL_NAME + 40];
     const struct tl_eval_subject *now;
-    enum tl_eval_stage now_stage;
     double work_all, work_done, work_now, seconds_done;
     uint64_t began_ns;
 };
 
 /* eval_progress.c */
 void tl_eval_progress_init(struct tl_eval_run *run, struct tl_progress *told);
-void tl_eval_progress_enter(struct tl_eval_run *run, const struct tl_eval_subject *subject, int stage);      /* < 0: none that counts */
+void tl_eval_progress_enter(struct tl_eval_run *run, const struct tl_eval_subject *subject, enum tl_eval_stage stage);
 void tl_eval_progress_leave(struct tl_eval_run *run);
 
 /* eval_look.c: reads headers, vocabularies and texts; computes nothing. */
@@ -99,6 +98,5 @@ int tl_eval_answers_write(const struct tl_eval_run *run);
 
 /* "KIND-0123456789abcdef.EXT" in the order's folder; tl_free, NULL: no memory. */
 char *tl_eval_store_path(const struct tl_eval_run *run, const char *kind, const uint8_t digest[TL_SHA256_BYTES], const char *extension);
-void tl_eval_digest_ids(const int32_t *ids, uint64_t n_ids, const uint64_t *starts, uint64_t n_texts, uint8_t ret_digest[TL_SHA256_BYTES]);
 
 #endif

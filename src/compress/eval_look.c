@@ -61,15 +61,6 @@ char *tl_eval_store_path(const struct tl_eval_run *run, const char *kind, const 
     return tl_file_join(run->order->store, name);
 }
 
-void tl_eval_digest_ids(const int32_t *ids, uint64_t n_ids, const uint64_t *starts, uint64_t n_texts, uint8_t ret_digest[TL_SHA256_BYTES])
-{
-    struct tl_sha256 sha;
-    tl_sha256_init(&sha);
-    tl_sha256_add(&sha, ids, n_ids * sizeof(*ids));
-    tl_sha256_add(&sha, starts, (n_texts + 1) * sizeof(*starts));
-    tl_sha256_end(&sha, ret_digest);
-}
-
 /* Names, shapes and formats, and some bytes from the middle of each tensor: trained further, a model is another one. */
 static int digest_model(const struct tl_engine *engine, uint8_t ret_digest[TL_SHA256_BYTES])
 {

@@ -34,10 +34,10 @@ void tl_eval_progress_init(struct tl_eval_run *run, struct tl_progress *told)
     run->progress = (struct tl_progress){ .watch = told ? watch : NULL, .context = run, .cancel = told ? told->cancel : NULL };
 }
 
-void tl_eval_progress_enter(struct tl_eval_run *run, const struct tl_eval_subject *subject, int stage)
+void tl_eval_progress_enter(struct tl_eval_run *run, const struct tl_eval_subject *subject, enum tl_eval_stage stage)
 {
     run->now = subject;
-    run->work_now = stage >= 0 ? subject->work[stage] : 0;
+    run->work_now = subject->work[stage];
     run->began_ns = tl_clock_ns();
 }
 

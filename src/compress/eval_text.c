@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Texts and choices are scored by one engine, in sweeps. The rows of the texts are stored where the subject is the reference,
  * else compared with what was stored, in the same order. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -76,7 +77,7 @@ int tl_eval_text_count(const struct tl_eval_run *run, const struct tl_engine *en
         subject->n_ids = texts.n_ids;
         subject->n_texts = texts.n_texts;
         subject->work[TL_STAGE_TEXT] = (double)texts.n_ids;
-        tl_eval_digest_ids(texts.ids, texts.n_ids, texts.starts, texts.n_texts, subject->text);
+        tl_reference_digest(texts.ids, texts.n_ids, texts.starts, texts.n_texts, subject->text);
     }
     tl_texts_done(&texts);
     return status;
@@ -127,8 +128,8 @@ static int score(struct tl_eval_run *run, struct tl_eval_subject *subject, struc
     }
     int status = tl_score(engine, texts->ids, texts->n_ids, &how, subject->nll, &scored);
     if (status >= 0 && !scored.tokens)
-        return tl_fail(TL_E_USAGE, "%s: %llu tokens in %llu texts, at least 2 in one are needed to score one", run->order->text,
-                       (unsigned long long)texts->n_ids, (unsigned long long)texts->n_texts);
+        return tl_fail(TL_E_USAGE, "%s: %" PRIu64 " tokens in %" PRIu64 " texts, at least 2 in one are needed to score one", run->order->text,
+                       texts->n_ids, texts->n_texts);
     if (status < 0)
         return status;
     subject->scored_tokens = scored.tokens;
@@ -145,7 +146,7 @@ static int score_text(struct tl_eval_run *run, struct tl_eval_subject *subject, 
     struct tl_eval_cost before = tl_eval_cost_so_far(run, engine), after;
     int status = tl_texts_read(&texts, engine->tokenizer, run->order->text);
     if (status >= 0) {
-        tl_eval_digest_ids(texts.ids, texts.n_ids, texts.starts, texts.n_texts, digest);
+        tl_reference_digest(texts.ids, texts.n_ids, texts.starts, texts.n_texts, digest);
         if (memcmp(digest, subject->text, sizeof(digest)) != 0)
             status = tl_fail(TL_E_IO, "%s: has changed while it was worked with", run->order->text);
     }

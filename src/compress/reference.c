@@ -3,6 +3,7 @@
  * computed by the same function in the same order, so that equal logits are at no distance. */
 #include "compress/reference.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -160,7 +161,7 @@ int tl_reference_compare(const struct tl_reference *reference, uint64_t index, i
         return status;
     struct tl_reference_row from = tl_reference_row_at(reference, record.bytes);
     if (from.target != target)
-        return tl_fail(TL_E_FILE, "%s: record %llu is of token %d, expected %d", reference->path, (unsigned long long)index, from.target, target);
+        return tl_fail(TL_E_FILE, "%s: record %" PRIu64 " is of token %d, expected %d", reference->path, index, from.target, target);
     struct mass mass = weigh(row, reference->facts.vocab, from.id, from.n_top);
     *ret = (struct tl_compared){ kl_of(&from, row, &mass), (uint32_t)from.id[0] == best_of(row, reference->facts.vocab), from.nll };
     return 0;

@@ -22,6 +22,9 @@ struct tl_reference_facts {
     uint32_t vocab, window, stride;
 };
 
+/* Of the member `text`; starts [n_texts + 1]. */
+void tl_reference_digest(const int32_t *ids, uint64_t n_ids, const uint64_t *starts, uint64_t n_texts, uint8_t ret_digest[TL_SHA256_BYTES]);
+
 /* Of one token; what compares and what is stored. */
 struct tl_reference_row {
     int32_t target;                      /* the id that follows */

@@ -4,6 +4,7 @@
  * read, as the checksum is no protection from malice. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,16 +46,24 @@ void tl_reference_row_seal(const struct tl_reference_row *row, uint8_t *record)
 int tl_reference_read(const struct tl_reference *reference, uint64_t index, uint8_t *ret_record)
 {
     if (index >= reference->n_records)
-        return tl_fail(TL_E_FILE, "%s: %llu records, and one more is wanted", reference->path, (unsigned long long)reference->n_records);
+        return tl_fail(TL_E_FILE, "%s: %" PRIu64 " records, and one more is wanted", reference->path, reference->n_records);
     int status = tl_file_read(reference->file, reference->records_at + index * reference->record_bytes, ret_record, reference->record_bytes);
     if (status < 0)
         return status;
     struct tl_reference_row row = tl_reference_row_at(reference, ret_record);
     for (uint32_t i = 0; i < row.n_top + row.n_draws; i++)
         if (row.id[i] < 0 || (uint32_t)row.id[i] >= reference->facts.vocab)
-            return tl_fail(TL_E_FILE, "%s: record %llu names token %d, the vocabulary has %u", reference->path, (unsigned long long)index, row.id[i],
-                           reference->facts.vocab);
+            return tl_fail(TL_E_FILE, "%s: record %" PRIu64 " names token %d, the vocabulary has %u", reference->path, index, row.id[i], reference->facts.vocab);
     return 0;
+}
+
+void tl_reference_digest(const int32_t *ids, uint64_t n_ids, const uint64_t *starts, uint64_t n_texts, uint8_t ret_digest[TL_SHA256_BYTES])
+{
+    struct tl_sha256 sha;
+    tl_sha256_init(&sha);
+    tl_sha256_add(&sha, ids, n_ids * sizeof(*ids));
+    tl_sha256_add(&sha, starts, (n_texts + 1) * sizeof(*starts));
+    tl_sha256_end(&sha, ret_digest);
 }
 
 /* --- both ways ---------------------------------------------------------------------------------------------------- */

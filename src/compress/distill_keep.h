@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* From a batch's answers to what is learnt of them: JSON lines that train/data.h reads. Asked in this order: was it answered, is
- * it long enough, did it end, does it loop, was it likely to the teacher, is it new (distill_filter.h), does the verifier find
- * it right. What is kept depends on the lines alone, the verifier's verdicts aside. */
+/* From a batch's answers to what is learnt of them: JSON lines that train/data.h reads. Asked in this order: was it answered, did
+ * it end, was it likely to the teacher, is it long enough, does it loop, is it new (distill_filter.h), does the verifier find it
+ * right. What is kept depends on the lines alone, the verifier's verdicts aside. */
 #ifndef TL_COMPRESS_DISTILL_KEEP_H
 #define TL_COMPRESS_DISTILL_KEEP_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* trill distill: from a large model and documents to a small one. Says what it will take, then lets the library's job "distill" do it. */
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -184,9 +183,7 @@ static int tell(const char *report, const void *context)
     line_of(&flat, "control", "control", &out);
     gain_of(&flat, "kl", "KL", &out);
     gain_of(&flat, "nll", "perplexity", &out);
-    for (uint64_t i = 0; i < flat.n_rows; i++)
-        if (!strncmp(flat.rows[i].path, "warnings.", 9))
-            tl_output_note("warning: %s\n", flat.rows[i].text);
+    tl_job_note_warnings(&flat);
     if (!settings->quiet)
         tl_output_note("%s: %s parameters; what was made on the way lies in %s%s and may be removed\n", settings->output, AMOUNT(count, number(&flat, "survey.", "student_parameters")),
                        settings->work ? settings->work : settings->output, settings->work ? "" : ".work");
@@ -198,7 +195,7 @@ static int tell(const char *report, const void *context)
 
 /* --- the command -------------------------------------------------------------------------------------------------- */
 
-struct places { char *teacher, *student, *state, *config; };
+struct places { char *teacher, *student, *folders[2]; };
 
 /* A student that is no model in the cache is left to the library, which knows geometries and sizes. */
 static int find(struct settings *s, struct places *places)
@@ -214,10 +211,7 @@ static int find(struct settings *s, struct places *places)
     s->teacher = places->teacher;
     if (tl_place_model(s->student, s->home, &places->student) >= 0)
         s->student = places->student;
-    if (!s->state && tl_place_state(s->home, &places->state) >= 0)
-        s->state = places->state;
-    if (!s->config && tl_place_config(s->home, &places->config) >= 0)
-        s->config = places->config;
+    tl_place_folders(s->home, &s->state, &s->config, places->folders);
     return 0;
 }
 
@@ -247,8 +241,8 @@ static int run(const void *context)
     }
     tl_free(places.teacher);
     tl_free(places.student);
-    tl_free(places.state);
-    tl_free(places.config);
+    tl_free(places.folders[0]);
+    tl_free(places.folders[1]);
     return r;
 }
 

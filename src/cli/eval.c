@@ -99,15 +99,15 @@ static int tell(const char *report, const void *context)
 
 /* --- places ------------------------------------------------------------------------------------------------------- */
 
-struct places { char *models[TL_OPTION_LIST_MAX], *reference, *state, *config, *cache, *store; };
+struct places { char *models[TL_OPTION_LIST_MAX], *reference, *folders[2], *cache, *store; };
 
 static void places_done(struct places *places)
 {
     for (size_t i = 0; i < TL_OPTION_LIST_MAX; i++)
         tl_free(places->models[i]);
     tl_free(places->reference);
-    tl_free(places->state);
-    tl_free(places->config);
+    tl_free(places->folders[0]);
+    tl_free(places->folders[1]);
     tl_free(places->cache);
     tl_free(places->store);
 }
@@ -126,13 +126,9 @@ static int find_models(struct settings *s, struct places *places)
     return r;
 }
 
-/* Where there is no home, nothing was said and nothing is kept. */
 static int find_folders(struct settings *s, struct places *places)
 {
-    if (!s->state && tl_place_state(s->home, &places->state) >= 0)
-        s->state = places->state;
-    if (!s->config && tl_place_config(s->home, &places->config) >= 0)
-        s->config = places->config;
+    tl_place_folders(s->home, &s->state, &s->config, places->folders);
     if (s->store || !(s->reference || s->tasks.count || s->prompts.count))
         return 0;
     int r = tl_place_cache(s->home, &places->cache);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/flat.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -57,4 +58,12 @@ int tl_job_carry_out(const struct tl_job_order *order)
     trill_job_close(job);
     tl_buffer_done(&json);
     return r;
+}
+
+void tl_job_note_warnings(const struct tl_flat *report)
+{
+    uint64_t at = 0;
+    const char *tail;
+    for (const struct tl_flat_row *row; (row = tl_flat_next(report, "", "warnings", &at, &tail));)
+        tl_output_note("warning: %s\n", row->text ? row->text : "");
 }

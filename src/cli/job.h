@@ -10,6 +10,8 @@
 #include "base/option.h"
 #include "trill.h"
 
+struct tl_flat;
+
 struct tl_job_order {
     const char *kind;
     struct trill_model *model;           /* NULL where the kind needs none */
@@ -23,5 +25,7 @@ struct tl_job_order {
 
 /* Runs the job with progress on stderr; Ctrl-C stops it (TL_E_CANCEL). */
 int tl_job_carry_out(const struct tl_job_order *order);
+/* What a report warns of, on stderr. */
+void tl_job_note_warnings(const struct tl_flat *report);
 
 #endif

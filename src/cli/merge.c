@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* trill merge: a model with adapters written into its weights. */
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
-#include "base/json.h"
 #include "base/memory.h"
 #include "cli/command.h"
+#include "cli/flat.h"
 #include "cli/job.h"
 #include "cli/output.h"
 #include "cli/place.h"
@@ -37,18 +35,13 @@ static const struct tl_command_word words[] = {{"MODEL", offsetof(struct setting
 static int tell(const char *report, const void *context)
 {
     const struct settings *settings = context;
-    uint64_t tensors = 0, changed = 0, bytes = 0;
-    struct tl_json json;
-    tl_json_init(&json, "report", report, strlen(report));
-    int r = tl_json_next(&json);
-    while (r >= 0 && (r = tl_json_next(&json)) == TL_JSON_KEY) {
-        uint64_t *value = tl_json_is(&json, "tensors") ? &tensors : tl_json_is(&json, "changed") ? &changed : tl_json_is(&json, "bytes") ? &bytes : NULL;
-        r = value ? tl_json_u64(&json, UINT64_MAX, value) : tl_json_skip(&json);
-    }
-    tl_json_done(&json);
+    struct tl_flat flat = {0};
+    int r = tl_flat_read("report", report, &flat);
     if (r >= 0 && !settings->quiet)
-        tl_output_note("%s: %" PRIu64 " of %" PRIu64 " tensors changed, %.3f GB\n", settings->output, changed, tensors, (double)bytes * 1e-9);
-    return r < 0 ? r : 0;
+        tl_output_note("%s: %.0f of %.0f tensors changed, %.3f GB\n", settings->output, tl_flat_number(&flat, "", "changed"),
+                       tl_flat_number(&flat, "", "tensors"), tl_flat_number(&flat, "", "bytes") * 1e-9);
+    tl_flat_done(&flat);
+    return r;
 }
 
 static int run(const void *context)

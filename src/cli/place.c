@@ -57,6 +57,14 @@ int tl_place_config(const char *home, char **ret_folder)
     return place(home, "XDG_CONFIG_HOME", ".config/trill", "settings", ret_folder);
 }
 
+void tl_place_folders(const char *home, const char **state, const char **config, char *ret_folders[2])
+{
+    if (!*state && tl_place_state(home, &ret_folders[0]) >= 0)
+        *state = ret_folders[0];
+    if (!*config && tl_place_config(home, &ret_folders[1]) >= 0)
+        *config = ret_folders[1];
+}
+
 /* The model in `folder` whose name is most like `model`; tl_free, NULL when none is. */
 static char *nearest_in(const char *folder, const char *model)
 {

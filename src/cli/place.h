@@ -11,6 +11,10 @@ int tl_place_cache(const char *home, char **ret_folder);
 int tl_place_state(const char *home, char **ret_folder);
 int tl_place_config(const char *home, char **ret_folder);
 
+/* Both of them, where they are not said; what they are borrowed from, to be freed, is in ret_folders. Where there is no home, nothing was
+ * said and nothing is kept. */
+void tl_place_folders(const char *home, const char **state, const char **config, char *ret_folders[2]);
+
 /* MODEL as typed -> the path to open: a file or folder of that name, or NAME or NAME.gguf in the cache. tl_free. */
 int tl_place_model(const char *model, const char *home, char **ret_path);
 

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* trill score: how likely texts are to a model, and what else a pass over all its layers can tell. The work is the
  * library's job "score"; the rows in front of `json` are the job's options. */
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/json.h"
 #include "base/memory.h"
 #include "cli/account.h"
 #include "cli/command.h"
+#include "cli/flat.h"
 #include "cli/input.h"
 #include "cli/job.h"
 #include "cli/output.h"
@@ -55,56 +53,25 @@ static const struct tl_command_word words[] = {{"MODEL", offsetof(struct setting
 
 /* --- for a person ------------------------------------------------------------------------------------------------- */
 
-struct figure { const char *name; double value; };
-
-/* Fills the figures by name; bound and warnings apart. */
-static int read_report(struct tl_json *json, struct figure *figures, char *bound, size_t bound_bytes)
-{
-    int r = tl_json_next(json);
-    while (r >= 0 && (r = tl_json_next(json)) == TL_JSON_KEY) {
-        struct figure *figure = figures;
-        while (figure->name && !tl_json_is(json, figure->name))
-            figure++;
-        if (figure->name) {
-            r = tl_json_f64(json, &figure->value);
-        } else if (tl_json_is(json, "bound")) {
-            r = tl_json_next(json);
-            if (r >= 0)
-                tl_buffer_append(&json->string, "", 1);
-            snprintf(bound, bound_bytes, "%s", r >= 0 ? json->string.data : "");
-        } else if (tl_json_is(json, "warnings")) {
-            for (r = tl_json_next(json); r >= 0 && (r = tl_json_next(json)) == TL_JSON_STRING;)
-                tl_output_note("warning: %s\n", json->string.data);
-        } else {
-            r = tl_json_skip(json);
-        }
-    }
-    return r < 0 ? r : 0;
-}
-
 static int tell(const char *report, const void *context)
 {
-    enum { TOKENS, PERPLEXITY, ERROR, SWEEPS, SECONDS, SHARE, PEAK };
-    struct figure figures[] = {{"tokens", 0}, {"perplexity", 0}, {"perplexity_se", 0}, {"sweeps", 0}, {"seconds", 0},
-                               {"limit_share", 0}, {"peak_bytes", 0}, {NULL, 0}};
     const struct settings *settings = context;
-    char bound[32] = "";
-    struct tl_json json;
+    struct tl_flat flat = {0};
     struct tl_buffer line;
-    tl_json_init(&json, "the report", report, strlen(report));
     tl_buffer_init(&line, 0);
-    int r = read_report(&json, figures, bound, sizeof bound);
-    tl_buffer_printf(&line, "perplexity %.4f, standard error %.4f, over %.0f tokens\n", figures[PERPLEXITY].value, figures[ERROR].value,
-                     figures[TOKENS].value);
+    int r = tl_flat_read("the report", report, &flat);
+    double tokens = tl_flat_number(&flat, "", "tokens"), sweeps = tl_flat_number(&flat, "", "sweeps"), seconds = tl_flat_number(&flat, "", "seconds");
+    tl_job_note_warnings(&flat);
+    tl_buffer_printf(&line, "perplexity %.4f, standard error %.4f, over %.0f tokens\n", tl_flat_number(&flat, "", "perplexity"),
+                     tl_flat_number(&flat, "", "perplexity_se"), tokens);
     if (r >= 0)
         r = tl_output_buffer(&line);
-    double seconds = figures[SECONDS].value;
     if (r >= 0 && !settings->setup.quiet)
-        tl_output_note("%.1f tokens/s in %.0f %s; %.0f %% of what %s allows; peak memory %.1f MiB\n",
-                       seconds > 0 ? figures[TOKENS].value / seconds : 0, figures[SWEEPS].value,
-                       figures[SWEEPS].value > 1 ? "sweeps" : "sweep", 100 * figures[SHARE].value, bound, figures[PEAK].value / (1 << 20));
+        tl_output_note("%.1f tokens/s in %.0f %s; %.0f %% of what %s allows; peak memory %.1f MiB\n", seconds > 0 ? tokens / seconds : 0, sweeps,
+                       sweeps > 1 ? "sweeps" : "sweep", 100 * tl_flat_number(&flat, "", "limit_share"), tl_flat_text(&flat, "", "bound"),
+                       tl_flat_number(&flat, "", "peak_bytes") / (1 << 20));
     tl_buffer_done(&line);
-    tl_json_done(&json);
+    tl_flat_done(&flat);
     return r;
 }
 

@@ -86,14 +86,14 @@ static int tell(const char *report, const void *context)
 
 static const char usual_words[] = "smollm2-135m-instruct";
 
-struct places { char *model, *vocab, *state, *config, *size; };
+struct places { char *model, *vocab, *folders[2], *size; };
 
 static void places_done(struct places *places)
 {
     tl_free(places->model);
     tl_free(places->vocab);
-    tl_free(places->state);
-    tl_free(places->config);
+    tl_free(places->folders[0]);
+    tl_free(places->folders[1]);
     tl_free(places->size);
 }
 
@@ -110,15 +110,6 @@ static int find_models(struct settings *s, struct places *places)
         s->vocab = places->vocab;
     }
     return r;
-}
-
-/* Where there is no home, nothing was said and nothing is kept. */
-static void find_folders(struct settings *s, struct places *places)
-{
-    if (!s->state && tl_place_state(s->home, &places->state) >= 0)
-        s->state = places->state;
-    if (!s->config && tl_place_config(s->home, &places->config) >= 0)
-        s->config = places->config;
 }
 
 /* --- the command -------------------------------------------------------------------------------------------------- */
@@ -161,7 +152,7 @@ static int run(const void *context)
     struct settings settings = *(const struct settings *)context;
     struct places places = {0};
     int r = find_models(&settings, &places);
-    find_folders(&settings, &places);
+    tl_place_folders(settings.home, &settings.state, &settings.config, places.folders);
     if (r >= 0)
         r = choose_size(&settings, &places);
     if (r >= 0)

@@ -2,11 +2,11 @@
 /* A few lines, the plot, and one chart: steps to the right, nats a token upwards. */
 #include "cli/train_report.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
 #include "cli/amount.h"
+#include "cli/job.h"
 #include "cli/output.h"
 #include "cli/plot.h"
 #include "cli/svg.h"
@@ -79,10 +79,7 @@ static void plot(const struct tl_flat *report)
 void tl_train_report_tell(const struct tl_flat *report)
 {
     char parameters[TL_AMOUNT_BYTES], tokens[TL_AMOUNT_BYTES], time[TL_AMOUNT_BYTES];
-    uint64_t at = 0;
-    const char *tail;
-    for (const struct tl_flat_row *row; (row = tl_flat_next(report, "", "warnings", &at, &tail));)
-        tl_output_note("warning: %s\n", row->text ? row->text : "");
+    tl_job_note_warnings(report);
     plot(report);
     const bool adapts = tl_flat_has(report, "", "lora_rank");
     tl_output_note("%s: %s %s, %s tokens learnt in %s, %.0f tokens/s, %.0f %% of the f32 peak; %.0f J %s\n", tl_flat_text(report, "", "output"),

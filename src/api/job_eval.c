@@ -3,10 +3,10 @@
  * are read and whose row goes to the ledger. */
 #include <string.h>
 
+#include "api/account.h"
 #include "api/job.h"
 #include "base/array.h"
 #include "base/error.h"
-#include "base/json.h"
 #include "base/memory.h"
 #include "compress/eval.h"
 
@@ -66,37 +66,16 @@ static int open_model(void *context, const char *path, const struct tl_engine_op
     return status;
 }
 
-static int read_cost(const char *row, struct tl_eval_cost *cost)
-{
-    const struct { const char *name; double *value; } members[] = {{"joules", &cost->joules}, {"money", &cost->money}, {"busy_s", &cost->seconds}};
-    struct tl_json json;
-    tl_json_init(&json, "account", row, strlen(row));
-    int event = tl_json_next(&json);
-    while (event >= 0 && (event = tl_json_next(&json)) == TL_JSON_KEY) {
-        double *value = NULL;
-        for (size_t i = 0; i < TL_COUNT(members); i++)
-            value = tl_json_is(&json, members[i].name) ? members[i].value : value;
-        bool source = tl_json_is(&json, "joules_source");
-        cost->known = cost->known || value == &cost->money;
-        event = value ? tl_json_f64(&json, value) : source ? tl_json_next(&json) : tl_json_skip(&json);
-        if (source && event == TL_JSON_STRING)
-            cost->measured = tl_json_is(&json, "measured");
-    }
-    tl_json_done(&json);
-    return event;
-}
-
-/* What cannot be read of an account is unknown, and no failure. */
 static void cost_so_far(void *context, struct tl_engine *engine, struct tl_eval_cost *ret_cost)
 {
     struct host *host = context;
     struct trill_model model = {engine};
-    *ret_cost = (struct tl_eval_cost){0};
     trill_account_take(host->account, &model);
-    char *row = trill_account_json(host->account);
-    if (!row || read_cost(row, ret_cost) < 0)
-        *ret_cost = (struct tl_eval_cost){0};
-    tl_free(row);
+    const struct tl_ledger_value *v = tl_account_row(host->account)->value;
+    *ret_cost = (struct tl_eval_cost){
+        .joules = v[TL_LEDGER_JOULES].real, .money = v[TL_LEDGER_MONEY].real, .seconds = v[TL_LEDGER_BUSY_S].real, .known = v[TL_LEDGER_MONEY].known,
+        .measured = strcmp(v[TL_LEDGER_JOULES_SOURCE].text, "measured") == 0,
+    };
 }
 
 static void close_model(void *context, struct tl_engine *engine, int status)

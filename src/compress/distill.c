@@ -11,9 +11,10 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "compress/distill_impl.h"
+#include "compress/verify.h"
 
 enum { WINDOW = 512, LEAST_STEPS = 512, MOST_BATCH = 32, DRAWS = 16, PASSES = 4, PROMPT_TOKENS = 32, ANSWER_TOKENS = 256, STUDENT_BYTES = 4, CHECKPOINT_BYTES = 12 };
-static const double usual_held_share = 0.05, usual_verify_seconds = 10;
+static const double usual_held_share = 0.05;
 
 /* --- opening ------------------------------------------------------------------------------------------------------ */
 
@@ -45,7 +46,7 @@ static void settle(struct tl_distilling *d)
     o->schedule = o->schedule ? o->schedule : "cosine";
     o->prompt_tokens = o->prompt_tokens ? o->prompt_tokens : PROMPT_TOKENS;
     o->answer_tokens = o->answer_tokens ? o->answer_tokens : ANSWER_TOKENS;
-    o->verify_seconds = o->verify_seconds > 0 ? o->verify_seconds : usual_verify_seconds;
+    o->verify_seconds = o->verify_seconds > 0 ? o->verify_seconds : TL_VERIFY_SECONDS;
     o->rate = o->rate > 0 ? o->rate : tl_student_rate(tl_model_program(d->student->model)->parameters, d->student->drawn);
 }
 

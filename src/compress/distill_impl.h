@@ -45,7 +45,9 @@ int tl_distill_compare(struct tl_distilling *d);
 /* The output: the student's file with its provenance is copied to its place. */
 int tl_distill_finish(struct tl_distilling *d);
 
-/* distill_note.c: what the student's file says of itself, in notes of `texts`. */
+/* distill_note.c: adds the bytes of a file. */
+int tl_distill_hash(const struct tl_file *file, struct tl_sha256 *sha);
+/* What the student's file says of itself, in notes of `texts`. */
 enum { TL_DISTILL_NOTES = 24 };
 struct tl_distill_notes { struct tl_weights_note note[TL_DISTILL_NOTES]; uint32_t n; struct tl_buffer texts[TL_DISTILL_NOTES]; };
 void tl_distill_recipe(const struct tl_distilling *d, bool control, struct tl_buffer *json);     /* an object */

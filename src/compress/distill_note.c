@@ -33,7 +33,7 @@ static void put_digest(struct tl_distill_notes *notes, const char *key, const ui
     put_text(notes, key, hex, strlen(hex));
 }
 
-static int hash_file(const struct tl_file *file, struct tl_sha256 *sha)
+int tl_distill_hash(const struct tl_file *file, struct tl_sha256 *sha)
 {
     TL_AUTO uint8_t *bytes = tl_alloc(READ_BYTES, 1);
     int status = bytes ? 0 : TL_E_NOMEM;
@@ -53,7 +53,7 @@ static int put_file(struct tl_distill_notes *notes, const char *key, const struc
     if (file->size_bytes > most_hashed)
         return 0;
     tl_sha256_init(&sha);
-    int status = hash_file(file, &sha);
+    int status = tl_distill_hash(file, &sha);
     tl_sha256_end(&sha, digest);
     if (status >= 0)
         put_digest(notes, key, digest);

@@ -76,11 +76,11 @@ static int answer(struct tl_distilling *d, const char *requests, const char *ans
 
 static int add_file(struct tl_sha256 *sha, const char *path)
 {
-    TL_AUTO char *text = NULL;
-    size_t n_bytes;
-    int status = tl_file_slurp(path, (size_t)1 << 32, &text, &n_bytes);
+    struct tl_file *file = NULL;
+    int status = tl_file_open(path, &file);
     if (status >= 0)
-        tl_sha256_add(sha, text, n_bytes);
+        status = tl_distill_hash(file, sha);
+    tl_file_close(file);
     return status == TL_E_FILE ? TL_E_USAGE : status;
 }
 

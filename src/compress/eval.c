@@ -14,8 +14,6 @@
 #include "compress/judge.h"
 #include "compress/verify.h"
 
-static const double usual_seconds = 10;
-
 /* --- verdicts ----------------------------------------------------------------------------------------------------- */
 
 static bool expected(const struct tl_eval_item *item, const struct tl_eval_answer *answer)
@@ -29,7 +27,7 @@ static bool expected(const struct tl_eval_item *item, const struct tl_eval_answe
 static int judge(const struct tl_eval_run *run, const struct tl_eval_item *item, struct tl_eval_answer *answer)
 {
     const struct tl_eval_order *order = run->order;
-    double seconds = order->verify_seconds > 0 ? order->verify_seconds : usual_seconds;
+    double seconds = order->verify_seconds > 0 ? order->verify_seconds : TL_VERIFY_SECONDS;
     switch (item->kind) {
     case TL_EVAL_EXPECT: answer->right = expected(item, answer); break;
     case TL_EVAL_JSON:   answer->right = tl_judge_json(answer->text, answer->n_bytes); break;

@@ -46,15 +46,20 @@ static void put_costs(struct tl_buffer *json, const struct tl_eval_model *m)
     put_number(json, "money_per_solved", m->cost_per_solved >= 0, m->cost_per_solved);
 }
 
-static void put_group(struct tl_buffer *json, const struct tl_eval_group *g)
+static void put_answers(struct tl_buffer *json, const struct tl_eval_group *g)
 {
-    tl_buffer_printf(json, "{\"prompts\":%" PRIu64, g->loops.n);
-    put_text(json, "tag", g->tag);
     put_mean(json, "loops", &g->loops);
     put_mean(json, "refusals", &g->refusals);
     put_mean(json, "changed", &g->changed);
     put_mean(json, "refusals_gained", &g->gained);
     put_mean(json, "refusals_lost", &g->lost);
+}
+
+static void put_group(struct tl_buffer *json, const struct tl_eval_group *g)
+{
+    tl_buffer_printf(json, "{\"prompts\":%" PRIu64, g->loops.n);
+    put_text(json, "tag", g->tag);
+    put_answers(json, g);
     tl_buffer_printf(json, "}");
 }
 
@@ -66,7 +71,6 @@ static void put_model(struct tl_buffer *json, const struct tl_eval_model *m)
 #include "compress/eval_kinds.def"
 #undef EVAL_KIND
     };
-    const struct tl_eval_group *all = m->n_groups ? &m->group[0] : &no_group;
     tl_buffer_printf(json, "{\"bytes\":%" PRIu64 ",\"parameters\":%" PRIu64 ",\"active_parameters\":%" PRIu64, m->weight_bytes, m->parameters,
                      m->active_parameters);
     put_text(json, "model", m->name);
@@ -81,11 +85,7 @@ static void put_model(struct tl_buffer *json, const struct tl_eval_model *m)
     for (int i = 0; i < TL_EVAL_KINDS; i++)
         put_mean(json, kinds[i], &m->kind[i]);
     put_mean(json, "choices_raw", &m->choice_raw);
-    put_mean(json, "loops", &all->loops);
-    put_mean(json, "refusals", &all->refusals);
-    put_mean(json, "changed", &all->changed);
-    put_mean(json, "refusals_gained", &all->gained);
-    put_mean(json, "refusals_lost", &all->lost);
+    put_answers(json, m->n_groups ? &m->group[0] : &no_group);
     tl_buffer_printf(json, ",\"scored_tokens\":%" PRIu64 ",\"answer_tokens\":%" PRIu64, m->scored_tokens, m->answer_tokens);
     put_costs(json, m);
     put_number(json, "quality", true, m->quality);

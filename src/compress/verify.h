@@ -10,6 +10,8 @@
 
 #include "base/progress.h"
 
+enum { TL_VERIFY_SECONDS = 10 };          /* usual */
+
 /* progress: only its flag is looked at; may be NULL. Fails where nothing could be judged (no process, no memory) or it is to stop. */
 int tl_verify(const char *command, const char *answer, size_t n_bytes, double seconds, const struct tl_progress *progress, bool *ret_right);
 

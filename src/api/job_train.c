@@ -14,8 +14,7 @@
 #include "kernel/peak.h"
 #include "model/arch.h"
 #include "plan/loss.h"
-#include "train/lora_train.h"
-#include "train/student.h"
+#include "train/train_work.h"
 
 enum { HELD_WINDOWS = 64, NOTES = 4 };
 static const double seconds_of_hour = 3600, f32_share = 0.5, peak_seconds = 0.15, held_cost = 0.03;
@@ -29,9 +28,7 @@ struct job {
     struct tl_modelfile *words;          /* of --vocab */
     struct tl_student *student;
     struct tl_corpus *corpus;
-    struct tl_weights *weights;
-    struct tl_arena arena;
-    struct tl_lora_work adapters;        /* instead of the two */
+    struct tl_train_work work;
     struct trill_account *account;
     char source[32], stage[96];          /* the size that was chosen; what progress says */
 };
@@ -157,44 +154,20 @@ static int read_corpus(struct job *job)
     return 0;
 }
 
-/* Counted before anything is taken. */
-static int make_weights(struct job *job)
-{
-    struct tl_arena count;
-    struct tl_pool *pool = NULL;
-    int status = tl_weights_new(job->student->model, &job->weights);
-    if (status >= 0)
-        status = tl_train_plan(job->weights, &job->facts.how, &job->facts.plan);
-    if (status < 0)
-        return status;
-    tl_arena_count(&count);
-    status = tl_weights_layout(job->weights, &count);
-    if (status >= 0)
-        status = tl_arena_init(&job->arena, count.used_bytes);
-    if (status >= 0)
-        status = tl_weights_layout(job->weights, &job->arena);
-    if (status >= 0 && job->student->drawn)
-        tl_weights_draw(job->weights, job->options.seed);
-    else if (status >= 0) {
-        status = tl_pool_new(job->facts.plan.threads, &pool);
-        if (status >= 0)
-            status = tl_weights_read(job->weights, pool, &job->run->progress);
-        tl_pool_free(pool);
-    }
-    return status;
-}
-
-static int make_adapters(struct job *job)
+static int make_work(struct job *job)
 {
     struct tl_train_options *o = &job->options;
     const struct tl_lora_how lora = {.rank = (uint32_t)o->lora_rank, .alpha = o->lora_alpha, .targets = o->lora_targets, .seed = o->seed};
-    int status = tl_lora_work_init(&job->adapters, job->student, &lora, &job->facts.how);
+    int status = tl_train_work_init(&job->work, job->student, o->lora_rank ? &lora : NULL, &job->facts.how);
     if (status < 0)
         return status;
-    o->lora_alpha = job->adapters.weights->lora->alpha;
-    job->facts.plan = job->adapters.plan;
-    job->facts.adapter_parameters = job->adapters.weights->n_values;
-    job->facts.adapter_matrices = job->adapters.weights->lora->n_pairs;
+    job->facts.plan = job->work.plan;
+    if (o->lora_rank) {
+        const struct tl_weights *weights = job->work.weights;
+        o->lora_alpha = weights->lora->alpha;
+        job->facts.adapter_parameters = weights->n_values;
+        job->facts.adapter_matrices = weights->lora->n_pairs;
+    }
     return 0;
 }
 
@@ -206,7 +179,7 @@ static int write_model(struct job *job)
     char hex[2 * TL_SHA256_BYTES + 1], recipe[256], name[128];
     const char *base = strrchr(job->facts.source, '/');
     if (o->lora_rank)
-        return tl_lora_work_write(&job->adapters, base ? base + 1 : job->facts.source, o->output);
+        return tl_lora_write(job->work.weights, base ? base + 1 : job->facts.source, o->output);
     tl_corpus_digest(job->corpus, digest);
     tl_sha256_hex(digest, hex);
     snprintf(name, sizeof(name), "%s, trained", base ? base + 1 : job->facts.source);
@@ -216,7 +189,7 @@ static int write_model(struct job *job)
     const struct tl_weights_note notes[NOTES] = {
         {"general.name", name}, {"trill.train.corpus_sha256", hex}, {"trill.train.recipe", recipe}, {"trill.train.from", job->student->drawn ? "drawn" : "weights"},
     };
-    return tl_weights_write(job->weights, job->facts.format, job->student->vocabulary, notes, NOTES, o->output, &job->run->progress);
+    return tl_weights_write(job->work.weights, job->facts.format, job->student->vocabulary, notes, NOTES, o->output, &job->run->progress);
 }
 
 /* What was learnt before a loss was not finite is written too, and said. */
@@ -234,7 +207,7 @@ static int train(struct job *job)
     struct tl_train_facts *f = &job->facts;
     bool adapts = job->options.lora_rank;
     uint64_t read_bytes = adapts ? tl_meter_get(job->student->meters, TL_METER_DRIVE_BYTES) : 0;
-    int status = tl_train(adapts ? job->adapters.weights : job->weights, job->corpus, &f->how, &f->trained);
+    int status = tl_train(job->work.weights, job->corpus, &f->how, &f->trained);
     f->read_bytes = adapts ? tl_meter_get(job->student->meters, TL_METER_DRIVE_BYTES) - read_bytes : 0;
     if (status < 0)
         return save_rest(job, status);
@@ -278,7 +251,7 @@ static int learn(struct job *job)
     if (status >= 0)
         status = order(job);
     if (status >= 0)
-        status = job->options.lora_rank ? make_adapters(job) : make_weights(job);
+        status = make_work(job);
     if (status >= 0)
         status = train(job);
     if (status >= 0) {
@@ -291,9 +264,7 @@ static int learn(struct job *job)
 
 static void done(struct job *job)
 {
-    tl_lora_work_done(&job->adapters);
-    tl_weights_free(job->weights);
-    tl_arena_done(&job->arena);
+    tl_train_work_done(&job->work);
     tl_corpus_free(job->corpus);
     tl_student_close(job->student);
     tl_modelfile_close(job->words);

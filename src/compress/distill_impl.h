@@ -8,7 +8,7 @@
 #include "compress/distill_draws.h"
 #include "compress/distill_work.h"
 #include "engine/score.h"
-#include "train/student.h"
+#include "train/train_work.h"
 
 struct tl_distilling {
     struct tl_distill_order settled;     /* with all defaults filled in */

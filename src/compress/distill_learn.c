@@ -18,10 +18,7 @@ struct learning {
     bool control;
     const struct tl_corpus *corpus;
     struct tl_distill_side *side;
-    struct tl_weights *weights;
-    struct tl_arena arena;
-    struct tl_pool *pool;
-    struct tl_train_plan plan;
+    struct tl_train_work work;
     struct tl_teaching teaching;
     struct tl_train_how how;
     uint8_t digest[TL_SHA256_BYTES];
@@ -61,33 +58,9 @@ static void order_training(struct learning *l, const char *checkpoint)
     l->how = (struct tl_train_how){
         .batch = o->batch, .window = o->window, .tokens = o->tokens, .seed = o->seed, .ram_bytes = o->engine.ram_bytes, .threads = o->engine.threads,
         .bf16 = o->bf16, .teaching = l->teaching.draws ? &l->teaching : NULL, .checkpoint = checkpoint, .checkpoint_seconds = checkpoint_seconds,
-        .anew = true, .plan = &l->plan, .progress = d->progress, .warn = o->warn, .context = o->context,
+        .anew = true, .plan = &l->work.plan, .progress = d->progress, .warn = o->warn, .context = o->context,
     };
     l->how.schedule = (struct tl_schedule){.kind = d->schedule, .peak = o->rate, .least = least_rate, .decay_share = decay_share};
-}
-
-static int make_start(struct learning *l)
-{
-    struct tl_distilling *d = l->d;
-    struct tl_arena counting;
-    int status = tl_weights_new(d->student->model, &l->weights);
-    if (status >= 0)
-        status = tl_train_plan(l->weights, &l->how, &l->plan);
-    if (status < 0)
-        return status;
-    tl_arena_count(&counting);
-    status = tl_weights_layout(l->weights, &counting);
-    if (status >= 0)
-        status = tl_arena_init(&l->arena, counting.used_bytes);
-    if (status >= 0)
-        status = tl_weights_layout(l->weights, &l->arena);
-    if (status >= 0)
-        status = tl_pool_new(l->plan.threads, &l->pool);
-    if (status >= 0 && !d->student->drawn)
-        return tl_weights_read(l->weights, l->pool, d->progress);
-    if (status >= 0)
-        tl_weights_draw(l->weights, d->settled.seed);
-    return status;
 }
 
 static int write_weights(struct learning *l, const char *role, const char *path)
@@ -97,7 +70,7 @@ static int write_weights(struct learning *l, const char *role, const char *path)
     const struct tl_number *number = tl_number_by_name(d->settled.number);
     int status = tl_distill_note(d, role, l->control, &notes);
     if (status >= 0)
-        status = tl_weights_write(l->weights, number, d->student->vocabulary, notes.note, notes.n, path, d->progress);
+        status = tl_weights_write(l->work.weights, number, d->student->vocabulary, notes.note, notes.n, path, d->progress);
     tl_distill_notes_done(&notes);
     return status;
 }
@@ -162,20 +135,18 @@ static int find_figures(struct learning *l)
 static int learn(struct learning *l, const char *path, const char *checkpoint)
 {
     order_training(l, checkpoint);
-    int status = make_start(l);
+    int status = tl_train_work_init(&l->work, l->d->student, NULL, &l->how);
     if (status >= 0 && l->d->student->drawn)
         status = write_start(l);
     if (status >= 0)
-        status = tl_train(l->weights, l->corpus, &l->how, &l->side->trained);
+        status = tl_train(l->work.weights, l->corpus, &l->how, &l->side->trained);
     if (status >= 0)
         status = write_weights(l, l->control ? "control" : "student", path);
     if (status >= 0)
         status = keep_figures(l, path);
     if (status >= 0)
         tl_train_forget(&l->how);
-    tl_pool_free(l->pool);
-    tl_weights_free(l->weights);
-    tl_arena_done(&l->arena);
+    tl_train_work_done(&l->work);
     return status;
 }
 

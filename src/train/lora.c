@@ -8,6 +8,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "model/adapt.h"
 #include "model/arch.h"
 #include "model/names.h"
@@ -186,8 +187,9 @@ static int add_to_list(const struct tl_weights *w, uint32_t index, enum tl_model
     return status;
 }
 
-int tl_lora_write(const struct tl_weights *w, enum tl_modelfile_format format, const char *base, const char *path)
+int tl_lora_write(const struct tl_weights *w, const char *base, const char *path)
 {
+    enum tl_modelfile_format format = tl_text_ends(path, ".gguf") ? TL_MODELFILE_GGUF : TL_MODELFILE_SAFETENSORS;
     const struct tl_lora *lora = w->lora;
     const struct tl_program *program = tl_model_program(w->model);
     struct list list = { .matrices = tl_alloc(lora->n_pairs, sizeof(*list.matrices)), .names = tl_alloc(lora->n_pairs, sizeof(*list.names)),

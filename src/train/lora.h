@@ -28,7 +28,7 @@ struct tl_lora {
 int tl_lora_new(struct tl_model *model, const struct tl_lora_how *how, struct tl_weights **ret_weights);
 /* Reads what is small of the base (vectors), and draws A as PEFT does, uniform within 1 / sqrt(cols); B is 0. The model is loaded. */
 int tl_lora_begin(struct tl_weights *weights, struct tl_pool *pool, struct tl_progress *progress);
-/* The adapter as a GGUF or a folder of PEFT; base: the model's name for people. */
-int tl_lora_write(const struct tl_weights *weights, enum tl_modelfile_format format, const char *base, const char *path);
+/* The adapter as a GGUF where the path ends in .gguf, else as a folder of PEFT; base: the model's name for people. */
+int tl_lora_write(const struct tl_weights *weights, const char *base, const char *path);
 
 #endif

@@ -110,6 +110,16 @@ int tl_weights_layout(struct tl_weights *w, struct tl_arena *arena)
     return arena->overflow ? tl_fail(TL_E_NOMEM, "the weights that are trained do not fit in the memory laid out for them") : 0;
 }
 
+int tl_weights_take(struct tl_weights *w, struct tl_arena *ret_arena)
+{
+    struct tl_arena count;
+    tl_arena_count(&count);
+    int status = tl_weights_layout(w, &count);
+    if (status >= 0)
+        status = tl_arena_init(ret_arena, count.used_bytes);
+    return status < 0 ? status : tl_weights_layout(w, ret_arena);
+}
+
 /* --- from the file ---------------------------------------------------------------------------------------------------- */
 
 enum { ROUND = 32 };

@@ -43,7 +43,6 @@ static void must(int status)
 /* Documents of 35, 20 and 15 tokens. */
 static void begin(struct fixture *f)
 {
-    struct tl_arena count;
     uint32_t n = 0;
     for (uint32_t t = 0; t < TOKENS; t++) {
         bool last = t == 34 || t == 54 || t == 69;
@@ -56,10 +55,7 @@ static void begin(struct fixture *f)
     must(tl_modelfile_open(f->golden->folder, &f->file));
     must(tl_model_new(f->file, &(struct tl_model_choices){ .exact = true }, &f->meters, &f->model));
     must(tl_weights_new(f->model, &f->weights));
-    tl_arena_count(&count);
-    must(tl_weights_layout(f->weights, &count));
-    must(tl_arena_init(&f->arena, count.used_bytes));
-    must(tl_weights_layout(f->weights, &f->arena));
+    must(tl_weights_take(f->weights, &f->arena));
 }
 
 static void end(struct fixture *f)

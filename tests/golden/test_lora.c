@@ -19,7 +19,7 @@
 #include "model/names.h"
 #include "train/adamw.h"
 #include "train/graph.h"
-#include "train/lora_train.h"
+#include "train/train_work.h"
 
 enum { WINDOW = 35, TOKENS = 70, RANK = 4 };
 
@@ -281,8 +281,8 @@ static void check_written(const struct golden *golden)
         after = run(&f);
         print_message("  %s: from %.4f to %.4f in 8 steps\n", base ? "GGUF" : "safetensors", before, after);
         assert_true(after < before);
-        must(tl_lora_write(f.weights, TL_MODELFILE_GGUF, golden->name, in_folder("a.gguf")));
-        must(tl_lora_write(f.weights, TL_MODELFILE_SAFETENSORS, golden->name, in_folder("peft")));
+        must(tl_lora_write(f.weights, golden->name, in_folder("a.gguf")));
+        must(tl_lora_write(f.weights, golden->name, in_folder("peft")));
         for (int k = 0; k < 4; k++) {
             double found = answer(golden, bases[k % 2], in_folder(k < 2 ? "a.gguf" : "peft"));
             if (!(fabs(found - after) <= 1e-5 * after))
@@ -335,20 +335,20 @@ static int train(const struct golden *golden, const struct tl_train_how *given, 
 {
     const struct tl_lora_how lora = { .rank = 3, .seed = 5 };
     struct tl_train_how how = *given;
-    struct tl_lora_work work;
+    struct tl_train_work work;
     struct tl_student *base;
     struct tl_corpus *corpus;
     must(tl_student_open_base(golden->gguf, &base));
     must(tl_corpus_read(in_folder("text.txt"), &(struct tl_corpus_how){ .tokenizer = base->tokenizer, .window = how.window, .held_share = 0.2 }, &corpus));
-    int status = tl_lora_work_init(&work, base, &lora, &how);
+    int status = tl_train_work_init(&work, base, &lora, &how);
     how.plan = &work.plan;
     if (status >= 0)
         status = tl_train(work.weights, corpus, &how, ret_trained);
     if (status >= 0)
-        status = tl_lora_work_write(&work, golden->name, output);
+        status = tl_lora_write(work.weights, golden->name, output);
     if (status >= 0)
         tl_train_forget(&how);
-    tl_lora_work_done(&work);
+    tl_train_work_done(&work);
     tl_corpus_free(corpus);
     tl_student_close(base);
     return status;

@@ -3,12 +3,10 @@
  * through memory some rows at a time. */
 #include "engine/merge.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/array.h"
-#include "base/checked.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -142,12 +140,6 @@ static void row_piece(void *context, uint32_t piece, uint32_t thread)
     p->largest[piece] = largest;
 }
 
-static int move_on(struct merging *m, uint64_t n_bytes)
-{
-    m->done_bytes += n_bytes;
-    return tl_progress_move(m->progress, m->done_bytes);
-}
-
 /* So many rows at a time that their values take some megabytes. */
 static int change_rows(struct merging *m, struct pass *p)
 {
@@ -170,7 +162,7 @@ static int change_rows(struct merging *m, struct pass *p)
             m->merged->largest = largest[i] > m->merged->largest ? largest[i] : m->merged->largest;
         status = tl_writer_bytes(m->writer, out, n * p->out_bytes);
         if (status >= 0)
-            status = move_on(m, n * p->row_bytes);
+            status = tl_progress_move(m->progress, m->done_bytes += n * p->row_bytes);
     }
     return status;
 }
@@ -185,22 +177,6 @@ static int change(struct merging *m, const struct tl_tensor *tensor, const struc
     if (status < 0 || !tl_number_bytes(tensor->number, matrix->cols, &p.row_bytes) || !tl_number_bytes(p.number, matrix->cols, &p.out_bytes))
         return status < 0 ? status : tl_fail(TL_E_FILE, "%s: %s has rows of no whole blocks", tl_modelfile_path(m->file), tensor->name);
     return change_rows(m, &p);
-}
-
-static int copy(struct merging *m, const struct tl_tensor *tensor)
-{
-    TL_AUTO uint8_t *bytes = tl_alloc(tensor->n_bytes < PASS_BYTES ? tensor->n_bytes + 1 : PASS_BYTES, 1);
-    int status = bytes ? 0 : TL_E_NOMEM;
-    for (uint64_t at = 0; at < tensor->n_bytes && status >= 0;) {
-        uint64_t n = tensor->n_bytes - at < PASS_BYTES ? tensor->n_bytes - at : PASS_BYTES;
-        status = tl_modelfile_read(m->file, tensor, at, bytes, n);
-        if (status >= 0)
-            status = tl_writer_bytes(m->writer, bytes, n);
-        if (status >= 0)
-            status = move_on(m, n);
-        at += n;
-    }
-    return status;
 }
 
 /* --- the file ----------------------------------------------------------------------------------------------------- */
@@ -228,11 +204,7 @@ static int declare_tensors(struct merging *m)
     int status = 0;
     for (uint64_t i = 0; i < tl_modelfile_tensors(m->file) && status >= 0; i++) {
         const struct tl_tensor *tensor = tl_modelfile_tensor(m->file, i);
-        const struct tl_number *number = m->of_tensor[i] ? number_of(m, tensor) : tensor->number;
-        if (number)
-            status = tl_writer_tensor(m->writer, tensor->name, number, tensor->n_dims, tensor->shape);
-        else
-            status = tl_writer_codes(m->writer, tensor->name, tensor->type_name, tensor->n_dims, tensor->shape);
+        status = tl_writer_like(m->writer, tensor, m->of_tensor[i] ? number_of(m, tensor) : NULL);
     }
     return status;
 }
@@ -261,7 +233,8 @@ static int write_file(struct merging *m, const char *path)
         status = tl_writer_begin(m->writer);
     for (uint64_t i = 0; i < tl_modelfile_tensors(m->file) && status >= 0; i++) {
         const struct tl_tensor *tensor = tl_modelfile_tensor(m->file, i);
-        status = m->of_tensor[i] ? change(m, tensor, m->of_tensor[i]) : copy(m, tensor);
+        status = m->of_tensor[i] ? change(m, tensor, m->of_tensor[i])
+                                 : tl_writer_copy(m->writer, m->file, tensor, m->progress, &m->done_bytes);
     }
     if (status < 0)
         return status;

@@ -13,6 +13,8 @@
 #include "base/text.h"
 #include "modelfile/writer_parts.h"
 
+enum { COPY_BYTES = 8 << 20 };
+
 int tl_writer_open(const char *path, enum tl_modelfile_format format, struct tl_writer **ret_writer)
 {
     struct tl_writer *writer = tl_alloc(1, sizeof *writer);
@@ -221,6 +223,13 @@ int tl_writer_codes(struct tl_writer *writer, const char *name, const char *type
     return add_tensor(writer, name, &storage, dtype, n_dims, shape);
 }
 
+int tl_writer_like(struct tl_writer *writer, const struct tl_tensor *tensor, const struct tl_number *number)
+{
+    number = number ? number : tensor->number;
+    return number ? tl_writer_tensor(writer, tensor->name, number, tensor->n_dims, tensor->shape)
+                  : tl_writer_codes(writer, tensor->name, tensor->type_name, tensor->n_dims, tensor->shape);
+}
+
 uint64_t tl_writer_total(const struct tl_writer *writer)
 {
     const struct tl_writer_tensor *last = writer->n_tensors ? &writer->tensors[writer->n_tensors - 1] : NULL;
@@ -286,6 +295,22 @@ int tl_writer_bytes(struct tl_writer *writer, const void *bytes, size_t n_bytes)
             return r;
     }
     return 0;
+}
+
+int tl_writer_copy(struct tl_writer *writer, const struct tl_modelfile *file, const struct tl_tensor *tensor, struct tl_progress *progress,
+                   uint64_t *done_bytes)
+{
+    TL_AUTO uint8_t *bytes = tl_alloc(tensor->n_bytes < COPY_BYTES ? tensor->n_bytes : COPY_BYTES, 1);
+    int r = bytes ? 0 : TL_E_NOMEM;
+    for (uint64_t at = 0, n; at < tensor->n_bytes && r >= 0; at += n) {
+        n = tensor->n_bytes - at < COPY_BYTES ? tensor->n_bytes - at : COPY_BYTES;
+        r = tl_modelfile_read(file, tensor, at, bytes, n);
+        if (r >= 0)
+            r = tl_writer_bytes(writer, bytes, n);
+        if (r >= 0)
+            r = tl_progress_move(progress, *done_bytes += n);
+    }
+    return r;
 }
 
 int tl_writer_commit(struct tl_writer *writer)

@@ -7,6 +7,7 @@
 #ifndef TL_MODELFILE_WRITER_H
 #define TL_MODELFILE_WRITER_H
 
+#include "base/progress.h"
 #include "modelfile/modelfile.h"
 
 struct tl_writer;
@@ -27,6 +28,11 @@ int tl_writer_tensor(struct tl_writer *writer, const char *name, const struct tl
                      const uint64_t *shape);
 /* Of a type that the format defines and number does not have, by its name in storage.def: "i32", "u8", "f8_e4m3". */
 int tl_writer_codes(struct tl_writer *writer, const char *name, const char *type, uint32_t n_dims, const uint64_t *shape);
+/* A tensor of a file that was read, in this number, NULL: as it is stored; then its bytes, some megabytes at a time. *done_bytes, of the
+ * progress (may be NULL), goes on with them. */
+int tl_writer_like(struct tl_writer *writer, const struct tl_tensor *tensor, const struct tl_number *number);
+int tl_writer_copy(struct tl_writer *writer, const struct tl_modelfile *file, const struct tl_tensor *tensor, struct tl_progress *progress,
+                   uint64_t *done_bytes);
 uint64_t tl_writer_total(const struct tl_writer *writer);             /* bytes of all tensors declared */
 int tl_writer_begin(struct tl_writer *writer);
 int tl_writer_bytes(struct tl_writer *writer, const void *bytes, size_t n_bytes);

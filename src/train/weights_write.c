@@ -99,11 +99,7 @@ static int declare(const struct writing *w)
     int status = 0;
     for (uint64_t i = 0; i < tl_modelfile_tensors(w->file) && status >= 0; i++) {
         const struct tl_tensor *tensor = tl_modelfile_tensor(w->file, i);
-        const struct tl_number *number = number_of(w, tensor);
-        if (!number && !tensor->number)
-            status = tl_writer_codes(w->writer, tensor->name, tensor->type_name, tensor->n_dims, tensor->shape);
-        else
-            status = tl_writer_tensor(w->writer, tensor->name, number ? number : tensor->number, tensor->n_dims, tensor->shape);
+        status = tl_writer_like(w->writer, tensor, number_of(w, tensor));
     }
     if (status >= 0 && w->n_factors)
         status = tl_writer_tensor(w->writer, "rope_freqs.weight", tl_number(TL_NUMBER_F32), 1, (uint64_t[]){ w->n_factors });
@@ -145,10 +141,9 @@ static int fill_tensor(struct writing *w, const struct tl_tensor *tensor, const 
 
 static int copy_tensor(struct writing *w, const struct tl_tensor *tensor)
 {
-    TL_AUTO uint8_t *bytes = tl_alloc(1, tensor->n_bytes ? tensor->n_bytes : 1);
-    int status = bytes ? tl_modelfile_read(w->file, tensor, 0, bytes, tensor->n_bytes) : TL_E_NOMEM;
+    uint64_t n_bytes = 0;
     w->done += tensor->n_elems;
-    return status < 0 ? status : tl_writer_bytes(w->writer, bytes, tensor->n_bytes);
+    return tl_writer_copy(w->writer, w->file, tensor, NULL, &n_bytes);
 }
 
 static int write_tensors(struct writing *w)

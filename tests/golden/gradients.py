@@ -78,4 +78,5 @@ def main():
         print(case, loss, steps[-1:], path.stat().st_size)
 
 
-main()
+if __name__ == '__main__':
+    main()

@@ -7,32 +7,21 @@
 gradients/lora-CASE.safetensors holds A and B of every adapted matrix under PEFT's names, the gradient of each under "gradient."
 and its name, and under __metadata__ "loss". The documents and the loss are those of gradients.py.
 """
-import json, pathlib
-import numpy as np, torch, transformers as T
+import json
+import numpy as np, torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
+from gradients import HERE, load, loss_of
 
-HERE = pathlib.Path(__file__).resolve().parent
 ATTENTION = ['q_proj', 'k_proj', 'v_proj', 'o_proj']
 CASES = {'llama': ATTENTION + ['gate_proj', 'up_proj', 'down_proj'], 'qwen3': ['q_proj', 'v_proj', 'down_proj'], 'qwen3_moe': ATTENTION,
          'gemma3': ATTENTION + ['up_proj']}
-DOCUMENTS = [(0, 35), (35, 55), (55, 70)]
-
-
-def loss_of(model, ids):
-    total, n = 0, 0
-    for begin, end in DOCUMENTS:
-        logits = model(input_ids=torch.tensor([ids[begin:end]])).logits[0]
-        total = total + torch.nn.functional.cross_entropy(logits[:-1].double(), torch.tensor(ids[begin + 1:end]), reduction='sum')
-        n += end - begin - 1
-    return total / n
 
 
 def main():
     torch.set_num_threads(1)
     for seed, (case, targets) in enumerate(CASES.items()):
-        base = T.AutoModelForCausalLM.from_pretrained(HERE / case, attn_implementation='eager', dtype=torch.float32)
-        model = get_peft_model(base, LoraConfig(task_type='CAUSAL_LM', r=4, lora_alpha=6, target_modules=targets))
+        model = get_peft_model(load(case), LoraConfig(task_type='CAUSAL_LM', r=4, lora_alpha=6, target_modules=targets))
         random, tensors = np.random.default_rng(seed), {}
         adapted = [(name.replace('.default', ''), p) for name, p in sorted(model.named_parameters()) if 'lora_' in name]
         for name, parameter in adapted:

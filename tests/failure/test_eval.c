@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* An evaluation in which an allocation, or a read or write of a file, fails somewhere: it ends with a status and its sentence or is
  * as good as ever; nothing leaks, and no reference is left that is not whole. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
-
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "compress/eval.h"
+#include "folder.h"
 
 enum { STEPS = 25, FIRST = 12 };
 
@@ -40,37 +33,20 @@ static int evaluate(double *ret_kl, char *ret_stored, size_t room)
     return status;
 }
 
-static void write_text(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
 static int setup(void **state)
 {
     const char *tests = getenv("TRILL_TESTS");
-    (void)state;
     tests = tests ? tests : "tests";
     snprintf(path_model, sizeof(path_model), "%s/golden/llama/model.gguf", tests);
     snprintf(path_text, sizeof(path_text), "%s/golden/eval/text.txt", tests);
-    snprintf(path_store, sizeof(path_store), "/tmp/trill-eval-failure-%ld", (long)getpid());
-    snprintf(path_lines, sizeof(path_lines), "%s.tasks", path_store);
-    snprintf(path_prompts, sizeof(path_prompts), "%s.prompts", path_store);
-    write_text(path_lines, "{\"prompt\": \"the weight\", \"choices\": [\" a\", \" b\"], \"answer\": 0}\n{\"prompt\": \"the\", \"verify\": true}\n");
-    write_text(path_prompts, "{\"prompt\": \"the weight\", \"tags\": \"a\"}\n");
+    if (make_folder(state) < 0)
+        return -1;
+    snprintf(path_store, sizeof(path_store), "%s/store", folder);
+    snprintf(path_lines, sizeof(path_lines), "%s/tasks", folder);
+    snprintf(path_prompts, sizeof(path_prompts), "%s/prompts", folder);
+    make_text(path_lines, "{\"prompt\": \"the weight\", \"choices\": [\" a\", \" b\"], \"answer\": 0}\n{\"prompt\": \"the\", \"verify\": true}\n");
+    make_text(path_prompts, "{\"prompt\": \"the weight\", \"tags\": \"a\"}\n");
     return 0;
-}
-
-static int teardown(void **state)
-{
-    char command[200];
-    (void)state;
-    unlink(path_lines);
-    unlink(path_prompts);
-    snprintf(command, sizeof(command), "rm -rf %s", path_store);
-    return system(command);
 }
 
 static void run(void (*fail_after)(long), long k, bool *ret_good)
@@ -107,5 +83,5 @@ static void files(void **state) { (void)state; fail_everywhere(tl_file_fail_afte
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(memory), cmocka_unit_test(files)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, remove_folder);
 }

@@ -1,59 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* What a teacher is asked, and what of its answers is learnt: a small batch by hand. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "compress/distill_ask.h"
 #include "compress/distill_keep.h"
+#include "folder.h"
 
-static char folder[64];
-
-static const char *place(const char *name)
-{
-    static char path[16][128];
-    static int at;
-    at = (at + 1) % 16;
-    snprintf(path[at], sizeof(path[at]), "%s/%s", folder, name);
-    return path[at];
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof(folder), "/tmp/trill-keep-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    return system(command);
-}
-
-static void put(const char *name, const char *text)
-{
-    FILE *file = fopen(place(name), "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
+static void put(const char *name, const char *text) { make_text(in_folder(name), text); }
 
 static void expect(const char *name, const char *text)
 {
     char *found;
     size_t n;
-    assert_int_equal(tl_file_slurp(place(name), 1 << 20, &found, &n), 0);
+    assert_int_equal(tl_file_slurp(in_folder(name), 1 << 20, &found, &n), 0);
     assert_string_equal(found, text);
     tl_free(found);
 }
@@ -66,23 +28,23 @@ static void prompts_asked(void **state)
     uint64_t n;
     (void)state;
     put("prompts", "{\"prompt\":\"say \\\"x\\\"\",\"solution\":[1,{\"a\":2}]}\n\n{\"solution\":1,\"prompt\":\"y\"}\n");
-    assert_int_equal(tl_distill_ask_prompts(place("prompts"), &how, place("out"), NULL, &n), 0);
+    assert_int_equal(tl_distill_ask_prompts(in_folder("prompts"), &how, in_folder("out"), NULL, &n), 0);
     assert_int_equal(n, 2);
     expect("out", "{\"custom_id\":\"0\",\"method\":\"POST\",\"url\":\"/v1/completions\",\"body\":{\"prompt\":\"say \\\"x\\\"\",\"n\":2,\"max_tokens\":9,"
            "\"temperature\":0.5,\"seed\":4,\"logprobs\":0}}\n{\"custom_id\":\"1\",\"method\":\"POST\",\"url\":\"/v1/completions\",\"body\":{\"prompt\":\"y\","
            "\"n\":2,\"max_tokens\":9,\"temperature\":0.5,\"seed\":4,\"logprobs\":0}}\n");
     put("prompts", "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}\n");
-    assert_int_equal(tl_distill_ask_prompts(place("prompts"), &how, place("out"), NULL, &n), TL_E_USAGE);
+    assert_int_equal(tl_distill_ask_prompts(in_folder("prompts"), &how, in_folder("out"), NULL, &n), TL_E_USAGE);
     how.chats = true;
-    assert_int_equal(tl_distill_ask_prompts(place("prompts"), &how, place("out"), NULL, &n), 0);
+    assert_int_equal(tl_distill_ask_prompts(in_folder("prompts"), &how, in_folder("out"), NULL, &n), 0);
     expect("out", "{\"custom_id\":\"0\",\"method\":\"POST\",\"url\":\"/v1/chat/completions\",\"body\":{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],"
            "\"n\":2,\"max_tokens\":9,\"temperature\":0.5,\"seed\":4,\"logprobs\":true}}\n");
     static const char *const odd[] = {"", "[]", "{}", "{\"prompt\":3}", "{\"prompt\":\"x\"", "no"};
     for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
         put("prompts", odd[i]);
-        if (tl_distill_ask_prompts(place("prompts"), &how, place("none"), NULL, &n) != TL_E_USAGE)
+        if (tl_distill_ask_prompts(in_folder("prompts"), &how, in_folder("none"), NULL, &n) != TL_E_USAGE)
             fail_msg("%s was taken", odd[i]);
-        assert_false(tl_file_exists(place("none")));
+        assert_false(tl_file_exists(in_folder("none")));
     }
 }
 
@@ -107,7 +69,7 @@ static void kept(void **state)
     struct tl_distill_kept found;
     (void)state;
     batch_by_hand();
-    assert_int_equal(tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found), 0);
+    assert_int_equal(tl_distill_keep(&how, in_folder("requests"), in_folder("answers"), in_folder("out"), NULL, &found), 0);
     expect("out", "{\"text\":\"begin0 the first of all answers\"}\n{\"text\":\"begin6 another answer it's right\"}\n");
     assert_int_equal(found.count[TL_DISTILL_KEPT], 2);
     assert_int_equal(found.count[TL_DISTILL_CUT], 1);
@@ -118,7 +80,7 @@ static void kept(void **state)
     assert_int_equal(found.tokens, 3);
     assert_true(fabs(found.nll - 4.0 / 3) < 1e-12);
     how.keep_cut = true;
-    assert_int_equal(tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found), 0);
+    assert_int_equal(tl_distill_keep(&how, in_folder("requests"), in_folder("answers"), in_folder("out"), NULL, &found), 0);
     assert_int_equal(found.count[TL_DISTILL_KEPT], 3);
 }
 
@@ -129,16 +91,16 @@ static void verified(void **state)
     struct tl_distill_kept found;
     (void)state;
     batch_by_hand();
-    how.prompts = place("prompts");
+    how.prompts = in_folder("prompts");
     how.verify = "test \"$TRILL_LINE\" = \"{\\\"n\\\":\\\"it's 6\\\"}\" && grep -q \"it's right\"";
-    assert_int_equal(tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found), 0);
+    assert_int_equal(tl_distill_keep(&how, in_folder("requests"), in_folder("answers"), in_folder("out"), NULL, &found), 0);
     assert_int_equal(found.count[TL_DISTILL_KEPT], 1);
     assert_int_equal(found.count[TL_DISTILL_UNVERIFIED], 2);
     how.verify = "kill -SEGV $$";
-    unlink(place("out"));
-    assert_int_equal(tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found), TL_E_USAGE);
+    unlink(in_folder("out"));
+    assert_int_equal(tl_distill_keep(&how, in_folder("requests"), in_folder("answers"), in_folder("out"), NULL, &found), TL_E_USAGE);
     assert_non_null(strstr(tl_error_text(), "verifier"));
-    assert_false(tl_file_exists(place("out")));
+    assert_false(tl_file_exists(in_folder("out")));
 }
 
 static void chats(void **state)
@@ -148,13 +110,13 @@ static void chats(void **state)
     (void)state;
     put("requests", "{\"custom_id\":\"0\",\"body\":{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"u\"}]}}\n");
     put("answers", "{\"response\":{\"body\":{\"choices\":[{\"message\":{\"content\":\"an answer\"},\"logprobs\":null,\"finish_reason\":\"stop\"}]}}}\n");
-    assert_int_equal(tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found), 0);
+    assert_int_equal(tl_distill_keep(&how, in_folder("requests"), in_folder("answers"), in_folder("out"), NULL, &found), 0);
     expect("out", "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"u\"},{\"role\":\"assistant\",\"content\":\"an answer\"}]}\n");
     how.chats = false;
-    assert_int_equal(tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found), 0);
+    assert_int_equal(tl_distill_keep(&how, in_folder("requests"), in_folder("answers"), in_folder("out"), NULL, &found), 0);
     expect("out", "{\"text\":\"s\\nu\\nan answer\"}\n");
     put("answers", "\n");
-    assert_int_equal(tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found), TL_E_USAGE);
+    assert_int_equal(tl_distill_keep(&how, in_folder("requests"), in_folder("answers"), in_folder("out"), NULL, &found), TL_E_USAGE);
 }
 
 static void out_of_memory(void **state)
@@ -165,7 +127,7 @@ static void out_of_memory(void **state)
     batch_by_hand();
     for (long n = 0; n < 1000; n++) {
         tl_memory_fail_after(n);
-        int status = tl_distill_keep(&how, place("requests"), place("answers"), place("out"), NULL, &found);
+        int status = tl_distill_keep(&how, in_folder("requests"), in_folder("answers"), in_folder("out"), NULL, &found);
         tl_memory_fail_after(-1);
         if (status >= 0)
             return;
@@ -177,9 +139,9 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(prompts_asked, set_up, tear_down), cmocka_unit_test_setup_teardown(kept, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(verified, set_up, tear_down), cmocka_unit_test_setup_teardown(chats, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(out_of_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(prompts_asked, make_folder, remove_folder), cmocka_unit_test_setup_teardown(kept, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(verified, make_folder, remove_folder), cmocka_unit_test_setup_teardown(chats, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(out_of_memory, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,42 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The folder of a distillation: what is kept comes back, damage is told, two processes do not share it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
-
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "compress/distill_work.h"
+#include "folder.h"
 
 static const uint8_t one[TL_SHA256_BYTES] = {0xab, 0xcd, 0xef}, two[TL_SHA256_BYTES] = {1};
-static char folder[64];
-
-static int set_up(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof(folder), "/tmp/trill-work-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    return system(command);
-}
 
 static void kept(void **state)
 {
     struct tl_distill_work *work;
-    char deeper[96];
+    const char *deeper = in_folder("a/b");
     (void)state;
-    snprintf(deeper, sizeof(deeper), "%s/a/b", folder);
     assert_int_equal(tl_distill_work_open(deeper, &work), 0);
     TL_AUTO char *path = tl_distill_work_path(work, "sweep", one, "teacher");
     assert_string_equal(strrchr(path, '/'), "/sweep-abcdef000000.teacher");
@@ -74,20 +50,15 @@ static const char *const damaged[] = {
 static void damage(void **state)
 {
     struct tl_distill_work *work;
-    char path[128];
+    const char *path = in_folder("manifest.json");
     (void)state;
-    snprintf(path, sizeof(path), "%s/manifest.json", folder);
     for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
-        FILE *file = fopen(path, "w");
-        fputs(damaged[i], file);
-        fclose(file);
+        make_text(path, damaged[i]);
         if (tl_distill_work_open(folder, &work) != TL_E_USAGE)
             fail_msg("%s: not refused", damaged[i]);
         assert_non_null(strstr(tl_error_text(), "manifest.json"));
     }
-    FILE *file = fopen(path, "w");
-    fputs("{\"format\":\"trill.distill\",\"later\":[{}],\"stages\":[]}", file);
-    fclose(file);
+    make_text(path, "{\"format\":\"trill.distill\",\"later\":[{}],\"stages\":[]}");
     assert_int_equal(tl_distill_work_open(folder, &work), 0);
     tl_distill_work_close(work);
 }
@@ -113,8 +84,8 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(kept, set_up, tear_down), cmocka_unit_test_setup_teardown(two_at_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(damage, set_up, tear_down), cmocka_unit_test_setup_teardown(out_of_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(kept, make_folder, remove_folder), cmocka_unit_test_setup_teardown(two_at_once, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(damage, make_folder, remove_folder), cmocka_unit_test_setup_teardown(out_of_memory, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Corpora from files: texts, folders, lines of JSON, messages; what is dropped, left out and refused. The tokenizer has one
  * token a byte. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-
-#include <cmocka.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "synth/synth.h"
+#include "folder.h"
 #include "train/data_impl.h"
+#include "words.h"
 
-static char folder[64];
 static struct tl_tokenizer *tokenizer;
 static struct tl_template *template;
 
@@ -28,17 +19,11 @@ static const char chatml[] =
 static int set_up(void **state)
 {
     struct tl_modelfile *file = NULL;
-    struct tl_synth_figures figures;
-    char path[96];
-    (void)state;
-    snprintf(folder, sizeof(folder), "/tmp/trill-data-XXXXXX");
-    if (!mkdtemp(folder))
-        return -1;
-    snprintf(path, sizeof(path), "%s/model.gguf", folder);
-    struct tl_synth how = { .source = "smollm2-135m", .output = path, .sizes = {.tiny = true}, .skew = 0.25, .threads = 1 };
-    int status = tl_synth_write(&how, NULL, &figures);
+    int status = make_folder(state);
     if (status >= 0)
-        status = tl_modelfile_open(path, &file);
+        status = make_words(in_folder("model.gguf"));
+    if (status >= 0)
+        status = tl_modelfile_open(in_folder("model.gguf"), &file);
     if (status >= 0)
         status = tl_tokenizer_new(file, &tokenizer);
     tl_modelfile_close(file);
@@ -47,22 +32,15 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    char command[96];
-    (void)state;
     tl_tokenizer_free(tokenizer);
     tl_template_free(template);
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    return system(command);
+    return remove_folder(state);
 }
 
 static const char *put(const char *name, const void *bytes, size_t n_bytes)
 {
-    static char path[160];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, n_bytes, file), n_bytes);
-    fclose(file);
+    const char *path = in_folder(name);
+    make_file(path, bytes, n_bytes);
     return path;
 }
 
@@ -117,11 +95,10 @@ static void test_text(void **state)
 
 static void test_folder(void **state)
 {
-    char path[96], text[64];
+    char text[64];
     struct tl_corpus_counts counts;
     (void)state;
-    snprintf(path, sizeof(path), "%s/in", folder);
-    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(mkdir(in_folder("in"), 0700), 0);
     put_text("in/b", "second");
     put_text("in/a", "first");
     put_text("in/c", "first");
@@ -129,7 +106,7 @@ static void test_folder(void **state)
     put("in/e", "bin\0ary", 7);
     put("in/f", "\xff\xfe\xff\xfe", 4);
     put_text("in/g.jsonl", "{\"text\": \"third\", \"source\": {\"a\": [1]}}\n\n{\"id\": 4, \"text\": \"second\"}");
-    struct tl_corpus *corpus = corpus_of(path, 16);
+    struct tl_corpus *corpus = corpus_of(in_folder("in"), 16);
     tl_corpus_count(corpus, &counts);
     assert_int_equal(counts.texts, 3);
     assert_int_equal(counts.duplicates, 2);
@@ -197,18 +174,16 @@ static void test_messages(void **state)
 
 static void test_refused(void **state)
 {
-    char path[96];
     (void)state;
     refused(put_text("empty", ""), TL_E_USAGE, "holds 0 tokens");
     refused(put_text("blank", "\n \n"), TL_E_USAGE, "holds 0 tokens");
     refused(put("nul", "ab\0c", 4), TL_E_USAGE, "byte 2 is NUL");
     refused(put("latin", "\xe9\xe9\xe9", 3), TL_E_USAGE, "no UTF-8");
     refused("/nowhere/at/all", TL_E_IO, "/nowhere/at/all");
-    snprintf(path, sizeof(path), "%s/only", folder);
-    mkdir(path, 0700);
-    refused(path, TL_E_USAGE, "holds 0 tokens");
+    mkdir(in_folder("only"), 0700);
+    refused(in_folder("only"), TL_E_USAGE, "holds 0 tokens");
     put("only/x", "\0", 1);
-    refused(path, TL_E_USAGE, "holds no text: 1 files are none (of the first, byte 0 is NUL");
+    refused(in_folder("only"), TL_E_USAGE, "holds no text: 1 files are none (of the first, byte 0 is NUL");
     refused(put_text("x.jsonl", "{\"text\": 5}"), TL_E_USAGE, "x.jsonl: line 1");
     refused(put_text("x.jsonl", "{\"text\": \"a\"}\n[1]\n"), TL_E_USAGE, "x.jsonl: line 2");
     refused(put_text("x.jsonl", "{\"text\": \"a\"}\n{\"other\": 1}\n"), TL_E_USAGE, "line 2: found neither");

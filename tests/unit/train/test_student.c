@@ -1,48 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /* What is trained: sizes become shapes, geometries take another vocabulary, files bring their own; what is refused. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/error.h"
-#include "synth/synth.h"
+#include "folder.h"
 #include "train/student.h"
 #include "train/weights.h"
+#include "words.h"
 
-static char folder[64], gguf[96], tensors[96];
+static char gguf[96], tensors[96];
 static struct tl_modelfile *words;
 
 static int set_up(void **state)
 {
-    struct tl_synth_figures figures;
-    (void)state;
-    snprintf(folder, sizeof(folder), "/tmp/trill-student-XXXXXX");
-    if (!mkdtemp(folder))
-        return -1;
+    int status = make_folder(state);
     snprintf(gguf, sizeof(gguf), "%s/words.gguf", folder);
     snprintf(tensors, sizeof(tensors), "%s/tensors", folder);
-    struct tl_synth how = { .source = "smollm2-135m", .output = gguf, .sizes = {.tiny = true}, .skew = 0.25, .threads = 1 };
-    int status = tl_synth_write(&how, NULL, &figures);
-    how.output = tensors;
     if (status >= 0)
-        status = tl_synth_write(&how, NULL, &figures);
+        status = make_words(gguf);
+    if (status >= 0)
+        status = make_words(tensors);
     return status < 0 ? status : tl_modelfile_open(gguf, &words);
 }
 
 static int tear_down(void **state)
 {
-    char command[96];
-    (void)state;
     tl_modelfile_close(words);
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    return system(command);
+    return remove_folder(state);
 }
 
 static struct tl_student *student_of(const char *source)

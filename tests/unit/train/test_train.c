@@ -2,56 +2,39 @@
 /* The loop on a small student: its loss falls; the same bits with any threads and passes, and after any interruption; what
  * a checkpoint refuses; losses that are not finite; budgets. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "synth/synth.h"
+#include "folder.h"
 #include "train/student.h"
 #include "train/train.h"
+#include "words.h"
 
 enum { WINDOW = 64, BATCH = 4, STEPS = 12 };
 
-static char folder[64], checkpoint[96];
+static char checkpoint[96];
 static struct tl_modelfile *words;
 static struct tl_corpus *corpus;
 
 static int make_corpus(const struct tl_student *student)
 {
-    char path[96];
-    snprintf(path, sizeof(path), "%s/text.jsonl", folder);
-    FILE *file = fopen(path, "w");
+    FILE *file = fopen(in_folder("text.jsonl"), "w");
     for (int i = 0; i < 60; i++)
         fprintf(file, "{\"text\": \"the %d times that the cat sat on mat %d, and what came of it\"}\n", i, i * 7 % 11);
     fclose(file);
     struct tl_corpus_how how = { .tokenizer = student->tokenizer, .window = WINDOW, .held_share = 0.1 };
-    return tl_corpus_read(path, &how, &corpus);
+    return tl_corpus_read(in_folder("text.jsonl"), &how, &corpus);
 }
 
 static int set_up(void **state)
 {
-    struct tl_synth_figures figures;
     struct tl_student *student = NULL;
-    char path[96];
-    (void)state;
-    snprintf(folder, sizeof(folder), "/tmp/trill-train-XXXXXX");
-    if (!mkdtemp(folder))
-        return -1;
-    snprintf(path, sizeof(path), "%s/words.gguf", folder);
+    int status = make_folder(state);
     snprintf(checkpoint, sizeof(checkpoint), "%s/checkpoint", folder);
-    struct tl_synth how = { .source = "smollm2-135m", .output = path, .sizes = {.tiny = true}, .skew = 0.25, .threads = 1 };
-    int status = tl_synth_write(&how, NULL, &figures);
     if (status >= 0)
-        status = tl_modelfile_open(path, &words);
+        status = make_words(in_folder("words.gguf"));
+    if (status >= 0)
+        status = tl_modelfile_open(in_folder("words.gguf"), &words);
     if (status >= 0)
         status = tl_student_open("60k", words, &student);
     if (status >= 0)
@@ -64,12 +47,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    char command[96];
-    (void)state;
     tl_corpus_free(corpus);
     tl_modelfile_close(words);
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    return system(command);
+    return remove_folder(state);
 }
 
 /* --- a run -------------------------------------------------------------------------------------------------------- */
@@ -104,7 +84,6 @@ static void warned(void *context, const char *text)
 
 static void make(struct run *run)
 {
-    struct tl_arena count;
     memset(run, 0, sizeof(*run));
     assert_int_equal(tl_student_open("60k", words, &run->student), 0);
     assert_int_equal(tl_weights_new(run->student->model, &run->weights), 0);
@@ -114,10 +93,7 @@ static void make(struct run *run)
     };
     run->progress.cancel = &run->cancel;
     assert_int_equal(tl_train_plan(run->weights, &run->how, &run->plan), 0);
-    tl_arena_count(&count);
-    assert_int_equal(tl_weights_layout(run->weights, &count), 0);
-    assert_int_equal(tl_arena_init(&run->arena, count.used_bytes), 0);
-    assert_int_equal(tl_weights_layout(run->weights, &run->arena), 0);
+    assert_int_equal(tl_weights_take(run->weights, &run->arena), 0);
     tl_weights_draw(run->weights, 1);
     run->how.plan = &run->plan;
 }

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Weights of the golden models' files read, written as f32 and read again: the same values, and the same metadata; weights of
  * an outline drawn and written as a file that opens, and only from a GGUF. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/error.h"
+#include "folder.h"
 #include "plan/outlined.h"
 #include "train/weights.h"
 
@@ -25,12 +18,8 @@ static void must(int status)
 
 static void lay_out(struct opened *o)
 {
-    struct tl_arena count;
     must(tl_weights_new(o->model, &o->weights));
-    tl_arena_count(&count);
-    must(tl_weights_layout(o->weights, &count));
-    must(tl_arena_init(&o->arena, count.used_bytes));
-    must(tl_weights_layout(o->weights, &o->arena));
+    must(tl_weights_take(o->weights, &o->arena));
 }
 
 static void open_file(struct opened *o, const char *path)
@@ -50,12 +39,6 @@ static void close_file(struct opened *o)
     tl_arena_done(&o->arena);
     tl_model_free(o->model);
     tl_modelfile_close(o->file);
-}
-
-static const char *written(char path[300])
-{
-    snprintf(path, 300, "%s/trill-weights-%d.gguf", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", (int)getpid());
-    return path;
 }
 
 static void golden_path(char path[400], const char *name)
@@ -79,9 +62,9 @@ static void test_round_trip(void **state)
 {
     static const char *const names[] = { "llama", "qwen2", "qwen3", "gemma3", "qwen3_moe", "glm4_moe", "deepseek_v3", "gpt_oss", "gpt_oss-mxfp4", "llama-bf16" };
     const struct tl_weights_note note = { "general.name", "what it was taught" };
-    char path[400], out[300];
+    const char *out = in_folder("out.gguf");
+    char path[400];
     (void)state;
-    written(out);
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         struct opened before = { 0 }, after = { 0 };
         const char *name = "";
@@ -104,7 +87,8 @@ static void test_round_trip(void **state)
 
 static void test_outline(void **state)
 {
-    char path[400], out[300];
+    const char *out = in_folder("out.gguf");
+    char path[400];
     struct tl_outline_sizes sizes = { .tiny = true };
     struct tl_recipe_names names = { .to = "f32" };
     struct tl_outlined *outlined;
@@ -116,7 +100,7 @@ static void test_outline(void **state)
     before.model = outlined->model;
     lay_out(&before);
     tl_weights_draw(before.weights, 7);
-    must(tl_weights_write(before.weights, tl_number(TL_NUMBER_F32), words.file, NULL, 0, written(out), NULL));
+    must(tl_weights_write(before.weights, tl_number(TL_NUMBER_F32), words.file, NULL, 0, out, NULL));
     open_file(&after, out);
     same_values(&before, &after);
     assert_non_null(tl_modelfile_meta(after.file, "tokenizer.ggml.tokens"));
@@ -130,12 +114,13 @@ static void test_outline(void **state)
 
 static void test_refusals(void **state)
 {
-    char path[400], out[300];
+    const char *out = in_folder("out.gguf");
+    char path[400];
     struct opened o = { 0 };
     (void)state;
     golden_path(path, "llama");
     open_file(&o, path);
-    assert_int_equal(tl_weights_write(o.weights, tl_number(TL_NUMBER_F32), NULL, NULL, 0, written(out), NULL), TL_E_USAGE);
+    assert_int_equal(tl_weights_write(o.weights, tl_number(TL_NUMBER_F32), NULL, NULL, 0, out, NULL), TL_E_USAGE);
     assert_non_null(strstr(tl_error_text(), "GGUF"));
     assert_int_not_equal(access(out, F_OK), 0);
     close_file(&o);
@@ -144,5 +129,5 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_round_trip), cmocka_unit_test(test_outline), cmocka_unit_test(test_refusals) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -66,7 +66,7 @@ static struct tl_distill_order order_of(const struct options *o, const struct tl
 
 /* --- the forecast ------------------------------------------------------------------------------------------------- */
 
-struct stage { const char *name; struct tl_purpose purpose; };
+struct stage { const char *name; bool wanted; struct tl_purpose purpose; };
 
 static int price(const struct stage *stage, struct tl_planned *planned, const struct tl_purpose_means *means, struct tl_cost *all, struct tl_buffer *json)
 {
@@ -87,14 +87,15 @@ static int price_stages(const struct options *o, const struct tl_distill_survey 
     struct tl_cost all = {0};
     double tokens = (double)s->train_tokens, student = (double)s->student_parameters, written = (double)s->write_tokens;
     const struct stage stages[] = {
-        {"write", {.kind = TL_PURPOSE_BATCH, .requests = written / means.answer}}, {"sweep", {.kind = TL_PURPOSE_SCORE, .tokens = (double)s->sweep_tokens}},
-        {"train", {.kind = TL_PURPOSE_TRAIN, .tokens = tokens, .student = student}}, {"control", {.kind = TL_PURPOSE_TRAIN, .tokens = tokens, .student = student}},
+        {"write", s->writes, {.kind = TL_PURPOSE_BATCH, .requests = written / means.answer}},
+        {"sweep", s->sweeps, {.kind = TL_PURPOSE_SCORE, .tokens = (double)s->sweep_tokens}},
+        {"train", true, {.kind = TL_PURPOSE_TRAIN, .tokens = tokens, .student = student}},
+        {"control", o->control, {.kind = TL_PURPOSE_TRAIN, .tokens = tokens, .student = student}},
     };
-    const bool wanted[] = {s->writes, s->sweeps, true, o->control};
     int status = 0;
     tl_buffer_printf(json, ",\"stages\":[");
     for (size_t i = 0; i < TL_COUNT(stages) && status >= 0; i++)
-        if (wanted[i])
+        if (stages[i].wanted)
             status = price(&stages[i], planned, &means, &all, json);
     tl_buffer_printf(json, "],\"seconds\":%.6g,\"low_seconds\":%.6g,\"high_seconds\":%.6g,\"joules\":%.6g,\"kwh\":%.6g,\"price\":%.6g,\"grams_co2e\":%.6g",
                      all.seconds, all.low_seconds, all.high_seconds, all.joules, all.joules / 3.6e6, all.money, all.grams);

@@ -51,21 +51,10 @@ static int take_rows(void *context, uint32_t n_rows)
 /* A model over all texts. */
 static int pass(struct comparing *c, const char *path)
 {
-    struct tl_distilling *d = c->d;
-    struct tl_engine_options options = d->settled.engine;
-    struct tl_engine *engine = NULL;
+    struct tl_score how = {.row = take_row, .rows = take_rows, .context = c};
     struct tl_scored scored;
-    options.context = c->texts.longest;
-    options.score_tokens = c->texts.n_ids;
     c->n_rows = 0;
-    int status = tl_engine_open(path, &options, &engine);
-    if (status < 0)
-        return status;
-    struct tl_score how = {.window = c->texts.longest, .stride = c->texts.longest, .starts = c->texts.starts, .n_texts = c->texts.n_texts,
-                           .progress = d->progress, .row = take_row, .rows = take_rows, .context = c};
-    status = tl_score(engine, c->texts.ids, c->texts.n_ids, &how, NULL, &scored);
-    tl_engine_close(engine);
-    return status;
+    return tl_distill_score(c->d, path, &c->texts, &how, &scored);
 }
 
 /* --- the teacher -------------------------------------------------------------------------------------------------- */

@@ -40,6 +40,8 @@ int tl_distill_cut(const struct tl_distilling *d, const struct tl_corpus *corpus
 int tl_distill_write(struct tl_distilling *d);
 uint32_t tl_distill_answers(const struct tl_distilling *d);          /* to each of the survey's requests */
 int tl_distill_sweep(struct tl_distilling *d);
+/* All texts by a model in one sweep; of `how` their places, the windows and the progress are filled in. */
+int tl_distill_score(struct tl_distilling *d, const char *path, const struct tl_distill_texts *texts, struct tl_score *how, struct tl_scored *ret_scored);
 int tl_distill_learn(struct tl_distilling *d, bool control);
 int tl_distill_compare(struct tl_distilling *d);
 /* The output: the student's file with its provenance is copied to its place. */

@@ -36,25 +36,33 @@ static void digest(struct tl_distilling *d)
     tl_sha256_end(&sha, d->sweep_digest);
 }
 
+int tl_distill_score(struct tl_distilling *d, const char *path, const struct tl_distill_texts *texts, struct tl_score *how, struct tl_scored *ret_scored)
+{
+    struct tl_engine_options options = d->settled.engine;
+    struct tl_engine *engine;
+    options.context = how->window = how->stride = texts->longest;
+    options.score_tokens = texts->n_ids;
+    how->starts = texts->starts;
+    how->n_texts = texts->n_texts;
+    how->progress = d->progress;
+    int status = tl_engine_open(path, &options, &engine);
+    if (status < 0)
+        return status;
+    status = tl_score(engine, texts->ids, texts->n_ids, how, NULL, ret_scored);
+    tl_engine_close(engine);
+    return status;
+}
+
 static int sweep(struct tl_distilling *d, const char *path, const char *checkpoint)
 {
     const struct tl_distill_order *o = &d->settled;
-    struct tl_engine_options options = o->engine;
-    struct tl_engine *engine = NULL;
+    struct tl_score how = {.teacher = path, .checkpoint = checkpoint, .checkpoint_seconds = checkpoint_seconds, .draws = o->draws, .seed = o->seed,
+                           .warn = o->warn, .context = o->context};
     struct tl_scored scored;
     uint64_t begin_ns = tl_clock_ns();
-    options.context = d->texts.longest;
-    options.score_tokens = d->texts.n_ids;
     int status = tl_progress_begin(d->progress, "opening the teacher", 0, 0, "bytes");
     if (status >= 0)
-        status = tl_engine_open(o->teacher, &options, &engine);
-    if (status < 0)
-        return status;
-    struct tl_score how = {.window = d->texts.longest, .stride = d->texts.longest, .starts = d->texts.starts, .n_texts = d->texts.n_texts,
-                           .teacher = path, .checkpoint = checkpoint, .draws = o->draws, .seed = o->seed,
-                           .checkpoint_seconds = checkpoint_seconds, .progress = d->progress, .warn = o->warn, .context = o->context};
-    status = tl_score(engine, d->texts.ids, d->texts.n_ids, &how, NULL, &scored);
-    tl_engine_close(engine);
+        status = tl_distill_score(d, o->teacher, &d->texts, &how, &scored);
     d->ret->sweep_seconds = tl_clock_seconds(begin_ns);
     if (status < 0)
         return status;

@@ -108,7 +108,7 @@ static const struct { const char *name; int (*read)(struct reading *r, void *mem
 #undef EVAL_FIELD
 };
 
-static const char *const kinds[] = {
+const char *const tl_eval_kinds[] = {
 #define EVAL_KIND(id, name, meaning) #name,
 #include "compress/eval_kinds.def"
 #undef EVAL_KIND
@@ -132,7 +132,7 @@ static int read_member(struct reading *r)
         if (!tl_json_is(&r->json, fields[i].name))
             continue;
         for (int k = 0; k < TL_EVAL_KINDS; k++)
-            r->judged |= strcmp(kinds[k], fields[i].name) == 0 ? 1u << k : 0;
+            r->judged |= strcmp(tl_eval_kinds[k], fields[i].name) == 0 ? 1u << k : 0;
         return fields[i].read(r, (char *)&r->item + fields[i].offset);
     }
     return unknown(r);

@@ -24,6 +24,8 @@ struct tl_eval_item {
 
 struct tl_eval_items { struct tl_eval_item *item; uint64_t n, cap; };
 
+extern const char *const tl_eval_kinds[TL_EVAL_KINDS];              /* the member that says what is right */
+
 /* Adds the lines of a file. tasks: each has exactly one of the members that judge; else none has. */
 int tl_eval_items_read(struct tl_eval_items *items, const char *path, bool tasks, const struct tl_eval_order *order);
 /* The same of a text. */

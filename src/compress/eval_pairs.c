@@ -9,21 +9,23 @@
 #include "compress/eval_impl.h"
 #include "compress/stats.h"
 
-enum { BLOCK_TOKENS = 64, MOST_BLOCKS = 4096, MEASURES = 4 };
+enum { BLOCK_TOKENS = 64, MOST_BLOCKS = 4096 };
+enum measure { TEXT, KL, AGREEMENT, TASKS, MEASURES };
+static const char *const names[] = {[TEXT] = "text", [KL] = "kl", [AGREEMENT] = "agreement", [TASKS] = "tasks"};
 
 /* --- pairs -------------------------------------------------------------------------------------------------------- */
 
 struct pairing { struct tl_eval_run *run; const struct tl_eval_subject *a, *b; double *values; };
 
-static double of_token(const struct pairing *p, const char *measure, uint64_t i)
+static double of_token(const struct pairing *p, enum measure measure, uint64_t i)
 {
-    if (*measure == 't')                             /* less is better */
+    if (measure == TEXT)                             /* less is better */
         return (double)p->a->nll[i] - (double)p->b->nll[i];
-    return *measure == 'k' ? (double)p->a->kl[i] - (double)p->b->kl[i] : (double)p->b->agrees[i] - (double)p->a->agrees[i];
+    return measure == KL ? (double)p->a->kl[i] - (double)p->b->kl[i] : (double)p->b->agrees[i] - (double)p->a->agrees[i];
 }
 
 /* Means of blocks of equal length; the last one may be longer. */
-static uint64_t blocks_of(const struct pairing *p, const char *measure)
+static uint64_t blocks_of(const struct pairing *p, enum measure measure)
 {
     uint64_t scored = p->a->scored_tokens, block = BLOCK_TOKENS, n = 0, in_block = 0;
     while (scored / block > MOST_BLOCKS)
@@ -46,10 +48,9 @@ static uint64_t blocks_of(const struct pairing *p, const char *measure)
     return n;
 }
 
-static void text_pair(const struct pairing *p, const char *measure, struct tl_eval_pair *pair)
+static void text_pair(const struct pairing *p, enum measure measure, struct tl_eval_pair *pair)
 {
     uint64_t n = blocks_of(p, measure);
-    pair->measure = measure;
     pair->difference = tl_stats_mean(p->values, n);
     pair->p = tl_stats_sign_flip(p->values, n);
 }
@@ -63,17 +64,17 @@ static void task_pair(const struct pairing *p, struct tl_eval_pair *pair)
         only_b += b && !a;
         p->values[i] = (double)b - (double)a;
     }
-    pair->measure = "tasks";
     pair->difference = tl_stats_mean(p->values, n);
     pair->p = tl_stats_mcnemar(only_a, only_b);
 }
 
-static int add_pair(struct pairing *p, const char *measure)
+static int add_pair(struct pairing *p, enum measure measure)
 {
     struct tl_eval *eval = p->run->eval;
     struct tl_eval_pair *pair = &eval->pair[eval->n_pairs];
-    *pair = (struct tl_eval_pair){ .a = (uint32_t)(p->a - p->run->subject), .b = (uint32_t)(p->b - p->run->subject) };
-    if (strcmp(measure, "tasks") == 0)
+    *pair = (struct tl_eval_pair){ .a = (uint32_t)(p->a - p->run->subject), .b = (uint32_t)(p->b - p->run->subject),
+                                    .measure = names[measure] };
+    if (measure == TASKS)
         task_pair(p, pair);
     else
         text_pair(p, measure, pair);
@@ -86,12 +87,12 @@ static int pair_up(struct pairing *p)
 {
     int status = 0;
     if (p->a->nll && p->b->nll && memcmp(p->a->text, p->b->text, sizeof(p->a->text)) == 0 && memcmp(p->a->words, p->b->words, sizeof(p->a->words)) == 0)
-        status = add_pair(p, "text");
+        status = add_pair(p, TEXT);
     if (status >= 0 && p->a->kl && p->b->kl)
-        status = add_pair(p, "kl");
+        status = add_pair(p, KL);
     if (status >= 0 && p->a->kl && p->b->kl)
-        status = add_pair(p, "agreement");
-    return status >= 0 && p->run->tasks.n ? add_pair(p, "tasks") : status;
+        status = add_pair(p, AGREEMENT);
+    return status >= 0 && p->run->tasks.n ? add_pair(p, TASKS) : status;
 }
 
 /* --- the frontier ------------------------------------------------------------------------------------------------- */

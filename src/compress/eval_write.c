@@ -66,11 +66,6 @@ static void put_group(struct tl_buffer *json, const struct tl_eval_group *g)
 static void put_model(struct tl_buffer *json, const struct tl_eval_model *m)
 {
     static const struct tl_eval_group no_group;
-    static const char *const kinds[] = {
-#define EVAL_KIND(id, name, meaning) #name,
-#include "compress/eval_kinds.def"
-#undef EVAL_KIND
-    };
     tl_buffer_printf(json, "{\"bytes\":%" PRIu64 ",\"parameters\":%" PRIu64 ",\"active_parameters\":%" PRIu64, m->weight_bytes, m->parameters,
                      m->active_parameters);
     put_text(json, "model", m->name);
@@ -83,7 +78,7 @@ static void put_model(struct tl_buffer *json, const struct tl_eval_model *m)
     put_mean(json, "agreement", &m->agreement);
     put_mean(json, "solved", &m->solved);
     for (int i = 0; i < TL_EVAL_KINDS; i++)
-        put_mean(json, kinds[i], &m->kind[i]);
+        put_mean(json, tl_eval_kinds[i], &m->kind[i]);
     put_mean(json, "choices_raw", &m->choice_raw);
     put_answers(json, m->n_groups ? &m->group[0] : &no_group);
     tl_buffer_printf(json, ",\"scored_tokens\":%" PRIu64 ",\"answer_tokens\":%" PRIu64, m->scored_tokens, m->answer_tokens);

@@ -178,21 +178,18 @@ static int answer(struct tl_eval_run *run, struct tl_eval_subject *subject, stru
                   enum tl_eval_stage stage, struct tl_eval_answer *answers)
 {
     struct tl_batch_report report = { 0 };
-    struct tl_eval_cost before = tl_eval_cost_so_far(run, engine), after;
     TL_AUTO char *path = answers_path(run, subject, requests, tl_model_limits(engine->model)->context);
     if (!path)
         return TL_E_NOMEM;
-    tl_eval_progress_enter(run, subject, stage);
+    tl_eval_stage_begin(run, subject, stage, engine);
     int status = tl_batch_run(engine, &(struct tl_batch_order){ .input = requests->path, .output = path }, &run->progress, &report);
-    tl_eval_progress_leave(run);
     if (status >= 0)
         status = read_answers(path, requests, answers);
     if (status >= 0)
         unlink(path);
     subject->answer_tokens += report.tokens;
     subject->answer_seconds += report.seconds;
-    after = tl_eval_cost_so_far(run, engine);
-    tl_eval_cost_add(&subject->cost[stage], &before, &after);
+    tl_eval_stage_end(run, engine);
     return status;
 }
 

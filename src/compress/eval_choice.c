@@ -178,14 +178,11 @@ static int score(struct tl_eval_run *run, struct tl_eval_subject *subject, struc
 int tl_eval_choice_score(struct tl_eval_run *run, struct tl_eval_subject *subject, struct tl_engine *engine)
 {
     struct choices c = { 0 };
-    struct tl_eval_cost before = tl_eval_cost_so_far(run, engine), after;
+    tl_eval_stage_begin(run, subject, TL_STAGE_CHOICES, engine);
     int status = build(run, engine, &c);
-    tl_eval_progress_enter(run, subject, TL_STAGE_CHOICES);
     if (status >= 0)
         status = score(run, subject, engine, &c);
-    tl_eval_progress_leave(run);
     choices_done(&c);
-    after = tl_eval_cost_so_far(run, engine);
-    tl_eval_cost_add(&subject->cost[TL_STAGE_CHOICES], &before, &after);
+    tl_eval_stage_end(run, engine);
     return status;
 }

@@ -59,15 +59,18 @@ struct tl_eval_run {
     struct tl_progress *told, progress;  /* the caller's; that of the work below */
     uint64_t seen_ns;
     char stage[TL_EVAL_NAME + 40];
-    const struct tl_eval_subject *now;
+    struct tl_eval_subject *now;
+    enum tl_eval_stage now_stage;
+    struct tl_eval_cost before;          /* of the engine, when the stage began */
     double work_all, work_done, work_now, seconds_done;
     uint64_t began_ns;
 };
 
 /* eval_progress.c */
 void tl_eval_progress_init(struct tl_eval_run *run, struct tl_progress *told);
-void tl_eval_progress_enter(struct tl_eval_run *run, const struct tl_eval_subject *subject, enum tl_eval_stage stage);
-void tl_eval_progress_leave(struct tl_eval_run *run);
+/* What the engine does in between is work of that stage, and so is what it costs. */
+void tl_eval_stage_begin(struct tl_eval_run *run, struct tl_eval_subject *subject, enum tl_eval_stage stage, struct tl_engine *engine);
+void tl_eval_stage_end(struct tl_eval_run *run, struct tl_engine *engine);
 
 /* eval_look.c: reads headers, vocabularies and texts; computes nothing. */
 int tl_eval_look(struct tl_eval_run *run, struct tl_eval_subject *subject);

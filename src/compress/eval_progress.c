@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Progress of many models: each stage of the work below is told with the model's name before it, and the forecast is of all
+/* Progress of many models and what each of their stages costs: each stage of the work below is told with the model's name before it, and the forecast is of all
  * that is still to do, at the speed of what was done (work: tokens times active parameters). */
 #include <stdio.h>
 
@@ -34,15 +34,19 @@ void tl_eval_progress_init(struct tl_eval_run *run, struct tl_progress *told)
     run->progress = (struct tl_progress){ .watch = told ? watch : NULL, .context = run, .cancel = told ? told->cancel : NULL };
 }
 
-void tl_eval_progress_enter(struct tl_eval_run *run, const struct tl_eval_subject *subject, enum tl_eval_stage stage)
+void tl_eval_stage_begin(struct tl_eval_run *run, struct tl_eval_subject *subject, enum tl_eval_stage stage, struct tl_engine *engine)
 {
     run->now = subject;
+    run->now_stage = stage;
+    run->before = tl_eval_cost_so_far(run, engine);
     run->work_now = subject->work[stage];
     run->began_ns = tl_clock_ns();
 }
 
-void tl_eval_progress_leave(struct tl_eval_run *run)
+void tl_eval_stage_end(struct tl_eval_run *run, struct tl_engine *engine)
 {
+    struct tl_eval_cost after = tl_eval_cost_so_far(run, engine);
+    tl_eval_cost_add(&run->now->cost[run->now_stage], &run->before, &after);
     run->seconds_done += run->work_now > 0 ? tl_clock_seconds(run->began_ns) : 0;
     run->work_done += run->work_now;
     run->work_now = 0;

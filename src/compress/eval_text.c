@@ -143,7 +143,7 @@ static int score_text(struct tl_eval_run *run, struct tl_eval_subject *subject, 
 {
     struct tl_texts texts = { 0 };
     uint8_t digest[TL_SHA256_BYTES];
-    struct tl_eval_cost before = tl_eval_cost_so_far(run, engine), after;
+    tl_eval_stage_begin(run, subject, TL_STAGE_TEXT, engine);
     int status = tl_texts_read(&texts, engine->tokenizer, run->order->text);
     if (status >= 0) {
         tl_reference_digest(texts.ids, texts.n_ids, texts.starts, texts.n_texts, digest);
@@ -152,13 +152,10 @@ static int score_text(struct tl_eval_run *run, struct tl_eval_subject *subject, 
     }
     if (status >= 0)
         status = allocate(run, subject);
-    tl_eval_progress_enter(run, subject, TL_STAGE_TEXT);
     if (status >= 0)
         status = score(run, subject, engine, &texts);
-    tl_eval_progress_leave(run);
     tl_texts_done(&texts);
-    after = tl_eval_cost_so_far(run, engine);
-    tl_eval_cost_add(&subject->cost[TL_STAGE_TEXT], &before, &after);
+    tl_eval_stage_end(run, engine);
     return status;
 }
 

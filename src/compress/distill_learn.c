@@ -16,6 +16,7 @@ static const double checkpoint_seconds = 60, least_rate = 0.1, decay_share = 0.2
 struct learning {
     struct tl_distilling *d;
     bool control;
+    const char *stage;                   /* "control" or "student" */
     const struct tl_corpus *corpus;
     struct tl_distill_side *side;
     struct tl_train_work work;
@@ -104,14 +105,14 @@ static int keep_figures(struct learning *l, const char *path)
     tl_buffer_printf(&json, "}");
     int status = json.status;
     if (status >= 0)
-        status = tl_distill_work_done(l->d->work, l->control ? "control" : "student", l->digest, path, json.data);
+        status = tl_distill_work_done(l->d->work, l->stage, l->digest, path, json.data);
     tl_buffer_done(&json);
     return status;
 }
 
 static int find_figures(struct learning *l)
 {
-    const char *facts = tl_distill_work_facts(l->d->work, l->control ? "control" : "student", l->digest);
+    const char *facts = tl_distill_work_facts(l->d->work, l->stage, l->digest);
     struct tl_json json;
     l->d->ret->stages_found++;
     if (!facts)
@@ -141,7 +142,7 @@ static int learn(struct learning *l, const char *path, const char *checkpoint)
     if (status >= 0)
         status = tl_train(l->work.weights, l->corpus, &l->how, &l->side->trained);
     if (status >= 0)
-        status = write_weights(l, l->control ? "control" : "student", path);
+        status = write_weights(l, l->stage, path);
     if (status >= 0)
         status = keep_figures(l, path);
     if (status >= 0)
@@ -168,15 +169,14 @@ static int name_start(struct tl_distilling *d)
 
 int tl_distill_learn(struct tl_distilling *d, bool control)
 {
-    const char *stage = control ? "control" : "student";
     char **file = control ? &d->control_file : &d->student_file;
-    struct learning l = {.d = d, .control = control, .corpus = control && d->documents ? d->documents : d->corpus,
+    struct learning l = {.d = d, .control = control, .stage = control ? "control" : "student", .corpus = control && d->documents ? d->documents : d->corpus,
                          .side = control ? &d->ret->control : &d->ret->student};
     int status = digest(&l);
     if (status >= 0)
         status = name_start(d);
-    TL_AUTO char *checkpoint = status >= 0 ? tl_distill_work_path(d->work, stage, l.digest, "checkpoint") : NULL;
-    *file = checkpoint ? tl_distill_work_path(d->work, stage, l.digest, "gguf") : NULL;
+    TL_AUTO char *checkpoint = status >= 0 ? tl_distill_work_path(d->work, l.stage, l.digest, "checkpoint") : NULL;
+    *file = checkpoint ? tl_distill_work_path(d->work, l.stage, l.digest, "gguf") : NULL;
     if (!*file)
         return status < 0 ? status : TL_E_NOMEM;
     d->ret->stages++;

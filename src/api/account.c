@@ -43,29 +43,16 @@ static void warn(const struct trill_account *account, int level, const char *wha
 
 /* --- opening ---------------------------------------------------------------------------------------------------------- */
 
-/* "/models/kimi.gguf" and "/models/kimi/": kimi. */
-static void set_model_name(struct trill_account *account, const char *model)
-{
-    char name[TL_LEDGER_TEXT];
-    size_t n = model ? strlen(model) : 0;
-    while (n && model[n - 1] == '/')
-        n--;
-    size_t from = n;
-    while (from && model[from - 1] != '/')
-        from--;
-    if (n - from > 5 && strncmp(model + n - 5, ".gguf", 5) == 0)
-        n -= 5;
-    snprintf(name, sizeof(name), "%.*s", (int)(n - from < sizeof(name) ? n - from : sizeof(name) - 1), model ? model + from : "");
-    tl_ledger_set_text(&account->row, TL_LEDGER_MODEL, name);
-}
-
 static void begin(struct trill_account *account)
 {
+    const char *model = account->options.model ? account->options.model : "";
+    char name[TL_LEDGER_TEXT];
     time_t now = time(NULL);
     tl_ledger_set_count(&account->row, TL_LEDGER_TIME, now > 0 ? (uint64_t)now : 0);
     tl_ledger_set_text(&account->row, TL_LEDGER_COMMAND, account->options.command);
     tl_ledger_set_text(&account->row, TL_LEDGER_VERSION, TRILL_VERSION);
-    set_model_name(account, account->options.model);
+    tl_modelfile_name(model, strlen(model), name, sizeof(name));
+    tl_ledger_set_text(&account->row, TL_LEDGER_MODEL, name);
     if (tl_power_open("", &account->power) < 0)
         account->power = NULL;
 }

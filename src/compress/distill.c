@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -50,21 +49,10 @@ static void settle(struct tl_distilling *d)
     o->rate = o->rate > 0 ? o->rate : tl_student_rate(tl_model_program(d->student->model)->parameters, d->student->drawn);
 }
 
-static void name_of(const char *path, char ret_name[64])
-{
-    size_t n = strlen(path), from;
-    while (n > 1 && path[n - 1] == '/')
-        n--;
-    for (from = n; from && path[from - 1] != '/'; from--)
-        ;
-    if (n - from > 5 && !strncmp(path + n - 5, ".gguf", 5))
-        n -= 5;
-    snprintf(ret_name, 64, "%.*s", (int)(n - from < 63 ? n - from : 63), path + from);
-}
-
 static int open_models(struct tl_distilling *d)
 {
     const struct tl_distill_order *o = &d->settled;
+    struct tl_distill_survey *s = &d->ret->survey;
     struct tl_engine_options options = {.plan_only = true, .shorter_context = true, .fewer_sessions = true, .context = 256, .threads = o->engine.threads,
                                         .log = o->engine.log, .context_pointer = o->engine.context_pointer};
     int status = tl_engine_open(o->teacher, &options, &d->teacher);
@@ -85,8 +73,8 @@ static int open_models(struct tl_distilling *d)
     }
     settle(d);
     status = tl_schedule_find(d->settled.schedule, &d->schedule);
-    name_of(o->teacher, d->ret->survey.teacher_name);
-    name_of(o->student, d->ret->survey.student_name);
+    tl_modelfile_name(o->teacher, strlen(o->teacher), s->teacher_name, sizeof(s->teacher_name));
+    tl_modelfile_name(o->student, strlen(o->student), s->student_name, sizeof(s->student_name));
     return status;
 }
 

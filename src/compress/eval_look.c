@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "compress/eval_impl.h"
 
 enum { USUAL_WINDOW = 2048, SAMPLES = 4096, SAMPLE_BYTES = 256, LOOK_CONTEXT = 512 };
@@ -98,29 +99,12 @@ static void digest_words(const struct tl_tokenizer *tokenizer, uint8_t ret_diges
 
 /* --- a model ------------------------------------------------------------------------------------------------------ */
 
-/* The last part of the path before `end`: its begin, and in *end the end without slashes. */
-static size_t last_part(const char *path, size_t *end)
-{
-    while (*end > 1 && path[*end - 1] == '/')
-        --*end;
-    size_t from = *end;
-    while (from && path[from - 1] != '/')
-        from--;
-    return from;
-}
-
-/* "/models/kimi.gguf", "/models/kimi/" and "/models/kimi/model.gguf": kimi. */
+/* "/models/kimi/model.gguf": kimi. */
 static void set_name(struct tl_eval_subject *subject)
 {
-    const char *path = subject->path;
-    size_t end = strlen(path), from = last_part(path, &end);
-    if (from > 1 && strcmp(path + from, "model.gguf") == 0) {
-        end = from;
-        from = last_part(path, &end);
-    } else if (end - from > 5 && strncmp(path + end - 5, ".gguf", 5) == 0) {
-        end -= 5;
-    }
-    snprintf(subject->name, sizeof(subject->name), "%.*s", (int)(end - from < TL_EVAL_NAME ? end - from : TL_EVAL_NAME - 1), path + from);
+    static const char tail[] = "/model.gguf";
+    size_t n = strlen(subject->path);
+    tl_modelfile_name(subject->path, n > strlen(tail) && tl_text_ends(subject->path, tail) ? n - strlen(tail) : n, subject->name, sizeof(subject->name));
 }
 
 static int look_at(struct tl_eval_run *run, const struct tl_engine *engine, struct tl_eval_subject *subject)

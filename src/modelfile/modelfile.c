@@ -4,6 +4,7 @@
 #include "modelfile/modelfile.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -106,6 +107,19 @@ void tl_modelfile_close(struct tl_modelfile *file)
     tl_free(file->folder);
     tl_free(file->path);
     tl_free(file);
+}
+
+void tl_modelfile_name(const char *path, size_t n_bytes, char *ret_name, size_t room)
+{
+    static const char tail[] = ".gguf";
+    size_t from, n_tail = strlen(tail);
+    while (n_bytes && path[n_bytes - 1] == '/')
+        n_bytes--;
+    for (from = n_bytes; from && path[from - 1] != '/';)
+        from--;
+    if (n_bytes - from > n_tail && strncmp(path + n_bytes - n_tail, tail, n_tail) == 0)
+        n_bytes -= n_tail;
+    snprintf(ret_name, room, "%.*s", (int)(n_bytes - from < room ? n_bytes - from : room - 1), path + from);
 }
 
 const char *tl_modelfile_path(const struct tl_modelfile *file)

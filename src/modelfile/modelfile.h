@@ -59,6 +59,8 @@ bool tl_modelfile_outlined(const struct tl_modelfile *file);
 void tl_modelfile_close(struct tl_modelfile *file);
 
 const char *tl_modelfile_path(const struct tl_modelfile *file);
+/* What people call the model of such a path, cut to the room: "/models/kimi.gguf" and "/models/kimi/": kimi. */
+void tl_modelfile_name(const char *path, size_t n_bytes, char *ret_name, size_t room);
 enum tl_modelfile_format tl_modelfile_format(const struct tl_modelfile *file);
 uint64_t tl_modelfile_bytes(const struct tl_modelfile *file);         /* of all parts */
 

@@ -260,11 +260,25 @@ static void test_which_model(void **state)
     assert_int_equal(tl_modelfile_open(scratch("no/such/file"), &file), TL_E_IO);
 }
 
+static void test_names(void **state)
+{
+    static const struct { const char *path, *name; } cases[] = {
+        {"/models/kimi.gguf", "kimi"}, {"/models/kimi/", "kimi"}, {"kimi", "kimi"}, {"a/.gguf", ".gguf"}, {"//", ""}, {"", ""}, {"k/123456789.gguf", "1234567"},
+    };
+    char name[8];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tl_modelfile_name(cases[i].path, strlen(cases[i].path), name, sizeof name);
+        assert_string_equal(name, cases[i].name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flattening),    cmocka_unit_test(test_bad_side_files), cmocka_unit_test(test_deep_paths), cmocka_unit_test(test_unlimited_numbers),
         cmocka_unit_test(test_chat_template), cmocka_unit_test(test_tokenizer_json), cmocka_unit_test(test_which_model),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

@@ -72,8 +72,8 @@ static void score(const struct block *b, float *scores, uint32_t n_keys)
 {
     const struct tl_geometry *geometry = b->graph->geometry;
     uint32_t n = b->to - b->from;
-    multiply(b, (struct tl_matmul){ .a = { .data = b->q, .row_step = b->q_step, .inner_step = 1 }, .b = { .data = b->k, .row_step = b->k_step, .inner_step = 1 },
-                                    .m = n, .n = n_keys, .inner = geometry->head_dim, .c = scores, .c_step = n_keys });
+    multiply(b, (struct tl_matmul){ .a = tl_operand_of(b->q, b->q_step), .b = tl_operand_of(b->k, b->k_step), .m = n, .n = n_keys,
+                                    .inner = geometry->head_dim, .c = scores, .c_step = n_keys });
     for (uint32_t i = 0; i < n; i++) {
         uint32_t at = b->from + i, first = sees_from(b, at) - b->keys_from, seen = at + 1 - b->keys_from - first;
         float *row = scores + (uint64_t)i * n_keys;
@@ -114,8 +114,8 @@ static void forward_piece(void *context, uint32_t piece, uint32_t thread)
         uint64_t kept = (b.row + i) * heads + b.head;
         soften(&b, scores + (uint64_t)i * n_keys + first, at + 1 - b.keys_from - first, &taped->most[kept], &taped->sum[kept]);
     }
-    multiply(&b, (struct tl_matmul){ .a = { .data = scores, .row_step = n_keys, .inner_step = 1 }, .b = { .data = b.v, .row_step = 1, .inner_step = b.v_step },
-                                     .m = n, .n = geometry->v_dim, .inner = n_keys, .c = out, .c_step = b.a_step });
+    multiply(&b, (struct tl_matmul){ .a = tl_operand_of(scores, n_keys), .b = tl_operand_turned(b.v, b.v_step), .m = n, .n = geometry->v_dim,
+                                     .inner = n_keys, .c = out, .c_step = b.a_step });
     for (uint32_t i = 0; i < n; i++)
         g->kernel->scale(out + i * b.a_step, 1.0f / taped->sum[(b.row + i) * heads + b.head], geometry->v_dim, out + i * b.a_step);
 }
@@ -166,17 +166,16 @@ static void back_block(const struct block *b, float *sink)
     float *slope_k = g->slope[TL_S_K] + key * b->k_step + kv_head * geometry->head_dim;
     float *slope_v = latent ? slope_k : g->slope[TL_S_V] + key * b->v_step + kv_head * geometry->v_dim;
     score(b, scores, n_keys);
-    multiply(b, (struct tl_matmul){ .a = { .data = slope, .row_step = b->a_step, .inner_step = 1 }, .b = { .data = b->v, .row_step = b->v_step, .inner_step = 1 },
-                                    .m = n, .n = n_keys, .inner = geometry->v_dim, .c = slopes, .c_step = n_keys });
+    multiply(b, (struct tl_matmul){ .a = tl_operand_of(slope, b->a_step), .b = tl_operand_of(b->v, b->v_step), .m = n, .n = n_keys,
+                                    .inner = geometry->v_dim, .c = slopes, .c_step = n_keys });
     for (uint32_t i = 0; i < n; i++)
         back_row(b, i, scores, slopes, n_keys, tl_dot(slope + i * b->a_step, out + i * b->a_step, geometry->v_dim), sink);
-    multiply(b, (struct tl_matmul){ .a = { .data = scores, .row_step = 1, .inner_step = n_keys }, .b = { .data = slope, .row_step = 1, .inner_step = b->a_step },
-                                    .m = n_keys, .n = geometry->v_dim, .inner = n, .c = slope_v, .c_step = b->v_step, .add = true });
-    multiply(b, (struct tl_matmul){ .a = { .data = slopes, .row_step = 1, .inner_step = n_keys }, .b = { .data = b->q, .row_step = 1, .inner_step = b->q_step },
-                                    .m = n_keys, .n = geometry->head_dim, .inner = n, .c = slope_k, .c_step = b->k_step, .add = true });
-    multiply(b, (struct tl_matmul){ .a = { .data = slopes, .row_step = n_keys, .inner_step = 1 }, .b = { .data = b->k, .row_step = 1, .inner_step = b->k_step },
-                                    .m = n, .n = geometry->head_dim, .inner = n_keys,
-                                    .c = g->slope[TL_S_Q] + b->row * b->q_step + b->head * geometry->head_dim, .c_step = b->q_step });
+    multiply(b, (struct tl_matmul){ .a = tl_operand_turned(scores, n_keys), .b = tl_operand_turned(slope, b->a_step), .m = n_keys, .n = geometry->v_dim,
+                                    .inner = n, .c = slope_v, .c_step = b->v_step, .add = true });
+    multiply(b, (struct tl_matmul){ .a = tl_operand_turned(slopes, n_keys), .b = tl_operand_turned(b->q, b->q_step), .m = n_keys, .n = geometry->head_dim,
+                                    .inner = n, .c = slope_k, .c_step = b->k_step, .add = true });
+    multiply(b, (struct tl_matmul){ .a = tl_operand_of(slopes, n_keys), .b = tl_operand_turned(b->k, b->k_step), .m = n, .n = geometry->head_dim,
+                                    .inner = n_keys, .c = g->slope[TL_S_Q] + b->row * b->q_step + b->head * geometry->head_dim, .c_step = b->q_step });
 }
 
 /* All that adds to the keys and values of one head in one window, in order. */

@@ -17,7 +17,7 @@ struct tl_operand tl_graph_matrix(const struct tl_graph *g, const struct tl_op *
     const struct tl_parameter *p = tl_graph_weight(g, op->weight);
     uint64_t values = (uint64_t)p->rows * p->cols;
     if (p->value)
-        return (struct tl_operand){ .data = p->value + m * values, .row_step = transposed ? 1 : p->cols, .inner_step = transposed ? p->cols : 1 };
+        return transposed ? tl_operand_turned(p->value + m * values, p->cols) : tl_operand_of(p->value + m * values, p->cols);
     *ret_room = op->out == TL_S_LOGITS ? *g->head_pinned : g->pinned[(uint32_t)(op - g->program->ops) - g->tapes[g->layer].first_op];
     ret_room->data = (const uint8_t *)ret_room->data + m * ret_room->matrix_bytes;
     return (struct tl_operand){ .weight = ret_room, .transposed = transposed };
@@ -83,8 +83,7 @@ static const struct tl_parameter *adapter_of(const struct tl_graph *g)
 static void lower(struct tl_graph *g, const struct tl_parameter *a)
 {
     const struct tl_lora *lora = g->weights->lora;
-    tl_graph_product(g, (struct tl_matmul){ .a = { .data = tl_graph_version(g, g->at->in), .row_step = a->cols, .inner_step = 1 },
-                                            .b = { .data = a->value, .row_step = a->cols, .inner_step = 1 },
+    tl_graph_product(g, (struct tl_matmul){ .a = tl_operand_of(tl_graph_version(g, g->at->in), a->cols), .b = tl_operand_of(a->value, a->cols),
                                             .m = g->n_tokens, .n = a->rows, .inner = a->cols, .c = g->low, .c_step = a->rows });
     g->kernel->scale(g->low, (float)(lora->alpha / lora->rank), (uint64_t)g->n_tokens * a->rows, g->low);
 }
@@ -96,8 +95,8 @@ void tl_lora_forward(struct tl_graph *g)
         return;
     const struct tl_parameter *b = a + 1;
     lower(g, a);
-    tl_graph_product(g, (struct tl_matmul){ .a = { .data = g->low, .row_step = a->rows, .inner_step = 1 }, .b = { .data = b->value, .row_step = b->cols, .inner_step = 1 },
-                                            .m = g->n_tokens, .n = b->rows, .inner = b->cols, .c = tl_graph_version(g, g->at->out), .c_step = b->rows, .add = true });
+    tl_graph_product(g, (struct tl_matmul){ .a = tl_operand_of(g->low, a->rows), .b = tl_operand_of(b->value, b->cols), .m = g->n_tokens, .n = b->rows,
+                                            .inner = b->cols, .c = tl_graph_version(g, g->at->out), .c_step = b->rows, .add = true });
 }
 
 /* low_slope = alpha / rank * slope B; dB = slope^T low, dA = low_slope^T in, din = low_slope A */
@@ -111,15 +110,13 @@ void tl_lora_backward(struct tl_graph *g)
     const float *in = tl_graph_version(g, g->at->in), *slope = g->slope[g->op->out];
     uint32_t n = g->n_tokens, rank = a->rows, rows = b->rows, cols = a->cols;
     lower(g, a);
-    tl_graph_product(g, (struct tl_matmul){ .a = { .data = slope, .row_step = 1, .inner_step = rows }, .b = { .data = g->low, .row_step = 1, .inner_step = rank },
-                                            .m = rows, .n = rank, .inner = n, .c = b->gradient, .c_step = rank, .add = true });
-    tl_graph_product(g, (struct tl_matmul){ .a = { .data = slope, .row_step = rows, .inner_step = 1 }, .b = { .data = b->value, .row_step = 1, .inner_step = rank },
-                                            .m = n, .n = rank, .inner = rows, .c = g->low_slope, .c_step = rank });
+    tl_graph_gradient(g, tl_operand_turned(slope, rows), tl_operand_turned(g->low, rank), rows, rank, n, b->gradient);
+    tl_graph_product(g, (struct tl_matmul){ .a = tl_operand_of(slope, rows), .b = tl_operand_turned(b->value, rank), .m = n, .n = rank, .inner = rows,
+                                            .c = g->low_slope, .c_step = rank });
     g->kernel->scale(g->low_slope, (float)(lora->alpha / lora->rank), (uint64_t)n * rank, g->low_slope);
-    tl_graph_product(g, (struct tl_matmul){ .a = { .data = g->low_slope, .row_step = 1, .inner_step = rank }, .b = { .data = in, .row_step = 1, .inner_step = cols },
-                                            .m = rank, .n = cols, .inner = n, .c = a->gradient, .c_step = cols, .add = true });
-    tl_graph_product(g, (struct tl_matmul){ .a = { .data = g->low_slope, .row_step = rank, .inner_step = 1 }, .b = { .data = a->value, .row_step = 1, .inner_step = cols },
-                                            .m = n, .n = cols, .inner = rank, .c = g->slope[g->op->in], .c_step = cols, .add = true });
+    tl_graph_gradient(g, tl_operand_turned(g->low_slope, rank), tl_operand_turned(in, cols), rank, cols, n, a->gradient);
+    tl_graph_product(g, (struct tl_matmul){ .a = tl_operand_of(g->low_slope, rank), .b = tl_operand_turned(a->value, cols), .m = n, .n = cols,
+                                            .inner = rank, .c = g->slope[g->op->in], .c_step = cols, .add = true });
 }
 
 /* --- memory ----------------------------------------------------------------------------------------------------------- */

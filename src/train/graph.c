@@ -46,6 +46,12 @@ void tl_graph_product(struct tl_graph *g, struct tl_matmul product)
     tl_matmul_run(g->products, g->pool, g->kernel, &product);
 }
 
+void tl_graph_gradient(struct tl_graph *g, struct tl_operand slope, struct tl_operand in, uint32_t rows, uint32_t cols, uint32_t n, float *gradient)
+{
+    if (gradient)
+        tl_graph_product(g, (struct tl_matmul){ .a = slope, .b = in, .m = rows, .n = cols, .inner = n, .c = gradient, .c_step = cols, .add = true });
+}
+
 /* --- new -------------------------------------------------------------------------------------------------------------- */
 
 static int check(const struct tl_graph *g)

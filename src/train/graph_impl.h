@@ -102,8 +102,9 @@ void tl_frozen_place(struct tl_graph *graph, struct tl_arena *arena);
 void tl_frozen_embed(struct tl_graph *graph);
 void tl_lora_forward(struct tl_graph *graph);
 void tl_lora_backward(struct tl_graph *graph);        /* the gradient of in is there already */
-/* c (+)= a * b^T, on all threads. */
+/* graph.c: c (+)= a * b^T, on all threads. gradient [rows][cols] += slope * in^T, both turned, n deep; NULL: nobody wants it. */
 void tl_graph_product(struct tl_graph *graph, struct tl_matmul product);
+void tl_graph_gradient(struct tl_graph *graph, struct tl_operand slope, struct tl_operand in, uint32_t rows, uint32_t cols, uint32_t n, float *gradient);
 void tl_graph_run_rows(struct tl_graph *graph, uint32_t n_rows);      /* ops.c: the operation at hand by the interpreter, in place */
 
 /* sums.c: adds to sum [width] what rows [n_rows][step] hold from their beginning, in blocks of TL_SUM_ROWS. */

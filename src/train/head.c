@@ -141,8 +141,8 @@ static void forward(const struct chunk *c)
     struct tl_weight room;
     tl_pool_run(g->pool, c->n, gather_row, (void *)c);
     run_op(c, c->norm, g->head.normed);
-    tl_graph_product(g, (struct tl_matmul){ .a = { .data = g->head.normed, .row_step = w->cols, .inner_step = 1 }, .b = tl_graph_matrix(g, c->linear, 0, false, &room),
-                                            .m = c->n, .n = w->rows, .inner = w->cols, .c = g->head.logits, .c_step = w->rows });
+    tl_graph_product(g, (struct tl_matmul){ .a = tl_operand_of(g->head.normed, w->cols), .b = tl_graph_matrix(g, c->linear, 0, false, &room), .m = c->n,
+                                            .n = w->rows, .inner = w->cols, .c = g->head.logits, .c_step = w->rows });
     if (c->softcap)
         run_op(c, c->softcap, g->head.logits);
     tl_pool_run(g->pool, c->n, loss_row, (void *)c);
@@ -153,11 +153,9 @@ static void backward(const struct chunk *c)
     struct tl_graph *g = c->graph;
     const struct tl_parameter *w = tl_graph_weight(g, c->linear->weight);
     struct tl_weight room;
-    if (w->gradient)
-        tl_graph_product(g, (struct tl_matmul){ .a = { .data = g->head.logits, .row_step = 1, .inner_step = w->rows }, .b = { .data = g->head.normed, .row_step = 1, .inner_step = w->cols },
-                                                .m = w->rows, .n = w->cols, .inner = c->n, .c = w->gradient, .c_step = w->cols, .add = true });
-    tl_graph_product(g, (struct tl_matmul){ .a = { .data = g->head.logits, .row_step = w->rows, .inner_step = 1 }, .b = tl_graph_matrix(g, c->linear, 0, true, &room),
-                                            .m = c->n, .n = w->cols, .inner = w->rows, .c = g->head.slope, .c_step = w->cols });
+    tl_graph_gradient(g, tl_operand_turned(g->head.logits, w->rows), tl_operand_turned(g->head.normed, w->cols), w->rows, w->cols, c->n, w->gradient);
+    tl_graph_product(g, (struct tl_matmul){ .a = tl_operand_of(g->head.logits, w->rows), .b = tl_graph_matrix(g, c->linear, 0, true, &room), .m = c->n,
+                                            .n = w->cols, .inner = w->rows, .c = g->head.slope, .c_step = w->cols });
     tl_back_norm_rows(g, c->norm, g->head.out, g->head.slope, c->n);
     tl_pool_run(g->pool, c->n, scatter_row, (void *)c);
 }

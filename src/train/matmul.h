@@ -18,6 +18,10 @@ struct tl_operand {
     bool transposed;
 };
 
+/* Rows that begin `step` floats apart, as they lie or turned: (i, k) of the one is (k, i) of the other. */
+static inline struct tl_operand tl_operand_of(const float *data, size_t step) { return (struct tl_operand){ .data = data, .row_step = step, .inner_step = 1 }; }
+static inline struct tl_operand tl_operand_turned(const float *data, size_t step) { return (struct tl_operand){ .data = data, .row_step = 1, .inner_step = step }; }
+
 /* c[i][j] = sum over k of a[i][k] * b[j][k], i below m, j below n, k below inner; add: to what c holds. */
 struct tl_matmul {
     struct tl_operand a, b;

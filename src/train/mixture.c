@@ -108,14 +108,8 @@ static struct tl_operand operand_of(const struct expert *e, int matrix, bool tra
     const struct tl_parameter *p = e->matrix[matrix];
     if (e->stored)
         return (struct tl_operand){ .weight = &e->stored->matrix[matrix], .transposed = transposed };
-    return (struct tl_operand){ .data = p->value + (uint64_t)e->expert * p->rows * p->cols, .row_step = transposed ? 1 : p->cols,
-                                .inner_step = transposed ? p->cols : 1 };
-}
-
-static float *gradient_of(const struct expert *e, int matrix)
-{
-    float *all = e->matrix[matrix]->gradient;
-    return all ? all + (uint64_t)e->expert * e->matrix[matrix]->rows * e->matrix[matrix]->cols : NULL;
+    const float *value = p->value + (uint64_t)e->expert * p->rows * p->cols;
+    return transposed ? tl_operand_turned(value, p->cols) : tl_operand_of(value, p->cols);
 }
 
 static void add_bias(const struct expert *e, int matrix, float *row)
@@ -158,8 +152,8 @@ static void add_row(void *context, uint32_t row, uint32_t thread)
 static void multiply(const struct expert *e, int matrix, const float *in, float *out)
 {
     const struct tl_parameter *p = e->matrix[matrix];
-    tl_graph_product(e->graph, (struct tl_matmul){ .a = { .data = in, .row_step = p->cols, .inner_step = 1 }, .b = operand_of(e, matrix, false),
-                                                   .m = e->n, .n = p->rows, .inner = p->cols, .c = out, .c_step = p->rows });
+    tl_graph_product(e->graph, (struct tl_matmul){ .a = tl_operand_of(in, p->cols), .b = operand_of(e, matrix, false), .m = e->n, .n = p->rows,
+                                                   .inner = p->cols, .c = out, .c_step = p->rows });
 }
 
 static void begin_rows(struct expert *e)
@@ -273,9 +267,8 @@ static void give_row(void *context, uint32_t row, uint32_t thread)
 static void add_gradient(const struct expert *e, int matrix, const float *slope, const float *in)
 {
     const struct tl_parameter *p = e->matrix[matrix], *bias = e->bias[matrix];
-    if (p->gradient)
-        tl_graph_product(e->graph, (struct tl_matmul){ .a = { .data = slope, .row_step = 1, .inner_step = p->rows }, .b = { .data = in, .row_step = 1, .inner_step = p->cols },
-                                                       .m = p->rows, .n = p->cols, .inner = e->n, .c = gradient_of(e, matrix), .c_step = p->cols, .add = true });
+    float *gradient = p->gradient ? p->gradient + (uint64_t)e->expert * p->rows * p->cols : NULL;
+    tl_graph_gradient(e->graph, tl_operand_turned(slope, p->rows), tl_operand_turned(in, p->cols), p->rows, p->cols, e->n, gradient);
     if (bias && bias->gradient)
         tl_sum_rows(e->graph, slope, p->rows, e->n, p->rows, bias->gradient + (uint64_t)e->expert * p->rows);
 }
@@ -284,8 +277,8 @@ static void add_gradient(const struct expert *e, int matrix, const float *slope,
 static void multiply_back(const struct expert *e, int matrix, const float *slope, float *in, bool adds)
 {
     const struct tl_parameter *p = e->matrix[matrix];
-    tl_graph_product(e->graph, (struct tl_matmul){ .a = { .data = slope, .row_step = p->rows, .inner_step = 1 }, .b = operand_of(e, matrix, true),
-                                                   .m = e->n, .n = p->cols, .inner = p->rows, .c = in, .c_step = p->cols, .add = adds });
+    tl_graph_product(e->graph, (struct tl_matmul){ .a = tl_operand_of(slope, p->rows), .b = operand_of(e, matrix, true), .m = e->n, .n = p->cols,
+                                                   .inner = p->rows, .c = in, .c_step = p->cols, .add = adds });
 }
 
 static void backward(struct expert *e)

@@ -130,8 +130,8 @@ static void linear(struct tl_graph *g)
 {
     const struct tl_op *op = g->op;
     struct tl_weight room;
-    tl_graph_product(g, (struct tl_matmul){ .a = { .data = tl_graph_version(g, g->at->in), .row_step = op->cols, .inner_step = 1 },
-                                            .b = tl_graph_matrix(g, op, 0, false, &room), .m = g->n_tokens, .n = op->rows, .inner = op->cols, .c = tl_graph_version(g, g->at->out), .c_step = op->rows });
+    tl_graph_product(g, (struct tl_matmul){ .a = tl_operand_of(tl_graph_version(g, g->at->in), op->cols), .b = tl_graph_matrix(g, op, 0, false, &room),
+                                            .m = g->n_tokens, .n = op->rows, .inner = op->cols, .c = tl_graph_version(g, g->at->out), .c_step = op->rows });
     if (op->bias != TL_NO_WEIGHT)
         tl_pool_run(g->pool, g->n_tokens, bias_piece, g);
     tl_lora_forward(g);
@@ -142,13 +142,10 @@ struct factor { const float *in; uint64_t in_step; const float *slope_out; uint6
 
 static void back_product(struct tl_graph *g, const struct factor *f, float *slope_in, bool adds)
 {
-    if (f->gradient)
-        tl_graph_product(g, (struct tl_matmul){ .a = { .data = f->slope_out, .row_step = 1, .inner_step = f->out_step },
-                                                .b = { .data = f->in, .row_step = 1, .inner_step = f->in_step },
-                                                .m = f->rows, .n = f->cols, .inner = g->n_tokens, .c = f->gradient, .c_step = f->cols, .add = true });
     struct tl_weight room;
-    tl_graph_product(g, (struct tl_matmul){ .a = { .data = f->slope_out, .row_step = f->out_step, .inner_step = 1 },
-                                            .b = tl_graph_matrix(g, g->op, f->matrix, true, &room), .m = g->n_tokens, .n = f->cols, .inner = f->rows, .c = slope_in, .c_step = f->in_step, .add = adds });
+    tl_graph_gradient(g, tl_operand_turned(f->slope_out, f->out_step), tl_operand_turned(f->in, f->in_step), f->rows, f->cols, g->n_tokens, f->gradient);
+    tl_graph_product(g, (struct tl_matmul){ .a = tl_operand_of(f->slope_out, f->out_step), .b = tl_graph_matrix(g, g->op, f->matrix, true, &room),
+                                            .m = g->n_tokens, .n = f->cols, .inner = f->rows, .c = slope_in, .c_step = f->in_step, .add = adds });
 }
 
 static void linear_back(struct tl_graph *g)
@@ -171,7 +168,7 @@ static void heads(struct tl_graph *g)
     struct tl_weight room;
     uint64_t in = tl_graph_width(g, op->in), out = tl_graph_width(g, op->out);
     for (uint32_t head = 0; head < p->count; head++)
-        tl_graph_product(g, (struct tl_matmul){ .a = { .data = tl_graph_version(g, g->at->in) + head * (in / p->count), .row_step = in, .inner_step = 1 },
+        tl_graph_product(g, (struct tl_matmul){ .a = tl_operand_of(tl_graph_version(g, g->at->in) + head * (in / p->count), in),
                                                 .b = tl_graph_matrix(g, op, head, false, &room), .m = g->n_tokens, .n = p->rows, .inner = p->cols,
                                                 .c = tl_graph_version(g, g->at->out) + head * (out / p->count), .c_step = out });
 }

@@ -11,7 +11,7 @@
 #pragma GCC optimize("O3")
 #endif
 
-enum { TILE = 16, MOST_TAPS = 16, ROWS_A_PIECE = 16 };
+enum { TILE = 16, MOST_TAPS = 16, MOST_HEADS = 4096 };     /* the bounds of fields.def */
 
 /* --- memory ----------------------------------------------------------------------------------------------------------- */
 
@@ -132,7 +132,7 @@ static void decay_row(struct tl_graph *g, uint32_t row, float *temporary, float 
 void tl_delta_decay_backward(struct tl_graph *g)
 {
     const struct tl_parameter *rate = tl_graph_weight(g, g->op->weight), *bias = tl_graph_weight(g, g->op->bias);
-    float sums[2 * 4096];
+    float sums[2 * MOST_HEADS];
     uint32_t n = rate->cols;
     tl_graph_slope(g, g->op->in);
     memset(sums, 0, 2 * n * sizeof(float));

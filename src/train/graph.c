@@ -125,21 +125,14 @@ static bool has_kind(const struct tl_graph *g, enum tl_op_kind kind)
     return false;
 }
 
-/* Bytes of one tape; all are as large as the largest. */
-static uint64_t tape_bytes(const struct tl_graph *g)
-{
-    uint64_t floats = 0, beside = 2 * g->geometry->n_heads + (has_kind(g, TL_OP_ROUTE) ? 2 * g->geometry->n_used : 0);
-    for (uint32_t i = 0; i < g->geometry->n_layers; i++)
-        floats = g->tapes[i].token_floats > floats ? g->tapes[i].token_floats : floats;
-    return (floats + beside) * g->most_tokens * sizeof(float);
-}
-
+/* All tapes are as large as the largest. */
 static void place_tapes(struct tl_graph *g, struct tl_arena *arena)
 {
     const struct tl_geometry *geometry = g->geometry;
-    uint64_t floats = 0, all = g->limits.tape_bytes / tape_bytes(g), tokens = g->most_tokens;
+    uint64_t floats = 0, beside = 2 * geometry->n_heads + (has_kind(g, TL_OP_ROUTE) ? 2 * geometry->n_used : 0), tokens = g->most_tokens;
     for (uint32_t i = 0; i < geometry->n_layers; i++)
         floats = g->tapes[i].token_floats > floats ? g->tapes[i].token_floats : floats;
+    uint64_t all = g->limits.tape_bytes / ((floats + beside) * tokens * sizeof(float));
     g->n_tapes = all < 1 ? 1 : all > geometry->n_layers ? geometry->n_layers : (uint32_t)all;
     g->tape = tl_arena_take(arena, g->n_tapes, sizeof(*g->tape));
     g->taped = tl_arena_take(arena, g->n_tapes, sizeof(*g->taped));
@@ -306,7 +299,9 @@ static void walk_layer(struct tl_graph *g, uint32_t layer, enum walk walk)
 static int run_layer(struct tl_graph *g, uint32_t layer, bool backward)
 {
     g->layer = layer;
-    int status = g->weights->frozen ? tl_frozen_pin(g, layer) : 0;
+    int status = tl_progress_check(g->progress);
+    if (status >= 0 && g->weights->frozen)
+        status = tl_frozen_pin(g, layer);
     if (status < 0)
         return status;
     if (!backward)
@@ -322,50 +317,45 @@ static int run_layer(struct tl_graph *g, uint32_t layer, bool backward)
     return g->status;
 }
 
-static int forward(struct tl_graph *g, const volatile int *cancel)
+static int forward(struct tl_graph *g)
 {
     g->op = g->program->ops;
     tl_graph_kind(TL_OP_EMBED)->forward(g);
-    for (uint32_t layer = 0; layer < g->geometry->n_layers; layer++) {
-        if (cancel && *cancel)
-            return tl_fail(TL_E_CANCEL, "interrupted");
-        int status = run_layer(g, layer, false);
-        if (status < 0)
-            return status;
-    }
-    return 0;
+    int status = 0;
+    for (uint32_t layer = 0; layer < g->geometry->n_layers && status >= 0; layer++)
+        status = run_layer(g, layer, false);
+    return status;
 }
 
 /* Behind the head, which left the gradient of X. */
-static int walk_back(struct tl_graph *g, const volatile int *cancel)
+static int walk_back(struct tl_graph *g)
 {
-    for (uint32_t layer = g->geometry->n_layers; layer-- > 0;) {
-        if (cancel && *cancel)
-            return tl_fail(TL_E_CANCEL, "interrupted");
-        int status = run_layer(g, layer, true);
-        if (status < 0)
-            return status;
-    }
+    int status = 0;
+    for (uint32_t layer = g->geometry->n_layers; layer-- > 0 && status >= 0;)
+        status = run_layer(g, layer, true);
+    if (status < 0)
+        return status;
     g->op = g->program->ops;
     tl_graph_kind(TL_OP_EMBED)->backward(g);
     return 0;
 }
 
-int tl_graph_run(struct tl_graph *g, struct tl_pool *pool, const struct tl_windows_batch *batch, float scale, bool backward, const volatile int *cancel,
-                 struct tl_pass *ret_pass)
+int tl_graph_run(struct tl_graph *g, struct tl_pool *pool, const struct tl_windows_batch *batch, float scale, bool backward,
+                 const struct tl_progress *progress, struct tl_pass *ret_pass)
 {
     uint32_t mode = tl_pool_float_mode();
     g->pool = pool;
+    g->progress = progress;
     g->status = 0;
     int status = begin(g, batch);
     if (status >= 0 && g->weights->frozen)
         status = tl_store_begin(tl_model_store(g->weights->model), 1);
     if (status >= 0)
-        status = forward(g, cancel);
+        status = forward(g);
     if (status >= 0)
-        status = tl_head_run(g, scale, backward, cancel, ret_pass);
+        status = tl_head_run(g, scale, backward, ret_pass);
     if (status >= 0 && backward)
-        status = walk_back(g, cancel);
+        status = walk_back(g);
     tl_pool_float_restore(mode);
     return status;
 }

@@ -7,6 +7,7 @@
 #ifndef TL_TRAIN_GRAPH_H
 #define TL_TRAIN_GRAPH_H
 
+#include "base/progress.h"
 #include "train/matmul.h"
 #include "train/weights.h"
 
@@ -47,9 +48,10 @@ int tl_graph_new(struct tl_weights *weights, const struct tl_kernel *kernel, con
 void tl_graph_free(struct tl_graph *graph);                           /* NULL is fine */
 /* Takes its memory; on a counting arena this only adds up. */
 int tl_graph_layout(struct tl_graph *graph, struct tl_arena *arena);
-/* Adds scale * d(sum of losses) to the gradients of the weights. backward false: losses alone. TL_E_CANCEL asked between layers. */
+/* Adds scale * d(sum of losses) to the gradients of the weights. backward false: losses alone. progress (may be NULL) is asked between
+ * layers whether somebody cancels, and told nothing. */
 int tl_graph_run(struct tl_graph *graph, struct tl_pool *pool, const struct tl_windows_batch *batch, float scale, bool backward,
-                 const volatile int *cancel, struct tl_pass *ret_pass);
+                 const struct tl_progress *progress, struct tl_pass *ret_pass);
 uint32_t tl_graph_recomputed(const struct tl_graph *graph);           /* layers whose tape has no room, as laid out */
 /* Of one token of a window: operations of forward and backward together (6 N, of a frozen model 4 N, and attention's), a multiply and an add are two. */
 double tl_graph_operations(const struct tl_graph *graph);

@@ -42,7 +42,8 @@ struct tl_graph {
     const struct tl_program *program;
     const struct tl_kernel *kernel;
     struct tl_graph_limits limits;
-    struct tl_pool *pool;                /* of the pass */
+    struct tl_pool *pool;                /* of the pass, as progress is */
+    const struct tl_progress *progress;
     struct tl_matmul_room *products;
     uint32_t most_tokens, n_tapes;
     struct tl_tape *tapes;               /* [n_layers] what a layer keeps */
@@ -105,7 +106,9 @@ void tl_lora_backward(struct tl_graph *graph);        /* the gradient of in is t
 /* graph.c: c (+)= a * b^T, on all threads. gradient [rows][cols] += slope * in^T, both turned, n deep; NULL: nobody wants it. */
 void tl_graph_product(struct tl_graph *graph, struct tl_matmul product);
 void tl_graph_gradient(struct tl_graph *graph, struct tl_operand slope, struct tl_operand in, uint32_t rows, uint32_t cols, uint32_t n, float *gradient);
-void tl_graph_run_rows(struct tl_graph *graph, uint32_t n_rows);      /* ops.c: the operation at hand by the interpreter, in place */
+/* ops.c: the operation at hand by the interpreter: its weights, as the step has them; rows of the step's streams, in place. */
+void tl_graph_prepare(struct tl_graph *graph);
+void tl_graph_run_rows(struct tl_graph *graph, uint32_t n_rows);
 
 /* sums.c: adds to sum [width] what rows [n_rows][step] hold from their beginning, in blocks of TL_SUM_ROWS. */
 void tl_sum_rows(struct tl_graph *graph, const float *rows, uint64_t step, uint32_t n_rows, uint32_t width, float *sum);
@@ -128,7 +131,7 @@ void tl_back_glu(struct tl_graph *graph);
 void tl_back_switch(struct tl_graph *graph);
 void tl_back_gate(struct tl_graph *graph);
 void tl_back_embed(struct tl_graph *graph);
-void tl_back_norm_rows(struct tl_graph *graph, const struct tl_op *op, const float *x, float *slope, uint32_t n);       /* slope: in place */
+void tl_back_head_norm(struct tl_graph *graph, uint32_t n);           /* the first n rows of the head: its slope, in place */
 /* n values of out = unit(gate) * up: slope becomes that of gate, ret_up takes that of up. temporary: [n] */
 void tl_back_unit(const struct tl_kernel *kernel, enum tl_unit unit, const float *ones, const float *gate, const float *up, float *temporary, uint32_t n,
                   float *slope, float *ret_up);
@@ -151,6 +154,6 @@ void tl_mixture_forward(struct tl_graph *graph);
 void tl_mixture_backward(struct tl_graph *graph);
 void tl_mixture_place(struct tl_graph *graph, struct tl_arena *arena);
 void tl_head_place(struct tl_graph *graph, struct tl_arena *arena);
-int tl_head_run(struct tl_graph *graph, float scale, bool backward, const volatile int *cancel, struct tl_pass *ret_pass);
+int tl_head_run(struct tl_graph *graph, float scale, bool backward, struct tl_pass *ret_pass);
 
 #endif

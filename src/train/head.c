@@ -125,11 +125,8 @@ static void scatter_row(void *context, uint32_t i, uint32_t thread)
 static void run_op(const struct chunk *c, const struct tl_op *op, float *stream)
 {
     struct tl_graph *g = c->graph;
-    const struct tl_parameter *p = op->kind == TL_OP_NORM ? tl_graph_weight(g, op->weight) : NULL;
-    g->step.ops = op;
-    g->step.n_ops = 1;
-    if (p)
-        *g->step.weight = (struct tl_weight){ .form = TL_WEIGHT_VECTOR, .number = tl_number(TL_NUMBER_F32), .count = 1, .rows = 1, .cols = p->cols, .data = p->value };
+    g->op = op;
+    tl_graph_prepare(g);
     g->step.stream[op->out] = stream;
     tl_graph_run_rows(g, c->n);
 }
@@ -156,7 +153,8 @@ static void backward(const struct chunk *c)
     tl_graph_gradient(g, tl_operand_turned(g->head.logits, w->rows), tl_operand_turned(g->head.normed, w->cols), w->rows, w->cols, c->n, w->gradient);
     tl_graph_product(g, (struct tl_matmul){ .a = tl_operand_of(g->head.logits, w->rows), .b = tl_graph_matrix(g, c->linear, 0, true, &room), .m = c->n,
                                             .n = w->cols, .inner = w->rows, .c = g->head.slope, .c_step = w->cols });
-    tl_back_norm_rows(g, c->norm, g->head.out, g->head.slope, c->n);
+    g->op = c->norm;
+    tl_back_head_norm(g, c->n);
     tl_pool_run(g->pool, c->n, scatter_row, (void *)c);
 }
 
@@ -183,16 +181,14 @@ static void add_up(const struct tl_graph *g, uint32_t n, struct tl_pass *ret)
     }
 }
 
-int tl_head_run(struct tl_graph *g, float scale, bool back, const volatile int *cancel, struct tl_pass *ret_pass)
+int tl_head_run(struct tl_graph *g, float scale, bool back, struct tl_pass *ret_pass)
 {
     struct chunk c = { .graph = g, .scale = scale, .backward = back };
     uint32_t n = 0;
+    int status = 0;
     find_ops(g, &c);
-    if (!tl_graph_weight(g, c.linear->weight)->value) {      /* of a frozen model, which keeps it in memory */
-        int status = tl_store_pin(tl_model_store(g->weights->model), c.linear->weight, g->head_pinned);
-        if (status < 0)
-            return status;
-    }
+    if (!tl_graph_weight(g, c.linear->weight)->value)        /* of a frozen model, which keeps it in memory */
+        status = tl_store_pin(tl_model_store(g->weights->model), c.linear->weight, g->head_pinned);
     for (uint32_t t = 0; t < g->n_tokens; t++)
         if (g->batch->targets.next[t] >= 0)
             g->head.tokens[n++] = t;
@@ -201,12 +197,14 @@ int tl_head_run(struct tl_graph *g, float scale, bool back, const volatile int *
         tl_graph_slope(g, TL_S_X);
     for (c.from = 0; c.from < n; c.from += c.n) {
         c.n = n - c.from < g->head.most_rows ? n - c.from : g->head.most_rows;
-        if (cancel && *cancel)
-            return tl_fail(TL_E_CANCEL, "interrupted");
+        if (status >= 0)
+            status = tl_progress_check(g->progress);
+        if (status < 0)
+            return status;
         forward(&c);
         if (back)
             backward(&c);
     }
     add_up(g, n, ret_pass);
-    return 0;
+    return status;
 }

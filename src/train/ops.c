@@ -24,8 +24,7 @@ void tl_graph_run_rows(struct tl_graph *g, uint32_t n_rows)
     tl_pool_run(g->pool, (n_rows + ROWS_A_PIECE - 1) / ROWS_A_PIECE, rows_piece, g);
 }
 
-/* The step runs the operation at hand. */
-static void prepare(struct tl_graph *g)
+void tl_graph_prepare(struct tl_graph *g)
 {
     struct tl_step *s = &g->step;
     uint32_t ids[4];
@@ -65,7 +64,7 @@ static bool norms_part(const struct tl_graph *g)
 static void forward_rows(struct tl_graph *g)
 {
     bool copies = g->at->out != g->at->before && (g->op->in == g->op->out || tl_graph_needs(g->op) & TL_STAYS || norms_part(g));
-    prepare(g);
+    tl_graph_prepare(g);
     g->step.stream[g->op->in] = tl_graph_version(g, g->at->in);
     g->step.stream[g->op->out] = tl_graph_version(g, g->at->out);
     if (copies)
@@ -77,7 +76,7 @@ static void forward_rows(struct tl_graph *g)
 /* What multiplies a row by a number does the same to its gradient. */
 void tl_back_temper(struct tl_graph *g)
 {
-    prepare(g);
+    tl_graph_prepare(g);
     g->step.stream[g->op->out] = g->slope[g->op->out];
     tl_graph_run_rows(g, g->n_tokens);
 }
@@ -90,7 +89,7 @@ static void decay(struct tl_graph *g)
     for (int i = 0; i < 2; i++)
         if (from[i] != to[i])
             memcpy(tl_graph_version(g, to[i]), tl_graph_version(g, from[i]), n * sizeof(float));
-    prepare(g);
+    tl_graph_prepare(g);
     g->step.stream[g->op->in] = tl_graph_version(g, g->at->in_after);
     g->step.stream[g->op->out] = tl_graph_version(g, g->at->out);
     tl_graph_run_rows(g, g->n_tokens);

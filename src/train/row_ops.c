@@ -24,14 +24,16 @@ static void rows_piece(void *context, uint32_t piece, uint32_t thread)
         r->run(g, row, g->temporary + thread * 2 * g->widest, partial);
 }
 
-void tl_each_row(struct tl_graph *g, tl_row_function *run, uint32_t sum_width, float *sum)
+static void each_row(struct tl_graph *g, uint32_t n_rows, tl_row_function *run, uint32_t sum_width, float *sum)
 {
-    struct rows r = { g, run, sum_width, g->n_tokens };
-    uint32_t pieces = (g->n_tokens + TL_SUM_ROWS - 1) / TL_SUM_ROWS;
+    struct rows r = { g, run, sum_width, n_rows };
+    uint32_t pieces = (n_rows + TL_SUM_ROWS - 1) / TL_SUM_ROWS;
     tl_pool_run(g->pool, pieces, rows_piece, &r);
     if (sum)
         tl_sum_blocks(g, pieces, sum_width, sum);
 }
+
+void tl_each_row(struct tl_graph *g, tl_row_function *run, uint32_t sum_width, float *sum) { each_row(g, g->n_tokens, run, sum_width, sum); }
 
 static float *row_of(struct tl_graph *g, float *stream, enum tl_stream which, uint32_t row) { return stream + row * tl_graph_width(g, which); }
 
@@ -277,24 +279,16 @@ void tl_back_embed(struct tl_graph *g)
 
 /* --- the norm of the head --------------------------------------------------------------------------------------------- */
 
-struct norm_rows { struct tl_graph *graph; const struct tl_parameter *w; const float *x; float *slope; uint32_t n; };
-
-static void norm_rows_piece(void *context, uint32_t piece, uint32_t thread)
+static void head_norm_row(struct tl_graph *g, uint32_t row, float *temporary, float *partial)
 {
-    const struct norm_rows *r = context;
-    uint32_t cols = r->w->cols, from = piece * TL_SUM_ROWS, to = from + TL_SUM_ROWS < r->n ? from + TL_SUM_ROWS : r->n;
-    float *partial = r->graph->partial + (uint64_t)piece * cols;
-    (void)thread;
-    memset(partial, 0, cols * sizeof(float));
-    for (uint64_t row = from; row < to; row++)
-        norm_head(r->x + row * cols, r->w->value, r->slope + row * cols, cols, r->graph->geometry->epsilon, r->slope + row * cols, partial);
+    const struct tl_parameter *w = tl_graph_weight(g, g->op->weight);
+    uint64_t at = (uint64_t)row * w->cols;
+    (void)temporary;
+    norm_head(g->head.out + at, w->value, g->head.slope + at, w->cols, g->geometry->epsilon, g->head.slope + at, partial);
 }
 
-void tl_back_norm_rows(struct tl_graph *g, const struct tl_op *op, const float *x, float *slope, uint32_t n)
+void tl_back_head_norm(struct tl_graph *g, uint32_t n)
 {
-    struct norm_rows rows = { g, tl_graph_weight(g, op->weight), x, slope, n };
-    uint32_t pieces = (n + TL_SUM_ROWS - 1) / TL_SUM_ROWS;
-    tl_pool_run(g->pool, pieces, norm_rows_piece, &rows);
-    if (rows.w->gradient)
-        tl_sum_blocks(g, pieces, rows.w->cols, rows.w->gradient);
+    const struct tl_parameter *w = tl_graph_weight(g, g->op->weight);
+    each_row(g, n, head_norm_row, w->cols, w->gradient);
 }

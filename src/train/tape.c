@@ -90,8 +90,6 @@ static int find_again(struct tl_tape *t, const struct tl_op *ops, unsigned (*nee
         if (!at->again)
             continue;
         read[at->in] = read[at->before] = true;
-        if (need & TL_NEEDS_KEYS)
-            read[at->key] = read[at->value] = true;
     }
     return 0;
 }

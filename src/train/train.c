@@ -48,7 +48,7 @@ static int look_at_held(struct tl_training *t, double *ret_nll, double *ret_se)
         struct tl_pass pass;
         tl_corpus_windows_at(t->corpus, true, 0, i, windows, t->ids, t->first, t->next, t->where);
         struct tl_windows_batch batch = batch_of(t, 0, windows);
-        int status = tl_graph_run(t->graph, t->pool, &batch, 0, false, t->how.progress ? t->how.progress->cancel : NULL, &pass);
+        int status = tl_graph_run(t->graph, t->pool, &batch, 0, false, t->how.progress, &pass);
         if (status < 0)
             return status;
         double of = (double)pass.tokens;
@@ -84,7 +84,6 @@ static int look(struct tl_training *t)
 
 static int run_pass(struct tl_training *t, uint32_t from, uint32_t n, float scale, struct tl_pass *sum)
 {
-    const volatile int *cancel = t->how.progress ? t->how.progress->cancel : NULL;
     const struct tl_teaching *teaching = t->how.teaching;
     struct tl_windows_batch batch = batch_of(t, from, n);
     uint64_t at = (uint64_t)from * t->how.window;
@@ -96,7 +95,7 @@ static int run_pass(struct tl_training *t, uint32_t from, uint32_t n, float scal
         batch.targets.teacher_weight = teaching->weight;
     }
     if (status >= 0)
-        status = tl_graph_run(t->graph, t->pool, &batch, scale, true, cancel, &pass);
+        status = tl_graph_run(t->graph, t->pool, &batch, scale, true, t->how.progress, &pass);
     if (status < 0)
         return status;
     sum->tokens += pass.tokens;

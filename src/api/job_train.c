@@ -10,6 +10,7 @@
 #include "api/train_report.h"
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "kernel/peak.h"
 #include "model/arch.h"
@@ -23,13 +24,13 @@ struct job {
     struct tl_job_run *run;
     struct tl_train_options options;
     struct tl_train_facts facts;
-    struct tl_buffer checkpoint;
     uint64_t told;
     struct tl_modelfile *words;          /* of --vocab */
     struct tl_student *student;
     struct tl_corpus *corpus;
     struct tl_train_work work;
     struct trill_account *account;
+    char *checkpoint;                    /* where nobody names one */
     char source[32], stage[96];          /* the size that was chosen; what progress says */
 };
 
@@ -119,17 +120,18 @@ static int order(struct job *job)
 {
     struct tl_train_options *o = &job->options;
     struct tl_schedule schedule = {.kind = job->facts.how.schedule.kind, .least = 0.1, .decay_share = 0.2, .warmup = o->warmup};
-    tl_buffer_printf(&job->checkpoint, "%s.checkpoint", o->output);
+    if (!o->checkpoint && !(job->checkpoint = tl_file_beside(o->output, ".checkpoint")))
+        return TL_E_NOMEM;
     schedule.peak = o->rate > 0 ? o->rate : tl_student_rate(job->facts.parameters, job->student->drawn || o->lora_rank);
     job->facts.how = (struct tl_train_how){
         .batch = (uint32_t)o->batch, .window = (uint32_t)o->window, .tokens = (uint64_t)job->facts.tokens, .seconds = o->hours * seconds_of_hour,
         .seed = o->seed, .ram_bytes = o->ram, .threads = (uint32_t)o->threads, .bf16 = o->bf16, .schedule = schedule,
         .adamw = {.decay = o->decay > 0 ? (float)o->decay : -1, .clip = o->clip > 0 ? (float)o->clip : -1},
-        .checkpoint = o->checkpoint ? o->checkpoint : job->checkpoint.data, .checkpoint_seconds = o->interval, .anew = o->force,
+        .checkpoint = o->checkpoint ? o->checkpoint : job->checkpoint, .checkpoint_seconds = o->interval, .anew = o->force,
         .held_every = held_every(o), .held_windows = HELD_WINDOWS, .plan = &job->facts.plan, .progress = &job->run->progress,
         .told = told, .warn = warn, .context = job,
     };
-    return job->checkpoint.status;
+    return 0;
 }
 
 static int read_corpus(struct job *job)
@@ -268,7 +270,7 @@ static void done(struct job *job)
     tl_corpus_free(job->corpus);
     tl_student_close(job->student);
     tl_modelfile_close(job->words);
-    tl_buffer_done(&job->checkpoint);
+    tl_free(job->checkpoint);
     tl_free(job);
 }
 
@@ -278,7 +280,6 @@ int tl_job_train(struct tl_job_run *run)
     if (!job)
         return TL_E_NOMEM;
     job->run = run;
-    tl_buffer_init(&job->checkpoint, 0);
     int status = tl_train_options_read(run, &job->options, &job->facts);
     if (status >= 0)
         status = open_student(job);

@@ -155,6 +155,17 @@ char *tl_file_join(const char *folder, const char *name)
     return path;
 }
 
+char *tl_file_beside(const char *path, const char *ending)
+{
+    size_t n = strlen(path), m = strlen(ending);
+    char *beside = tl_alloc(n + m + 1, 1);
+    if (!beside)
+        return NULL;
+    memcpy(beside, path, n);
+    memcpy(beside + n, ending, m);
+    return beside;
+}
+
 int tl_file_make_folders(const char *path)
 {
     TL_AUTO char *folder = tl_strdup(path);

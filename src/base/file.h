@@ -27,6 +27,7 @@ bool tl_file_glance(const char *path, char *ret_text, size_t room_bytes);
 bool tl_file_exists(const char *path);
 bool tl_file_is_folder(const char *path);
 char *tl_file_join(const char *folder, const char *name);             /* tl_free; NULL: out of memory */
+char *tl_file_beside(const char *path, const char *ending);           /* "PATH.part" of ".part"; as above */
 int tl_file_make_folders(const char *path);          /* those on the way to a file, for the user alone where they are not there */
 
 /* Bytes that may still be written to the file system where this path is or would be. */

@@ -218,12 +218,9 @@ static int survey(const struct settings *settings, const struct order *order, st
 
 static void note_partial(const char *output)
 {
-    struct tl_buffer path;
-    tl_buffer_init(&path, 0);
-    tl_buffer_printf(&path, "%s.partial", output);
-    if (path.status >= 0 && tl_file_exists(path.data))
-        tl_output_note("what is answered lies in %s; the same command goes on from there\n", path.data);
-    tl_buffer_done(&path);
+    TL_AUTO char *path = tl_file_beside(output, ".partial");
+    if (path && tl_file_exists(path))
+        tl_output_note("what is answered lies in %s; the same command goes on from there\n", path);
 }
 
 static int answer(const struct settings *settings, struct order *order, const char *survey_report, struct tl_buffer *forecast_report)

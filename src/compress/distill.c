@@ -211,12 +211,8 @@ int tl_distill_survey(const struct tl_distill_order *order, struct tl_progress *
 
 static int open_work(struct tl_distilling *d)
 {
-    struct tl_buffer folder;
-    tl_buffer_init(&folder, 0);
-    tl_buffer_printf(&folder, d->settled.work ? "%s" : "%s.work", d->settled.work ? d->settled.work : d->settled.output);
-    int status = folder.status < 0 ? folder.status : tl_distill_work_open(folder.data, &d->work);
-    tl_buffer_done(&folder);
-    return status;
+    TL_AUTO char *folder = d->settled.work ? tl_strdup(d->settled.work) : tl_file_beside(d->settled.output, ".work");
+    return folder ? tl_distill_work_open(folder, &d->work) : TL_E_NOMEM;
 }
 
 static int take_corpus(struct tl_distilling *d)

@@ -3,7 +3,6 @@
  * counted. */
 #include "compress/eval.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,26 +50,16 @@ static int judge_all(struct tl_eval_run *run, struct tl_eval_subject *subject)
 
 /* --- the reference ------------------------------------------------------------------------------------------------ */
 
-static int name_beside(const char *path, const char *end, char **ret_name)
-{
-    size_t room = strlen(path) + strlen(end) + 1;
-    if (!(*ret_name = tl_alloc(room, 1)))
-        return TL_E_NOMEM;
-    snprintf(*ret_name, room, "%s%s", path, end);
-    return 0;
-}
-
 /* What a run that was stopped has swept stays beside its place. */
 static int sweep_reference(struct tl_eval_run *run, const struct tl_reference_facts *facts)
 {
-    TL_AUTO char *part = NULL;
-    int status = name_beside(run->stored_path, ".checkpoint", &run->checkpoint_path);
-    if (status >= 0)
-        status = name_beside(run->stored_path, ".part", &part);
-    if (status >= 0 && !tl_file_exists(part))
+    TL_AUTO char *part = tl_file_beside(run->stored_path, ".part");
+    run->checkpoint_path = tl_file_beside(run->stored_path, ".checkpoint");
+    if (!part || !run->checkpoint_path)
+        return TL_E_NOMEM;
+    if (!tl_file_exists(part))
         unlink(run->checkpoint_path);                /* it goes on from nothing */
-    if (status >= 0)
-        status = tl_reference_create(run->stored_path, facts, &run->stored);
+    int status = tl_reference_create(run->stored_path, facts, &run->stored);
     if (status >= 0)
         status = tl_eval_text_score(run, run->reference);
     if (status >= 0)

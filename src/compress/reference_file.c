@@ -138,10 +138,8 @@ static int put(struct tl_reference *r, const void *bytes, size_t n_bytes)
 
 static int begin(struct tl_reference *r)
 {
-    size_t room = strlen(r->path) + 8;
-    if (!(r->part = tl_alloc(room, 1)) || !(r->rows = tl_alloc(TL_SCORE_ROWS, r->record_bytes)))
+    if (!(r->part = tl_file_beside(r->path, ".part")) || !(r->rows = tl_alloc(TL_SCORE_ROWS, r->record_bytes)))
         return TL_E_NOMEM;
-    snprintf(r->part, room, "%s.part", r->path);
     int status = tl_file_make_folders(r->path);
     if (status >= 0 && (r->fd = open(r->part, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0)
         status = tl_fail(TL_E_IO, "%s: cannot be created: %m", r->part);

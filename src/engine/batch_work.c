@@ -99,14 +99,6 @@ static int sync_file(struct tl_batch_work *work)
 
 /* --- opening ---------------------------------------------------------------------------------------------------------------- */
 
-static char *path_beside(const char *output)
-{
-    struct tl_buffer text;
-    tl_buffer_init(&text, 0);
-    tl_buffer_printf(&text, "%s.partial", output);
-    return tl_buffer_take(&text, NULL);
-}
-
 static int begin_file(struct tl_batch_work *work, const struct tl_batch_identity *identity)
 {
     struct header header = {.identity = *identity};
@@ -214,7 +206,7 @@ int tl_batch_work_open(const char *output, struct tl_batch_identity *identity, u
     struct tl_batch_work *work = tl_alloc(1, sizeof(*work));
     if (!work)
         return TL_E_NOMEM;
-    *work = (struct tl_batch_work){.fd = -1, .n_lines = n_lines, .synced_ns = tl_clock_ns(), .path = path_beside(output)};
+    *work = (struct tl_batch_work){.fd = -1, .n_lines = n_lines, .synced_ns = tl_clock_ns(), .path = tl_file_beside(output, ".partial")};
     work->place = tl_alloc(n_lines, sizeof(*work->place));
     int status = work->path && work->place ? open_file(work) : TL_E_NOMEM;
     if (status >= 0)
@@ -311,7 +303,7 @@ int tl_batch_work_finish(struct tl_batch_work *work, const char *output)
 /* 1: there is a good header. */
 static int look(const char *output, struct tl_batch_work *work, struct header *ret_header)
 {
-    *work = (struct tl_batch_work){.path = path_beside(output), .n_lines = UINT64_MAX};
+    *work = (struct tl_batch_work){.path = tl_file_beside(output, ".partial"), .n_lines = UINT64_MAX};
     work->fd = work->path ? open(work->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
     return work->fd >= 0 ? read_header(work, ret_header) : 0;
 }

@@ -189,14 +189,12 @@ static int take_up(struct tl_teacher *t, const struct header *header, uint64_t n
 
 static int prepare(struct tl_teacher *t, const char *path, uint64_t n_records)
 {
-    size_t room = strlen(path) + 8;
     t->path = tl_strdup(path);
-    t->part = tl_alloc(room, 1);
+    t->part = tl_file_beside(path, ".part");
     t->rows = tl_alloc(TL_TEACHER_ROWS, t->record_bytes);
     t->blocks = tl_alloc((uint64_t)TL_TEACHER_ROWS * t->n_blocks, sizeof(*t->blocks));
     if (!t->path || !t->part || !t->rows || !t->blocks)
         return TL_E_NOMEM;
-    snprintf(t->part, room, "%s.part", path);
     struct header header = describe(t);
     t->records_at = header.records_at;
     return n_records ? take_up(t, &header, n_records) : begin(t, &header);

@@ -241,6 +241,8 @@ static void paths_are_joined(void **state)
         TL_AUTO char *path = tl_file_join(rows[i][0], rows[i][1]);
         assert_string_equal(path, rows[i][2]);
     }
+    TL_AUTO char *beside = tl_file_beside("a/b", ".part");
+    assert_string_equal(beside, "a/b.part");
 }
 
 /* One of all reads, writes and allocations fails, for each of them: no file stays half-written, nothing leaks. */

@@ -6,21 +6,13 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "folder.h"
+#include "golden_file.h"
 #include "trill.h"
-
-static const char *golden(const char *name)
-{
-    static char paths[4][600];
-    static unsigned turn;
-    char *path = paths[turn++ % 4];
-    snprintf(path, sizeof(paths[0]), "%s/golden/%s", getenv("TRILL_TESTS") ? getenv("TRILL_TESTS") : "tests", name);
-    return path;
-}
 
 static int answer(void)
 {
     static const int32_t ids[] = { 5, 6, 7, 8 };
-    const struct trill_adapter adapters[] = { { golden("adapters/llama-all/adapter.gguf"), 1 }, { golden("adapters/llama-few"), 0.5f } };
+    const struct trill_adapter adapters[] = { { golden_file("adapters/llama-all/adapter.gguf"), 1 }, { golden_file("adapters/llama-few"), 0.5f } };
     struct trill_model_options options;
     struct trill_model *model = NULL;
     struct trill_session *session = NULL;
@@ -28,7 +20,7 @@ static int answer(void)
     options.threads = 1;
     options.adapters = adapters;
     options.n_adapters = 2;
-    int status = trill_model_open(golden("llama"), &options, &model);
+    int status = trill_model_open(golden_file("llama"), &options, &model);
     if (status >= 0)
         status = trill_session_open(model, &session);
     if (status >= 0)
@@ -53,8 +45,8 @@ static int work(const char *kind, const char *text)
 static int merge(void)
 {
     char text[2000];
-    snprintf(text, sizeof(text), "{\"model\":\"%s\",\"lora\":[\"%s:0.5\"],\"output\":\"%s\",\"threads\":1,\"force\":true}", golden("llama/model.gguf"),
-             golden("adapters/llama-all"), in_folder("merged.gguf"));
+    snprintf(text, sizeof(text), "{\"model\":\"%s\",\"lora\":[\"%s:0.5\"],\"output\":\"%s\",\"threads\":1,\"force\":true}", golden_file("llama/model.gguf"),
+             golden_file("adapters/llama-all"), in_folder("merged.gguf"));
     return work("merge", text);
 }
 
@@ -62,7 +54,7 @@ static int train(void)
 {
     char text[2000];
     snprintf(text, sizeof(text), "{\"model\":\"%s\",\"lora-rank\":2,\"lora-targets\":\"q,v\",\"text\":\"%s\",\"tokens\":\"16\",\"window\":8,\"batch\":1,\"threads\":1,"
-             "\"held\":0,\"output\":\"%s\",\"checkpoint\":\"%s\",\"force\":true,\"no-ledger\":true}", golden("llama/model.gguf"), in_folder("text.txt"),
+             "\"held\":0,\"output\":\"%s\",\"checkpoint\":\"%s\",\"force\":true,\"no-ledger\":true}", golden_file("llama/model.gguf"), in_folder("text.txt"),
              in_folder("adapter.gguf"), in_folder("kept"));
     return work("train", text);
 }

@@ -15,17 +15,16 @@
 
 #include "base/error.h"
 #include "modelfile/writer.h"
+#include "must.h"
 #include "trill.h"
 #include "folder.h"
+#include "golden_file.h"
 
 static const char *base = "llama";       /* which golden model is changed */
 
 static const char *golden(const char *name)
 {
-    static char path[600];
-    const char *tests = getenv("TRILL_TESTS");
-    snprintf(path, sizeof path, "%s/golden/%s/%s", tests ? tests : "tests", base, name);
-    return path;
+    return golden_file("%s/%s", base, name);
 }
 
 /* --- one change ---------------------------------------------------------------------------------------------------- */
@@ -86,8 +85,7 @@ static void write_tensor(struct tl_writer *writer, const struct tl_modelfile *fi
     memset(bytes, to->ones ? 0xff : 0, to->n_bytes);
     if (to->from)
         assert_int_equal(tl_modelfile_read(file, to->from, 0, bytes, to->n_bytes), 0);
-    if (tl_writer_bytes(writer, bytes, to->n_bytes) < 0)
-        fail_msg("%s", tl_error_text());
+    must(tl_writer_bytes(writer, bytes, to->n_bytes));
     free(bytes);
 }
 
@@ -107,8 +105,7 @@ static const char *make(const struct change *change)
         if (change->kind == OMIT && strcmp(tensor->name, change->name) == 0)
             continue;
         all[n] = plan_tensor(tensor, change);
-        if (tl_writer_tensor(writer, tensor->name, all[n].number, all[n].n_dims, all[n].shape) < 0)
-            fail_msg("%s", tl_error_text());
+        must(tl_writer_tensor(writer, tensor->name, all[n].number, all[n].n_dims, all[n].shape));
         n++;
     }
     assert_int_equal(tl_writer_begin(writer), 0);

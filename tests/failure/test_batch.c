@@ -19,6 +19,7 @@
 #include "base/memory.h"
 #include "engine/batch.h"
 #include "folder.h"
+#include "golden_file.h"
 
 enum { REQUESTS = 24 };
 static char input[64], output[64], partial[80];
@@ -26,10 +27,8 @@ static char *expected;
 
 static int open_engine(struct tl_engine **ret_engine)
 {
-    char path[600];
     struct tl_engine_options options = {.threads = 1, .context = 128, .sessions = 4, .chunk = 64};
-    snprintf(path, sizeof(path), "%s/golden/llama/model.gguf", getenv("TRILL_TESTS") ? getenv("TRILL_TESTS") : "tests");
-    return tl_engine_open(path, &options, ret_engine);
+    return tl_engine_open(golden_file("llama/model.gguf"), &options, ret_engine);
 }
 
 static int run(struct tl_engine *engine, struct tl_batch_report *ret_report)

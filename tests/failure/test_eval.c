@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "compress/eval.h"
 #include "folder.h"
+#include "golden_file.h"
 
 enum { STEPS = 25, FIRST = 12 };
 
@@ -35,10 +36,8 @@ static int evaluate(double *ret_kl, char *ret_stored, size_t room)
 
 static int setup(void **state)
 {
-    const char *tests = getenv("TRILL_TESTS");
-    tests = tests ? tests : "tests";
-    snprintf(path_model, sizeof(path_model), "%s/golden/llama/model.gguf", tests);
-    snprintf(path_text, sizeof(path_text), "%s/golden/eval/text.txt", tests);
+    snprintf(path_model, sizeof(path_model), "%s", golden_file("llama/model.gguf"));
+    snprintf(path_text, sizeof(path_text), "%s", golden_file("eval/text.txt"));
     if (make_folder(state) < 0)
         return -1;
     snprintf(path_store, sizeof(path_store), "%s/store", folder);

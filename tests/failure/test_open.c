@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "golden_file.h"
 #include "trill.h"
 
 static const char *const cases[] = { "llama", "gemma3", "qwen3_next" };
@@ -43,11 +44,6 @@ static int answer(const char *path)
     return status;
 }
 
-static void path_of(char *path, size_t size, const char *name, const char *file)
-{
-    snprintf(path, size, "%s/golden/%s%s", getenv("TRILL_TESTS") ? getenv("TRILL_TESTS") : "tests", name, file);
-}
-
 static void try_all(const char *path, void (*fail_after)(long countdown))
 {
     long n = 0;
@@ -66,36 +62,28 @@ static void try_all(const char *path, void (*fail_after)(long countdown))
 static void test_allocations(void **state)
 {
     (void)state;
-    char path[600];
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        path_of(path, sizeof(path), cases[i], "");
-        try_all(path, tl_memory_fail_after);
-        path_of(path, sizeof(path), cases[i], "/model.gguf");
-        try_all(path, tl_memory_fail_after);
+        try_all(golden_file("%s", cases[i]), tl_memory_fail_after);
+        try_all(golden_file("%s/model.gguf", cases[i]), tl_memory_fail_after);
     }
 }
 
 static void test_reads(void **state)
 {
     (void)state;
-    char path[600];
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        path_of(path, sizeof(path), cases[i], "");
-        try_all(path, tl_file_fail_after);
-        path_of(path, sizeof(path), cases[i], "/model.gguf");
-        try_all(path, tl_file_fail_after);
+        try_all(golden_file("%s", cases[i]), tl_file_fail_after);
+        try_all(golden_file("%s/model.gguf", cases[i]), tl_file_fail_after);
     }
 }
 
 static void test_decode_allocates_nothing(void **state)
 {
     (void)state;
-    char path[600];
     struct trill_model *model;
     struct trill_session *session;
     static const int32_t ids[] = { 5, 6, 7, 8, 9, 10 };
-    path_of(path, sizeof(path), "gemma3", "/model.gguf");
-    assert_int_equal(trill_model_open(path, NULL, &model), 0);
+    assert_int_equal(trill_model_open(golden_file("gemma3/model.gguf"), NULL, &model), 0);
     assert_int_equal(trill_session_open(model, &session), 0);
     assert_int_equal(trill_session_set(session, ids, 6), 0);
     assert_int_equal(trill_session_compute(session, NULL, NULL), 0);

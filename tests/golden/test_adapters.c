@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Adapters against PEFT's own logits (make_adapters.py): from its folders and from llama.cpp's GGUF form, on a base of
  * safetensors and of GGUF, alone and two together. Then the same bits for every level, number of threads, chunk, block and
- * budget of the trunk, the same logits of
- * what they are merged into, and the sentences for adapters of another base. */
+ * budget of the trunk, the same logits of what they are merged into, and the sentences for adapters of another base. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +16,8 @@
 #include "engine/merge.h"
 #include "engine/session.h"
 #include "folder.h"
+#include "golden_file.h"
+#include "must.h"
 
 enum { ROWS = 16, IDS = 70, VOCAB = 320 };
 
@@ -34,20 +35,10 @@ static const struct row rows[] = {
 
 struct logits { float value[IDS][VOCAB]; };
 
-static const char *path_of(const char *name)
-{
-    static char paths[4][700];
-    static unsigned turn;
-    const char *tests = getenv("TRILL_TESTS");
-    char *path = paths[turn++ % 4];
-    snprintf(path, sizeof(paths[0]), "%s/golden/adapters/%s", tests ? tests : "tests", name);
-    return path;
-}
-
 static void read_expected(const char *name, float ret[ROWS][VOCAB])
 {
     unsigned char start[10];
-    FILE *file = fopen(path_of(name), "rb");
+    FILE *file = fopen(golden_file("adapters/%s", name), "rb");
     assert_non_null(file);
     assert_int_equal(fread(start, 1, 10, file), 10);
     assert_int_equal(fseek(file, 10 + start[8] + 256L * start[9], SEEK_SET), 0);
@@ -61,14 +52,21 @@ static int keep(void *context, uint32_t position, const float *row)
     return 0;
 }
 
+static uint32_t adapters_of(const struct row *row, struct tl_engine_adapter ret_adapters[2])
+{
+    uint32_t n = 0;
+    for (; n < 2 && row->adapters[n].path; n++)
+        ret_adapters[n] = (struct tl_engine_adapter){ golden_file("adapters/%s", row->adapters[n].path), row->adapters[n].scale };
+    return n;
+}
+
 static int run_model(const struct golden *golden, const char *base, struct tl_engine_options options, const struct row *row, struct logits *logits)
 {
     struct tl_engine_adapter adapters[2];
     struct tl_engine *engine;
     struct tl_session *session;
-    for (; options.n_adapters < 2 && row->adapters[options.n_adapters].path; options.n_adapters++)
-        adapters[options.n_adapters] = (struct tl_engine_adapter){ path_of(row->adapters[options.n_adapters].path), row->adapters[options.n_adapters].scale };
     options.adapters = adapters;
+    options.n_adapters = adapters_of(row, adapters);
     options.context = 128;
     options.kv = "f32";
     int status = tl_engine_open(base, &options, &engine);
@@ -108,8 +106,7 @@ static void check_ways(const struct golden *golden, const char *base, const stru
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
         if (ways[i].cpu && !strstr(tl_kernel_names(), ways[i].cpu))
             continue;
-        if (run_model(golden, base, ways[i], row, logits) < 0)
-            fail_msg("%s", tl_error_text());
+        must(run_model(golden, base, ways[i], row, logits));
         if (memcmp(logits, expected, sizeof(*logits)) != 0)
             fail_msg("%s with %s: other bits in way %zu", base, row->adapters[0].path, i);
     }
@@ -123,13 +120,11 @@ static void check_merged(const struct golden *golden, const char *base, bool ggu
 {
     const char *output = in_folder(gguf ? "merged.gguf" : "merged");
     struct tl_engine_adapter adapters[2];
-    struct tl_merge how = { .base = base, .output = output, .adapters = adapters, .force = true };
+    struct tl_merge how = { .base = base, .output = output, .adapters = adapters, .n_adapters = adapters_of(row, adapters), .force = true };
     const struct tl_engine_options way = { .threads = 1 };
     static const struct row none;
     struct tl_merged merged;
     struct logits *logits = calloc(1, sizeof(*logits));
-    for (; how.n_adapters < 2 && row->adapters[how.n_adapters].path; how.n_adapters++)
-        adapters[how.n_adapters] = (struct tl_engine_adapter){ path_of(row->adapters[how.n_adapters].path), row->adapters[how.n_adapters].scale };
     if (tl_merge(&how, NULL, &merged) < 0 || run_model(golden, output, way, &none, logits) < 0)
         fail_msg("%s", tl_error_text());
     assert_true(merged.changed > 0 && merged.changed < merged.tensors && merged.largest == 0);
@@ -145,8 +140,7 @@ static void check_row(const struct golden *golden, const struct row *row)
     read_expected(row->logits, expected);
     for (int k = 0; k < 2; k++) {
         const struct tl_engine_options way = { .threads = 1 };
-        if (run_model(golden, bases[k], way, row, logits) < 0)
-            fail_msg("%s", tl_error_text());
+        must(run_model(golden, bases[k], way, row, logits));
         double worst = difference(logits->value[IDS - ROWS], expected[0], (size_t)ROWS * VOCAB);
         print_message("  %-26s on %-11s %.2e of the standard deviation\n", row->adapters[0].path, k ? "GGUF" : "safetensors", worst);
         assert_true(worst <= 1e-4);

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "cases.h"
 #include "engine/session.h"
+#include "must.h"
 
 struct run {
     const struct golden *golden;
@@ -40,8 +41,7 @@ static void compute(struct tl_session *session, struct run *run, const char *wha
 {
     run->what = what;
     run->n_rows = 0;
-    if (tl_session_compute(session, on_row, run) < 0)
-        fail_msg("%s", tl_error_text());
+    must(tl_session_compute(session, on_row, run));
 }
 
 /* The case's ids up to n; returns how many of them were computed before. */
@@ -137,8 +137,7 @@ static void check_copies(struct tl_session *session, struct tl_session *other, s
     set(session, run, 70);
     compute(session, run, "beside a fork");
     tl_session_close(fork);
-    if (tl_session_load(other, path) < 0)
-        fail_msg("%s", tl_error_text());
+    must(tl_session_load(other, path));
     assert_int_equal(other->state->length, 40);
     decode(other, run, 45);
     set(other, run, 70);

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "compress/eval.h"
+#include "golden_file.h"
 
 enum { MODELS = 3, WINDOW = 64, STRIDE = 48 };
 
@@ -45,15 +46,13 @@ static int read_row(struct tl_json *json, struct expected *row)
 
 static int setup(void **state)
 {
-    const char *tests = getenv("TRILL_TESTS");
-    char path[300], *text;
+    const char *path = golden_file("eval/expected.json");
+    char *text;
     struct tl_json json;
     size_t n;
     (void)state;
-    tests = tests ? tests : "tests";
-    snprintf(path, sizeof(path), "%s/golden/eval/expected.json", tests);
-    snprintf(path_text, sizeof(path_text), "%s/golden/eval/text.txt", tests);
-    snprintf(path_tasks, sizeof(path_tasks), "%s/golden/eval/tasks.jsonl", tests);
+    snprintf(path_text, sizeof(path_text), "%s", golden_file("eval/text.txt"));
+    snprintf(path_tasks, sizeof(path_tasks), "%s", golden_file("eval/tasks.jsonl"));
     snprintf(path_store, sizeof(path_store), "/tmp/trill-eval-%ld", (long)getpid());
     assert_int_equal(tl_file_slurp(path, 1 << 20, &text, &n), 0);
     tl_json_init(&json, path, text, n);
@@ -61,7 +60,7 @@ static int setup(void **state)
     for (int i = 0; i < MODELS; i++) {
         assert_int_equal(tl_json_next(&json), TL_JSON_OBJECT);
         assert_int_equal(read_row(&json, &expected[i]), TL_JSON_OBJECT_END);
-        snprintf(path_model[i], sizeof(path_model[i]), "%s/golden/%s", tests, expected[i].model);
+        snprintf(path_model[i], sizeof(path_model[i]), "%s", golden_file("%s", expected[i].model));
     }
     tl_json_done(&json);
     tl_free(text);

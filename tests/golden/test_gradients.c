@@ -14,6 +14,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cases.h"
+#include "golden_file.h"
+#include "must.h"
 #include "train/adamw.h"
 #include "train/graph.h"
 
@@ -21,7 +23,6 @@ enum { WINDOW = 35, WINDOWS = 2, TOKENS = WINDOW * WINDOWS, STEPS = 50, LARGE = 
 
 struct fixture {
     const struct golden *golden;
-    char path[700];                      /* of what PyTorch found */
     struct tl_modelfile *file, *expected;
     struct tl_meters meters;
     struct tl_model *model;
@@ -33,12 +34,6 @@ struct fixture {
 };
 
 struct way { uint32_t threads; uint64_t tape_bytes; const char *level; };
-
-static void must(int status)
-{
-    if (status < 0)
-        fail_msg("%s", tl_error_text());
-}
 
 /* Documents of 35, 20 and 15 tokens. */
 static void begin(struct fixture *f)
@@ -148,11 +143,10 @@ static double difference(struct fixture *f, const struct tl_tensor *tensor)
 
 static bool open_expected(struct fixture *f)
 {
-    const char *tests = getenv("TRILL_TESTS");
-    snprintf(f->path, sizeof(f->path), "%s/golden/gradients/%s.safetensors", tests ? tests : "tests", f->golden->name);
-    if (access(f->path, R_OK) != 0)
+    const char *path = golden_file("gradients/%s.safetensors", f->golden->name);
+    if (access(path, R_OK) != 0)
         return false;
-    must(tl_modelfile_open(f->path, &f->expected));
+    must(tl_modelfile_open(path, &f->expected));
     return true;
 }
 

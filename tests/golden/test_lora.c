@@ -16,7 +16,9 @@
 #include "cases.h"
 #include "engine/session.h"
 #include "folder.h"
+#include "golden_file.h"
 #include "model/names.h"
+#include "must.h"
 #include "train/adamw.h"
 #include "train/graph.h"
 #include "train/train_work.h"
@@ -44,12 +46,6 @@ struct fixture {
 
 /* windows: of 35 tokens, or of 70 with one document. streamed: as little of the base in memory as there can be. */
 struct way { const char *targets, *level; uint32_t threads, windows; uint64_t tape_bytes; bool streamed; };
-
-static void must(int status)
-{
-    if (status < 0)
-        fail_msg("%s", tl_error_text());
-}
 
 /* Documents of 35, 20 and 15 tokens, or one of all. */
 static void cut(struct fixture *f, uint32_t windows)
@@ -115,9 +111,7 @@ static double run(struct fixture *f)
 
 static bool open_expected(struct fixture *f)
 {
-    const char *tests = getenv("TRILL_TESTS");
-    char path[700];
-    snprintf(path, sizeof(path), "%s/golden/gradients/lora-%s.safetensors", tests ? tests : "tests", f->golden->name);
+    const char *path = golden_file("gradients/lora-%s.safetensors", f->golden->name);
     if (access(path, R_OK) != 0)
         return false;
     must(tl_modelfile_open(path, &f->expected));

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "golden_file.h"
 #include "trill.h"
 
 enum { STEPS = 64, PROMPTS = 5, PROBES = 32, MOST_IDS = 4096 };
@@ -83,10 +84,8 @@ static void read_peer(struct tl_json *json, struct reference *ref)
 
 static void read_npy(const char *name, const char *part, void *to, size_t n_bytes)
 {
-    char path[600];
     unsigned char start[10];
-    snprintf(path, sizeof(path), "%s/golden/real/%s-%s.npy", getenv("TRILL_TESTS") ? getenv("TRILL_TESTS") : "tests", name, part);
-    FILE *file = fopen(path, "rb");
+    FILE *file = fopen(golden_file("real/%s-%s.npy", name, part), "rb");
     assert_non_null(file);
     assert_int_equal(fread(start, 1, 10, file), 10);
     fseek(file, start[8] + 256 * start[9], SEEK_CUR);
@@ -96,10 +95,10 @@ static void read_npy(const char *name, const char *part, void *to, size_t n_byte
 
 static void read_reference(const char *name, struct reference *ref)
 {
-    char path[600], *text;
+    const char *path = golden_file("real/%s.json", name);
+    char *text;
     size_t n_bytes;
     struct tl_json json;
-    snprintf(path, sizeof(path), "%s/golden/real/%s.json", getenv("TRILL_TESTS") ? getenv("TRILL_TESTS") : "tests", name);
     assert_int_equal(tl_file_slurp(path, 1 << 20, &text, &n_bytes), 0);
     tl_json_init(&json, path, text, n_bytes);
     assert_int_equal(tl_json_next(&json), TL_JSON_OBJECT);

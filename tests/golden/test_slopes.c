@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "cases.h"
+#include "must.h"
 #include "train/graph.h"
 #include "train/graph_impl.h"
 
@@ -26,12 +27,6 @@ struct fixture {
     struct tl_pool *pool;
     struct tl_windows_batch batch;
 };
-
-static void must(int status)
-{
-    if (status < 0)
-        fail_msg("%s", tl_error_text());
-}
 
 static double loss(struct fixture *f, bool backward)
 {

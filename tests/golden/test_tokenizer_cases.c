@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "golden_file.h"
 #include "text/tokenizer.h"
 
 enum { MOST_TEXTS = 40, MODELS = 3 };
@@ -149,11 +150,10 @@ static void check_case(struct tl_json *json)
 static void cases_agree(void **state)
 {
     (void)state;
-    const char *root = getenv("TRILL_TESTS");
-    char path[600], *text;
+    const char *path = golden_file("tokenizers/cases.json");
+    char *text;
     size_t n_bytes, n_cases = 0;
     struct tl_json json;
-    snprintf(path, sizeof path, "%s/golden/tokenizers/cases.json", root ? root : "tests");
     assert_int_equal(tl_file_slurp(path, 1 << 24, &text, &n_bytes), 0);
     tl_json_init(&json, path, text, n_bytes);
     assert_int_equal(tl_json_next(&json), TL_JSON_OBJECT);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "golden_file.h"
 #include "trill.h"
 
 enum { SESSIONS = 5, TOKENS = 24 };
@@ -18,15 +19,13 @@ struct worker { struct trill_session *session; int32_t prompt[40]; size_t n_prom
 
 static struct trill_model *open_model(uint32_t sessions)
 {
-    char path[600];
     struct trill_model_options options;
     struct trill_model *model;
-    snprintf(path, sizeof(path), "%s/golden/gemma3/model.gguf", getenv("TRILL_TESTS") ? getenv("TRILL_TESTS") : "tests");
     trill_model_options_init(&options, sizeof(options));
     options.threads = 2;
     options.chunk = 16;
     options.sessions = sessions;
-    if (trill_model_open(path, &options, &model) < 0)
+    if (trill_model_open(golden_file("gemma3/model.gguf"), &options, &model) < 0)
         fail_msg("%s", trill_error());
     return model;
 }

@@ -18,6 +18,7 @@
 #include "ledger/ledger.h"
 #include "trill.h"
 #include "folder.h"
+#include "golden_file.h"
 
 static char state_folder[96], config_folder[96], path[128], log_text[1024];
 static int warnings;
@@ -67,13 +68,10 @@ static struct trill_model *open_model(int vocabulary_only)
 {
     struct trill_model_options options;
     struct trill_model *model = NULL;
-    char file[512];
-    const char *tests = getenv("TRILL_TESTS");
-    snprintf(file, sizeof file, "%s/golden/llama/model.gguf", tests ? tests : "tests");
     trill_model_options_init(&options, sizeof options);
     options.context = 64;
     options.vocabulary_only = vocabulary_only;
-    if (trill_model_open(file, &options, &model) < 0)
+    if (trill_model_open(golden_file("llama/model.gguf"), &options, &model) < 0)
         fail_msg("%s", trill_error());
     return model;
 }

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "golden_file.h"
 #include "trill.h"
 
 enum { CONTEXT = 64, CHUNK = 8 };
@@ -19,14 +20,6 @@ enum { CONTEXT = 64, CHUNK = 8 };
 static struct trill_model *model;
 static const int32_t ids[] = {5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24};
 enum { IDS = sizeof ids / sizeof *ids };
-
-static const char *model_path(void)
-{
-    static char path[512];
-    const char *tests = getenv("TRILL_TESTS");
-    snprintf(path, sizeof path, "%s/golden/llama/model.gguf", tests ? tests : "tests");
-    return path;
-}
 
 static int open_model(void **state)
 {
@@ -37,7 +30,7 @@ static int open_model(void **state)
     options.chunk = CHUNK;
     options.sessions = 2;
     options.threads = 2;
-    return trill_model_open(model_path(), &options, &model);
+    return trill_model_open(golden_file("llama/model.gguf"), &options, &model);
 }
 
 static int close_model(void **state)
@@ -222,7 +215,7 @@ static void test_open(void **state)
     trill_session_close(first);
     trill_model_options_init(&options, sizeof options);
     options.vocabulary_only = 1;
-    assert_int_equal(trill_model_open(model_path(), &options, &words), 0);
+    assert_int_equal(trill_model_open(golden_file("llama/model.gguf"), &options, &words), 0);
     refused(trill_session_open(words, &third), TRILL_USAGE, "vocabulary only");
     trill_model_close(words);
     trill_session_close(NULL);
@@ -288,7 +281,7 @@ static void test_sizes(void **state)
     options.chunk = 0xeeeeeeee;
     options.cpu = "nonsense";
     options.context = 32;
-    assert_int_equal(trill_model_open(model_path(), &options, &opened), 0);
+    assert_int_equal(trill_model_open(golden_file("llama/model.gguf"), &options, &opened), 0);
     assert_int_equal(trill_model_figures(opened, &figures.known, sizeof figures.known), 0);
     assert_int_equal(figures.known.context, 32);
     trill_model_close(opened);

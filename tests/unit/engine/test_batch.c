@@ -20,16 +20,16 @@
 #include "engine/batch.h"
 #include "engine/generate.h"
 #include "folder.h"
+#include "golden_file.h"
 
 static char input[64], output[64], partial[80];
 enum { CONTEXT = 192 };
 
 static struct tl_engine *open_streamed(const char *name, uint32_t sessions, uint32_t chunk, uint32_t threads, uint32_t frames)
 {
-    char path[600];
+    const char *path = golden_file("%s/model.gguf", name);
     struct tl_engine *engine;
     struct tl_engine_options options = {.threads = threads, .context = CONTEXT, .sessions = sessions, .chunk = chunk, .frames = frames};
-    snprintf(path, sizeof(path), "%s/golden/%s/model.gguf", getenv("TRILL_TESTS") ? getenv("TRILL_TESTS") : "tests", name);
     if (tl_engine_open(path, &options, &engine) < 0)
         fail_msg("%s: %s", path, tl_error_text());
     return engine;

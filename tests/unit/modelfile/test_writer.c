@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "modelfile/writer.h"
 #include "modelfile_test.h"
+#include "must.h"
 
 static struct bytes bytes;
 
@@ -96,8 +97,7 @@ static void test_gguf_round_trip(void **state)
     write_file("from.gguf", bytes.data, bytes.n);
     struct tl_modelfile *from = open_good("from.gguf");
     for (unsigned i = 0; i < ROWS(pieces); i++) {
-        if (copy_file(from, TL_MODELFILE_GGUF, "to.gguf", pieces[i]) < 0)
-            fail_msg("%s", tl_error_text());
+        must(copy_file(from, TL_MODELFILE_GGUF, "to.gguf", pieces[i]));
         struct tl_modelfile *to = open_good("to.gguf");
         assert_int_equal(tl_modelfile_tensors(to), 2);
         assert_int_equal(tl_modelfile_bytes(to) % 32, 0);
@@ -115,8 +115,7 @@ static void test_safetensors_round_trip(void **state)
     make_safetensors(&bytes, small_safetensors, 40);
     write_file("from.safetensors", bytes.data, bytes.n);
     struct tl_modelfile *from = open_good("from.safetensors");
-    if (copy_file(from, TL_MODELFILE_SAFETENSORS, "to.safetensors", 5) < 0)
-        fail_msg("%s", tl_error_text());
+    must(copy_file(from, TL_MODELFILE_SAFETENSORS, "to.safetensors", 5));
     struct tl_modelfile *to = open_good("to.safetensors");
     assert_int_equal(tl_modelfile_tensors(to), 3);
     assert_int_equal(tl_modelfile_tensor(to, 0)->offset % 8, 0);
@@ -190,8 +189,7 @@ static void test_all_numbers(void **state)
             if (format == TL_MODELFILE_GGUF ? number->gguf_type >= 0 : number->safetensors != NULL)
                 assert_int_equal(tl_writer_bytes(writer, data, 3 * number->block_bytes), 0);
         }
-        if (tl_writer_commit(writer) < 0)
-            fail_msg("%s", tl_error_text());
+        must(tl_writer_commit(writer));
         tl_writer_close(writer);
         struct tl_modelfile *file = open_good("numbers");
         assert_int_equal(tl_modelfile_tensors(file), written);

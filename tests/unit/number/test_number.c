@@ -12,15 +12,13 @@
 #include <cmocka.h>
 
 #include "base/pool.h"
+#include "golden_file.h"
 #include "number/number.h"
 
-/* A file of golden/number; NULL: there is none. Tests run in the root of the source unless TRILL_TESTS says otherwise. */
+/* A file of golden/number; NULL: there is none. */
 static void *golden(const char *name, const char *kind, size_t *ret_bytes)
 {
-    char path[4096];
-    const char *tests = getenv("TRILL_TESTS");
-    snprintf(path, sizeof path, "%s/golden/number/%s.%s", tests ? tests : "tests", name, kind);
-    FILE *file = fopen(path, "rb");
+    FILE *file = fopen(golden_file("number/%s.%s", name, kind), "rb");
     if (!file)
         return NULL;
     fseek(file, 0, SEEK_END);

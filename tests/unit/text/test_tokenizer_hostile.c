@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "golden_file.h"
 #include "text/merges.h"
 #include "text/vocab.h"
 #include "vocab_file.h"
@@ -377,9 +378,7 @@ static void failing_allocations(void **state)
     vocab_file_byte_level(&file, "deepseek-v3");
     fail_each(use_gguf, &file);
     vocab_file_done(&file);
-    char path[600];
-    snprintf(path, sizeof path, "%s/golden/tokenizers/kimi", getenv("TRILL_TESTS") ? getenv("TRILL_TESTS") : "tests");
-    fail_each(use_folder, path);
+    fail_each(use_folder, golden_file("tokenizers/kimi"));
     vocab_file_spm(&file);
     fail_each(use_gguf, &file);
     vocab_file_done(&file);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "folder.h"
+#include "must.h"
 #include "train/student.h"
 #include "train/train.h"
 #include "words.h"
@@ -105,12 +106,6 @@ static void done(struct run *run)
     tl_weights_free(run->weights);
     tl_arena_done(&run->arena);
     tl_student_close(run->student);
-}
-
-static void must(int status)
-{
-    if (status < 0)
-        fail_msg("%s", tl_error_text());
 }
 
 static void assert_same(const struct run *a, const struct run *b)

@@ -5,16 +5,12 @@
 
 #include "base/error.h"
 #include "folder.h"
+#include "golden_file.h"
+#include "must.h"
 #include "plan/outlined.h"
 #include "train/weights.h"
 
 struct opened { struct tl_modelfile *file; struct tl_meters meters; struct tl_model *model; struct tl_weights *weights; struct tl_arena arena; };
-
-static void must(int status)
-{
-    if (status < 0)
-        fail_msg("%s", tl_error_text());
-}
 
 static void lay_out(struct opened *o)
 {
@@ -41,12 +37,6 @@ static void close_file(struct opened *o)
     tl_modelfile_close(o->file);
 }
 
-static void golden_path(char path[400], const char *name)
-{
-    const char *tests = getenv("TRILL_TESTS");
-    snprintf(path, 400, "%s/golden/%s", tests ? tests : "tests", name);
-}
-
 static void same_values(const struct opened *a, const struct opened *b)
 {
     assert_int_equal(a->weights->n, b->weights->n);
@@ -63,15 +53,12 @@ static void test_round_trip(void **state)
     static const char *const names[] = { "llama", "qwen2", "qwen3", "gemma3", "qwen3_moe", "glm4_moe", "deepseek_v3", "gpt_oss", "gpt_oss-mxfp4", "llama-bf16" };
     const struct tl_weights_note note = { "general.name", "what it was taught" };
     const char *out = in_folder("out.gguf");
-    char path[400];
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         struct opened before = { 0 }, after = { 0 };
         const char *name = "";
         size_t n;
-        golden_path(path, names[i]);
-        strcat(path, "/model.gguf");
-        open_file(&before, path);
+        open_file(&before, golden_file("%s/model.gguf", names[i]));
         must(tl_weights_write(before.weights, tl_number(TL_NUMBER_F32), NULL, &note, 1, out, NULL));
         open_file(&after, out);
         same_values(&before, &after);
@@ -88,14 +75,12 @@ static void test_round_trip(void **state)
 static void test_outline(void **state)
 {
     const char *out = in_folder("out.gguf");
-    char path[400];
     struct tl_outline_sizes sizes = { .tiny = true };
     struct tl_recipe_names names = { .to = "f32" };
     struct tl_outlined *outlined;
     struct opened before = { 0 }, after = { 0 }, words = { 0 };
     (void)state;
-    golden_path(path, "llama/model.gguf");
-    open_file(&words, path);
+    open_file(&words, golden_file("llama/model.gguf"));
     must(tl_outlined_open("smollm2-135m", &sizes, &names, &(struct tl_model_choices){ 0 }, &outlined));
     before.model = outlined->model;
     lay_out(&before);
@@ -115,11 +100,9 @@ static void test_outline(void **state)
 static void test_refusals(void **state)
 {
     const char *out = in_folder("out.gguf");
-    char path[400];
     struct opened o = { 0 };
     (void)state;
-    golden_path(path, "llama");
-    open_file(&o, path);
+    open_file(&o, golden_file("llama"));
     assert_int_equal(tl_weights_write(o.weights, tl_number(TL_NUMBER_F32), NULL, NULL, 0, out, NULL), TL_E_USAGE);
     assert_non_null(strstr(tl_error_text(), "GGUF"));
     assert_int_not_equal(access(out, F_OK), 0);

@@ -18,10 +18,7 @@ struct update {
     bool apply;
 };
 
-static uint64_t size_of(const struct tl_parameter *parameter)
-{
-    return parameter->gradient ? (uint64_t)parameter->count * parameter->rows * parameter->cols : 0;
-}
+static uint64_t size_of(const struct tl_parameter *parameter) { return parameter->gradient ? tl_parameter_values(parameter) : 0; }
 
 static uint32_t pieces_of(uint64_t n_values) { return (uint32_t)((n_values + PIECE - 1) / PIECE); }
 

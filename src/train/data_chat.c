@@ -117,10 +117,10 @@ static int encode_stretch(struct chat *chat, size_t from, size_t n_bytes)
     int status = tl_tokenizer_encode_marked(chat->how->tokenizer, chat->all.text + from, n_bytes, chat->all.plain + from, flags, &ids, &n);
     if (status < 0)
         return status;
+    if (tl_reserve((void **)&chat->ids, chat->n + n, &chat->cap, sizeof(*chat->ids)) < 0 ||
+        tl_reserve((void **)&chat->silent, chat->n + n, &chat->cap_silent, 1) < 0)
+        return TL_E_NOMEM;
     for (size_t i = 0; i < n; i++) {
-        if (tl_grow((void **)&chat->ids, chat->n, &chat->cap, sizeof(*chat->ids)) < 0 ||
-            tl_grow((void **)&chat->silent, chat->n, &chat->cap_silent, 1) < 0)
-            return TL_E_NOMEM;
         chat->silent[chat->n] = !chat->said[from];
         chat->ids[chat->n++] = ids[i];
     }

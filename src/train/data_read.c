@@ -153,10 +153,9 @@ static int add_text(struct reading *r, const char *text, size_t n_bytes)
     if (is_blank(text, n_bytes))
         return 0;
     int status = look_up(r, text, n_bytes);
-    if (status == 0)
-        status = encode(r, text, n_bytes);
-    else
+    if (status != 0)
         return status < 0 ? status : 0;
+    status = encode(r, text, n_bytes);
     if (status >= 0)
         status = tl_corpus_add(r->corpus, r->ids, NULL, r->n_ids, most_of(r));
     return status < 0 ? status : check_room(r, 0);
@@ -168,10 +167,9 @@ static int add_messages(struct reading *r, const char *messages, size_t n_bytes)
     TL_AUTO uint8_t *silent = NULL;
     uint64_t n;
     int status = look_up(r, messages, n_bytes);
-    if (status == 0)
-        status = tl_corpus_chat(r->how, messages, &ids, &silent, &n);
-    else
+    if (status != 0)
         return status < 0 ? status : 0;
+    status = tl_corpus_chat(r->how, messages, &ids, &silent, &n);
     if (status >= 0)
         status = tl_corpus_add(r->corpus, ids, silent, n, most_of(r));
     return status < 0 ? status : check_room(r, 0);

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "model/arch.h"
 #include "modelfile/adapter.h"
 #include "plan/loss.h"
@@ -145,9 +146,8 @@ static int open_outline(const char *name, const char *source, const struct tl_mo
 
 static bool is_configuration(const char *source)
 {
-    size_t n = strlen(source);
     if (!tl_file_is_folder(source))
-        return n > 5 && strcmp(source + n - 5, ".json") == 0;
+        return tl_text_ends(source, ".json");
     struct tl_modelfile *file = NULL;
     bool model = tl_modelfile_open(source, &file) >= 0;
     tl_modelfile_close(file);

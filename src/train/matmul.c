@@ -12,7 +12,7 @@ struct place { uint8_t *acts; float *panels, *turned, *decoded; uint8_t *scratch
 
 struct tl_matmul_room {
     struct place *places;                /* one a thread */
-    uint32_t most_inner, n_threads;
+    uint32_t n_threads;
     /* the product that runs */
     const struct tl_kernel *kernel;
     const struct tl_matmul *product;
@@ -37,7 +37,7 @@ int tl_matmul_layout(struct tl_arena *arena, uint32_t n_threads, uint32_t most_i
     }
     *ret_room = room;
     if (room)
-        *room = (struct tl_matmul_room){ .places = places, .most_inner = deepest, .n_threads = n_threads };
+        *room = (struct tl_matmul_room){ .places = places, .n_threads = n_threads };
     return 0;
 }
 
@@ -248,7 +248,7 @@ void tl_matmul_piece(struct tl_matmul_room *room, uint32_t thread, const struct 
 {
     if (!product->m || !product->n)
         return;
-    struct tl_matmul_room own = { .places = room->places, .most_inner = room->most_inner, .n_threads = 1, .kernel = kernel, .product = product };
+    struct tl_matmul_room own = { .places = room->places, .n_threads = 1, .kernel = kernel, .product = product };
     struct cut cut = cut_of(&own, product);
     for (uint32_t piece = 0; piece < cut.n_rows * cut.n_cols; piece++)
         run_piece(&own, piece, thread);

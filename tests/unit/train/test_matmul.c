@@ -86,8 +86,8 @@ static void check_ways(const struct tl_kernel *kernel, struct fixture *f, struct
     float *a = numbers((size_t)s.m * (s.inner + 3) + 3 * s.inner, 1), *b = numbers((size_t)s.n * (s.inner + 3) + 3 * s.inner, 2);
     for (uint32_t way = 0; way < 16; way++) {
         struct tl_matmul p = { .m = s.m, .n = s.n, .inner = s.inner, .c_step = s.n + 2, .add = way & 4, .bf16 = way & 8 };
-        p.a = way & 1 ? (struct tl_operand){ .data = a, .row_step = 1, .inner_step = s.m + 1 } : (struct tl_operand){ .data = a, .row_step = s.inner + 1, .inner_step = 1 };
-        p.b = way & 2 ? (struct tl_operand){ .data = b, .row_step = 1, .inner_step = s.n + 1 } : (struct tl_operand){ .data = b, .row_step = s.inner + 2, .inner_step = 1 };
+        p.a = way & 1 ? tl_operand_turned(a, s.m + 1) : tl_operand_of(a, s.inner + 1);
+        p.b = way & 2 ? tl_operand_turned(b, s.n + 1) : tl_operand_of(b, s.inner + 2);
         check(kernel, f, &p, way % 3 == 0);
     }
     free(a);
@@ -134,11 +134,11 @@ static void weights_of(const struct tl_kernel *kernel, struct fixture *f, const 
         tl_panel_pack(number, rows + p * 16 * row, p < 2 ? 16 : OUT - 32, IN, panels + p * panel);
     struct tl_weight w = { .form = TL_WEIGHT_PANELS, .number = number, .count = 1, .rows = OUT, .cols = IN, .data = panels, .matrix_bytes = 3 * panel };
     for (int turned = 0; turned < 2; turned++) {
-        struct tl_matmul p = { .a = { .data = x, .row_step = 600, .inner_step = 1 }, .m = TOKENS, .n = turned ? IN : OUT, .inner = turned ? OUT : IN,
+        struct tl_matmul p = { .a = tl_operand_of(x, 600), .m = TOKENS, .n = turned ? IN : OUT, .inner = turned ? OUT : IN,
                                .c = c[0], .c_step = IN };
         p.b = (struct tl_operand){ .weight = &w, .transposed = turned };
         tl_matmul_run(f->room, f->pool, kernel, &p);
-        p.b = (struct tl_operand){ .data = values, .row_step = turned ? 1 : IN, .inner_step = turned ? IN : 1 };
+        p.b = turned ? tl_operand_turned(values, IN) : tl_operand_of(values, IN);
         p.c = c[1];
         tl_matmul_run(f->room, f->pool, kernel, &p);
         for (uint32_t t = 0; t < TOKENS; t++)

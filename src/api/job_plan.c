@@ -12,10 +12,9 @@ struct order { const char *name, *format, *machine; };
 
 static int say_why(const struct order *order, struct tl_buffer *json)
 {
-    tl_buffer_printf(json, "{\"model\":");
-    tl_buffer_json_string(json, order->name, strlen(order->name));
-    tl_buffer_printf(json, ",\"error\":");
-    tl_buffer_json_string(json, tl_error_text(), strlen(tl_error_text()));
+    tl_buffer_printf(json, "{");
+    tl_buffer_json_member(json, "model", order->name);
+    tl_buffer_json_member(json, "error", tl_error_text());
     tl_buffer_printf(json, "}");
     return 0;
 }

@@ -36,10 +36,9 @@ static const struct tl_option rows[] = {
 static void report(const struct options *o, const struct tl_synth_figures *f, struct tl_buffer *json)
 {
     const char *licence = f->known ? f->known->licence : "";
-    tl_buffer_printf(json, "{\"geometry\":");
-    tl_buffer_json_string(json, o->geometry, strlen(o->geometry));
-    tl_buffer_printf(json, ",\"output\":");
-    tl_buffer_json_string(json, o->output, strlen(o->output));
+    tl_buffer_printf(json, "{");
+    tl_buffer_json_member(json, "geometry", o->geometry);
+    tl_buffer_json_member(json, "output", o->output);
     tl_buffer_printf(json, ",\"format\":\"%s\",\"experts_format\":\"%s\",\"trunk_format\":\"%s\",\"licence\":\"%s\",\"assumed\":%s",
                      f->format == TL_MODELFILE_GGUF ? "gguf" : "safetensors", f->experts_format, f->trunk_format, licence,
                      f->known && f->known->assumed ? "true" : "false");

@@ -63,10 +63,9 @@ static void put_when(struct tl_buffer *json)
 static void report(const struct options *o, const struct tl_tune *tune, struct tl_buffer *json)
 {
     const char *separator = "";
-    tl_buffer_printf(json, "{\"model\":");
-    tl_buffer_json_string(json, o->model, strlen(o->model));
-    tl_buffer_printf(json, ",\"machine\":");
-    tl_buffer_json_string(json, tl_cpu_model(), strlen(tl_cpu_model()));
+    tl_buffer_printf(json, "{");
+    tl_buffer_json_member(json, "model", o->model);
+    tl_buffer_json_member(json, "machine", tl_cpu_model());
     tl_buffer_printf(json, ",\"cpus\":%" PRIu32, tl_cpu_count());
     put_when(json);
     tl_buffer_printf(json, ",\n\"settings\":{");

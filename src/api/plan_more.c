@@ -38,10 +38,9 @@ static int write_purpose(const char *text, struct tl_planned *planned, struct tl
         tl_purpose_write(text, &purpose, &priced, json);
     if (status != TL_E_BUDGET)
         return status;
-    tl_buffer_printf(json, "{\"text\":");
-    tl_buffer_json_string(json, text, strlen(text));
-    tl_buffer_printf(json, ",\"error\":");
-    tl_buffer_json_string(json, tl_error_text(), strlen(tl_error_text()));
+    tl_buffer_printf(json, "{");
+    tl_buffer_json_member(json, "text", text);
+    tl_buffer_json_member(json, "error", tl_error_text());
     tl_buffer_printf(json, "}");
     return 0;
 }

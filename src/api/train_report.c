@@ -8,18 +8,11 @@
 
 #include "api/job.h"
 
-static void put_text(struct tl_buffer *json, const char *name, const char *text)
-{
-    tl_buffer_printf(json, "\"%s\":", name);
-    tl_buffer_json_string(json, text, strlen(text));
-    tl_buffer_append(json, ",", 1);
-}
-
 static void put_model(const struct tl_train_facts *f, struct tl_buffer *json)
 {
     const struct tl_geometry *g = tl_model_geometry(f->student->model);
-    put_text(json, "model", f->source);
-    tl_buffer_printf(json, "\"drawn\":%s,\"parameters\":%" PRIu64 ",\"embedding_parameters\":%" PRIu64 ",\"width\":%u,\"layers\":%u,\"vocabulary\":%u",
+    tl_buffer_json_member(json, "model", f->source);
+    tl_buffer_printf(json, ",\"drawn\":%s,\"parameters\":%" PRIu64 ",\"embedding_parameters\":%" PRIu64 ",\"width\":%u,\"layers\":%u,\"vocabulary\":%u",
                      f->student->drawn ? "true" : "false", f->parameters, (uint64_t)g->vocab * g->width * (g->tied ? 1 : 2), g->width, g->n_layers, g->vocab);
     if (f->expected_tokens > 0)
         tl_buffer_printf(json, ",\"expected_tokens\":%.6g", f->expected_tokens);
@@ -93,9 +86,8 @@ void tl_train_report(const struct tl_train_options *o, const struct tl_train_fac
     put_model(f, json);
     tl_buffer_printf(json, ",\"window\":%" PRIu64 ",\"batch\":%" PRIu64 ",\"seed\":%" PRIu64, o->window, o->batch, o->seed);
     if (!o->forecast) {
-        tl_buffer_printf(json, ",");
-        put_text(json, "output", o->output);
-        tl_buffer_printf(json, "\"format\":\"%s\",\"rate\":%.6g,\"schedule\":\"%s\"", f->format->name, f->how.schedule.peak, o->schedule);
+        tl_buffer_json_member(json, "output", o->output);
+        tl_buffer_printf(json, ",\"format\":\"%s\",\"rate\":%.6g,\"schedule\":\"%s\"", f->format->name, f->how.schedule.peak, o->schedule);
         put_corpus(f, json);
         put_losses(f, json);
         put_speed(f, json);

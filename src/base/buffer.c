@@ -121,6 +121,13 @@ int tl_buffer_json_string(struct tl_buffer *buffer, const char *text, size_t n_b
     return tl_buffer_append(buffer, "\"", 1);
 }
 
+int tl_buffer_json_member(struct tl_buffer *buffer, const char *name, const char *text)
+{
+    bool begins = !buffer->len || buffer->data[buffer->len - 1] == '{';
+    tl_buffer_printf(buffer, "%s\"%s\":", begins ? "" : ",", name);
+    return text ? tl_buffer_json_string(buffer, text, strlen(text)) : tl_buffer_append(buffer, "null", 4);
+}
+
 void tl_buffer_clear(struct tl_buffer *buffer)
 {
     buffer->len = 0;

@@ -185,8 +185,8 @@ static int tell(const char *report, const void *context)
     gain_of(&flat, "nll", "perplexity", &out);
     tl_job_note_warnings(&flat);
     if (!settings->quiet)
-        tl_output_note("%s: %s parameters; what was made on the way lies in %s%s and may be removed\n", settings->output, AMOUNT(count, number(&flat, "survey.", "student_parameters")),
-                       settings->work ? settings->work : settings->output, settings->work ? "" : ".work");
+        tl_output_note("%s: %s parameters; what was made on the way lies in %s%s and may be removed\n", settings->output,
+                       AMOUNT(count, number(&flat, "survey.", "student_parameters")), settings->work ? settings->work : settings->output, settings->work ? "" : ".work");
     r = tl_output_buffer(&out);
     tl_buffer_done(&out);
     tl_flat_done(&flat);

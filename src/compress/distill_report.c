@@ -42,12 +42,6 @@ int tl_distill_finish(struct tl_distilling *d)
 
 /* --- JSON --------------------------------------------------------------------------------------------------------- */
 
-static void put_name(struct tl_buffer *json, const char *key, const char *text)
-{
-    tl_buffer_printf(json, "%s\"%s\":", json->len && json->data[json->len - 1] != '{' ? "," : "", key);
-    tl_buffer_json_string(json, text, strlen(text));
-}
-
 void tl_distill_survey_write(const struct tl_distill_survey *s, struct tl_buffer *json)
 {
     const struct { const char *name; uint64_t value; } counts[] = {
@@ -56,8 +50,8 @@ void tl_distill_survey_write(const struct tl_distill_survey *s, struct tl_buffer
         {"student_parameters", s->student_parameters}, {"disk_bytes", s->disk_bytes}, {"disk_room_bytes", s->disk_room},
     };
     tl_buffer_printf(json, "{");
-    put_name(json, "teacher", s->teacher_name);
-    put_name(json, "student", s->student_name);
+    tl_buffer_json_member(json, "teacher", s->teacher_name);
+    tl_buffer_json_member(json, "student", s->student_name);
     tl_buffer_printf(json, ",\"same_vocabulary\":%s,\"writes\":%s,\"sweeps\":%s", s->same_vocabulary ? "true" : "false", s->writes ? "true" : "false",
                      s->sweeps ? "true" : "false");
     for (size_t i = 0; i < TL_COUNT(counts); i++)

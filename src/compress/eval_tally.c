@@ -223,15 +223,12 @@ static int write_answer(struct tl_outfile *file, const struct tl_eval_subject *s
 {
     struct tl_buffer line;
     tl_buffer_init(&line, 0);
-    tl_buffer_printf(&line, "{\"model\":");
-    tl_buffer_json_string(&line, subject->path, strlen(subject->path));
-    tl_buffer_printf(&line, ",\"file\":");
-    tl_buffer_json_string(&line, item->file, strlen(item->file));
+    tl_buffer_printf(&line, "{");
+    tl_buffer_json_member(&line, "model", subject->path);
+    tl_buffer_json_member(&line, "file", item->file);
     tl_buffer_printf(&line, ",\"line\":%" PRIu64, item->line);
-    if (item->id) {
-        tl_buffer_printf(&line, ",\"id\":");
-        tl_buffer_json_string(&line, item->id, strlen(item->id));
-    }
+    if (item->id)
+        tl_buffer_json_member(&line, "id", item->id);
     if (item->kind == TL_EVAL_CHOICE)
         tl_buffer_printf(&line, ",\"chosen\":%" PRId32, answer->chosen);
     if (answer->text) {

@@ -8,15 +8,6 @@
 #include "base/array.h"
 #include "compress/eval_impl.h"
 
-static void put_text(struct tl_buffer *json, const char *name, const char *text)
-{
-    tl_buffer_printf(json, ",\"%s\":", name);
-    if (text)
-        tl_buffer_json_string(json, text, strlen(text));
-    else
-        tl_buffer_printf(json, "null");
-}
-
 static void put_number(struct tl_buffer *json, const char *name, bool known, double value)
 {
     tl_buffer_printf(json, known && isfinite(value) ? ",\"%s\":%.9g" : ",\"%s\":null", name, value);
@@ -42,7 +33,7 @@ static void put_costs(struct tl_buffer *json, const struct tl_eval_model *m)
         put_number(json, parts[i].joules, parts[i].cost->known, parts[i].cost->joules);
         put_number(json, parts[i].money, parts[i].cost->known, parts[i].cost->money);
     }
-    put_text(json, "joules_source", m->cost.known ? m->cost.measured ? "measured" : "estimated" : NULL);
+    tl_buffer_json_member(json, "joules_source", m->cost.known ? m->cost.measured ? "measured" : "estimated" : NULL);
     put_number(json, "money_per_solved", m->cost_per_solved >= 0, m->cost_per_solved);
 }
 
@@ -58,7 +49,7 @@ static void put_answers(struct tl_buffer *json, const struct tl_eval_group *g)
 static void put_group(struct tl_buffer *json, const struct tl_eval_group *g)
 {
     tl_buffer_printf(json, "{\"prompts\":%" PRIu64, g->loops.n);
-    put_text(json, "tag", g->tag);
+    tl_buffer_json_member(json, "tag", g->tag);
     put_answers(json, g);
     tl_buffer_printf(json, "}");
 }
@@ -68,8 +59,8 @@ static void put_model(struct tl_buffer *json, const struct tl_eval_model *m)
     static const struct tl_eval_group no_group;
     tl_buffer_printf(json, "{\"bytes\":%" PRIu64 ",\"parameters\":%" PRIu64 ",\"active_parameters\":%" PRIu64, m->weight_bytes, m->parameters,
                      m->active_parameters);
-    put_text(json, "model", m->name);
-    put_text(json, "path", m->path);
+    tl_buffer_json_member(json, "model", m->name);
+    tl_buffer_json_member(json, "path", m->path);
     put_mean(json, "nll", &m->nll);
     put_number(json, "perplexity", m->nll.n > 0, m->perplexity);
     put_number(json, "perplexity_se", m->nll.n > 0, m->perplexity_se);
@@ -98,12 +89,12 @@ static void put_model(struct tl_buffer *json, const struct tl_eval_model *m)
 static void put_pair(struct tl_buffer *json, const struct tl_eval *eval, const struct tl_eval_pair *pair)
 {
     tl_buffer_printf(json, "{\"items\":%" PRIu64, pair->difference.n);
-    put_text(json, "measure", pair->measure);
-    put_text(json, "a", eval->model[pair->a].name);
-    put_text(json, "b", eval->model[pair->b].name);
+    tl_buffer_json_member(json, "measure", pair->measure);
+    tl_buffer_json_member(json, "a", eval->model[pair->a].name);
+    tl_buffer_json_member(json, "b", eval->model[pair->b].name);
     put_mean(json, "difference", &pair->difference);
     put_number(json, "p", true, pair->p);
-    put_text(json, "better", pair->better ? eval->model[pair->better < 0 ? pair->a : pair->b].name : NULL);
+    tl_buffer_json_member(json, "better", pair->better ? eval->model[pair->better < 0 ? pair->a : pair->b].name : NULL);
     tl_buffer_printf(json, "}");
 }
 
@@ -111,9 +102,9 @@ static void put_reference(struct tl_buffer *json, const struct tl_eval_reference
 {
     tl_buffer_printf(json, ",\"reference\":{\"stored\":%s,\"tokens\":%" PRIu64 ",\"bytes\":%" PRIu64, r->stored ? "true" : "false", r->tokens,
                      r->records_bytes);
-    put_text(json, "model", r->name);
-    put_text(json, "path", r->path);
-    put_text(json, "file", r->file);
+    tl_buffer_json_member(json, "model", r->name);
+    tl_buffer_json_member(json, "path", r->path);
+    tl_buffer_json_member(json, "file", r->file);
     put_number(json, "perplexity", r->tokens > 0, r->perplexity);
     put_number(json, "perplexity_se", r->tokens > 0, r->perplexity_se);
     tl_buffer_printf(json, "}");
@@ -127,8 +118,8 @@ void tl_eval_write(const struct tl_eval *eval, struct tl_buffer *json)
     tl_buffer_printf(json, "{\"texts\":%" PRIu64 ",\"tokens\":%" PRIu64 ",\"window\":%u,\"stride\":%u,\"tasks\":%" PRIu64 ",\"prompts\":%" PRIu64
                      ",\"same_vocabulary\":%s", eval->texts, eval->tokens, eval->window, eval->stride, tasks, eval->prompts,
                      eval->same_vocabulary ? "true" : "false");
-    put_text(json, "quality", eval->quality);
-    put_text(json, "price", eval->price);
+    tl_buffer_json_member(json, "quality", eval->quality);
+    tl_buffer_json_member(json, "price", eval->price);
     if (eval->reference.path)
         put_reference(json, &eval->reference);
     tl_buffer_printf(json, ",\"models\":[");

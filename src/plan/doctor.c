@@ -69,16 +69,10 @@ enum tl_health tl_doctor_health(const struct tl_doctor *doctor)
 
 /* --- the document ------------------------------------------------------------------------------------------------- */
 
-static void put_text(struct tl_buffer *json, const char *key, const char *text)
-{
-    tl_buffer_printf(json, "\"%s\":", key);
-    tl_buffer_json_string(json, text, strlen(text));
-}
-
 static void put_reads(const struct tl_doctor *doctor, struct tl_buffer *json)
 {
     tl_buffer_printf(json, ",\"drive\":{");
-    put_text(json, "file", doctor->file);
+    tl_buffer_json_member(json, "file", doctor->file);
     tl_buffer_printf(json, ",\"new_file\":%s,\"direct\":%s,\"io\":\"%s\",\"reads\":[", doctor->new_file ? "true" : "false",
                      doctor->direct ? "true" : "false", doctor->way);
     for (uint32_t i = 0; i < doctor->n_reads; i++) {
@@ -92,18 +86,15 @@ static void put_reads(const struct tl_doctor *doctor, struct tl_buffer *json)
 void tl_doctor_report(const struct tl_doctor *doctor, struct tl_buffer *json)
 {
     tl_buffer_append(json, "{", 1);
-    put_text(json, "machine", doctor->machine.name);
+    tl_buffer_json_member(json, "machine", doctor->machine.name);
     tl_buffer_printf(json, ",\"health\":\"%s\",\"checks\":[", tl_health_name(tl_doctor_health(doctor)));
     for (int i = 0; i < TL_CHECKS; i++) {
         const struct tl_finding *finding = &doctor->findings[i];
-        tl_buffer_printf(json, "%s\n {\"check\":\"%s\",\"health\":\"%s\",", i ? "," : "", checks[i].name, tl_health_name(finding->health));
-        put_text(json, "title", checks[i].title);
-        tl_buffer_append(json, ",", 1);
-        put_text(json, "found", finding->found);
-        tl_buffer_append(json, ",", 1);
-        put_text(json, "means", checks[i].means);
-        tl_buffer_append(json, ",", 1);
-        put_text(json, "advice", checks[i].advice);
+        tl_buffer_printf(json, "%s\n {\"check\":\"%s\",\"health\":\"%s\"", i ? "," : "", checks[i].name, tl_health_name(finding->health));
+        tl_buffer_json_member(json, "title", checks[i].title);
+        tl_buffer_json_member(json, "found", finding->found);
+        tl_buffer_json_member(json, "means", checks[i].means);
+        tl_buffer_json_member(json, "advice", checks[i].advice);
         tl_buffer_append(json, "}", 1);
     }
     tl_buffer_printf(json, "],\n\"facts\":{");

@@ -13,15 +13,6 @@ static const struct { enum tl_work work; double joules_from, joules_to, price; c
 #undef SERVED
 };
 
-static void put_text(struct tl_buffer *json, const char *key, const char *text)
-{
-    tl_buffer_printf(json, ",\"%s\":", key);
-    if (text)
-        tl_buffer_json_string(json, text, strlen(text));
-    else
-        tl_buffer_printf(json, "null");
-}
-
 static void put_bytes(struct tl_buffer *json, const char *key, uint64_t bytes) { tl_buffer_printf(json, ",\"%s\":%" PRIu64, key, bytes); }
 static void put_number(struct tl_buffer *json, const char *key, double value) { tl_buffer_printf(json, ",\"%s\":%.6g", key, value); }
 
@@ -60,19 +51,19 @@ static void put_model(struct tl_buffer *json, const struct tl_plan *plan, struct
 {
     const struct tl_geometry *g = tl_model_geometry(model);
     const struct tl_known *known = subject->known;
-    tl_buffer_printf(json, "{\"model\":");
-    tl_buffer_json_string(json, subject->name, strlen(subject->name));
-    put_text(json, "source", subject->source);
-    put_text(json, "architecture", g->arch->name);
+    tl_buffer_printf(json, "{");
+    tl_buffer_json_member(json, "model", subject->name);
+    tl_buffer_json_member(json, "source", subject->source);
+    tl_buffer_json_member(json, "architecture", g->arch->name);
     tl_buffer_printf(json, ",\"runs\":%s", g->arch->planned ? "false" : "true");
-    put_text(json, "licence", known ? known->licence : NULL);
+    tl_buffer_json_member(json, "licence", known ? known->licence : NULL);
     tl_buffer_printf(json, ",\"assumed\":%s", known && known->assumed ? "true" : "false");
-    put_text(json, "format", main_format(&plan->sizes));
+    tl_buffer_json_member(json, "format", main_format(&plan->sizes));
     put_bytes(json, "layers", g->n_layers);
     put_bytes(json, "width", g->width);
     put_bytes(json, "vocabulary", g->vocab);
     put_bytes(json, "trained_context", g->context);
-    put_text(json, "kv", tl_model_cache(model)->format->name);
+    tl_buffer_json_member(json, "kv", tl_model_cache(model)->format->name);
     put_sizes(json, &plan->sizes);
     put_bytes(json, "experts", plan->sizes.experts);
     put_bytes(json, "expert_layers", plan->sizes.expert_layers);
@@ -86,7 +77,7 @@ static void put_memory(struct tl_buffer *json, const struct tl_plan *plan, const
 {
     static const char *const held[] = {[TL_FIT_TRUNK_PASSES] = "streamed", [TL_FIT_EXPERTS_PASS] = "experts streamed", [TL_FIT_RESIDENT] = "resident"};
     const struct tl_fit *f = &plan->fit;
-    put_text(json, "held", held[f->way]);
+    tl_buffer_json_member(json, "held", held[f->way]);
     put_bytes(json, "resident_bytes", tl_store_resident_bytes(tl_model_store(model)));
     put_bytes(json, "peak_bytes", f->planned_bytes);
     put_bytes(json, "budget_bytes", f->budget_bytes);
@@ -119,10 +110,10 @@ static void put_work(struct tl_buffer *json, const struct tl_plan *plan, enum tl
     put_number(json, "tokens_per_s", rate(c));
     put_number(json, "low_tokens_per_s", per(c->tokens, c->high_seconds));
     put_number(json, "high_tokens_per_s", per(c->tokens, c->low_seconds));
-    put_text(json, "bound", tl_bound_name(c->bound));
-    put_text(json, "fact", tl_facts[fact].name);
+    tl_buffer_json_member(json, "bound", tl_bound_name(c->bound));
+    tl_buffer_json_member(json, "fact", tl_facts[fact].name);
     put_number(json, "fact_value", machine->value[fact]);
-    put_text(json, "fact_source", tl_source_name(machine->source[fact]));
+    tl_buffer_json_member(json, "fact_source", tl_source_name(machine->source[fact]));
     put_number(json, "memory_seconds", c->memory_s);
     put_number(json, "drive_seconds", c->drive_s);
     put_number(json, "arithmetic_seconds", c->arithmetic_s);

@@ -96,11 +96,25 @@ static void numbers_ignore_the_locale(void **state)
     setlocale(LC_NUMERIC, "C");
 }
 
+static void json_members_follow_each_other(void **state)
+{
+    struct tl_buffer buffer;
+    (void)state;
+    tl_buffer_init(&buffer, 0);
+    tl_buffer_printf(&buffer, "{");
+    tl_buffer_json_member(&buffer, "a", "\"");
+    tl_buffer_json_member(&buffer, "b", NULL);
+    assert_int_equal(tl_buffer_json_member(&buffer, "c", ""), 0);
+    assert_string_equal(buffer.data, "{\"a\":\"\\\"\",\"b\":null,\"c\":\"\"");
+    tl_buffer_done(&buffer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_grows_and_is_terminated), cmocka_unit_test(limit_holds_and_sticks),
         cmocka_unit_test(out_of_memory_sticks), cmocka_unit_test(json_strings_are_quoted),
+        cmocka_unit_test(json_members_follow_each_other),
         cmocka_unit_test(numbers_ignore_the_locale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,14 +27,14 @@ static const char *path_of(const struct tl_adapter *adapter) { return tl_modelfi
 
 /* --- finding ------------------------------------------------------------------------------------------------------ */
 
-/* What is added to the head is added to it alone. */
-enum tl_role tl_adapt_role(const struct tl_op *op) { return op->out == TL_S_LOGITS ? TL_R_HEAD : op->role; }
+/* The role by which files name the matrix of an operation: the head is one even where it is the embedding too. */
+static enum tl_role role_of(const struct tl_op *op) { return op->out == TL_S_LOGITS ? TL_R_HEAD : op->role; }
 
 static const struct tl_adapter_pair *pair_of(const struct finding *f, const struct tl_adapter *adapter, const struct tl_op *op)
 {
     char name[TL_NAME_BYTES];
     enum tl_modelfile_format format = tl_modelfile_format(adapter->file);
-    for (uint32_t nth = 0; tl_name_each(f->geometry->arch, format, tl_adapt_role(op), op->layer, 0, nth, name); nth++)
+    for (uint32_t nth = 0; tl_name_each(f->geometry->arch, format, role_of(op), op->layer, 0, nth, name); nth++)
         for (uint32_t i = 0; i < adapter->n_pairs; i++)
             if (!f->taken[i] && tl_name_same(name, adapter->pairs[i].target))
                 return &adapter->pairs[i];

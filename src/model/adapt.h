@@ -21,8 +21,6 @@ struct tl_adapt_order { uint32_t head; bool halves; };
 /* false: the rows of this operation (a delta net's) lie otherwise in a file of that format, and nobody knows how. */
 bool tl_adapt_order_of(const struct tl_geometry *geometry, const struct tl_op *op, enum tl_modelfile_format format, struct tl_adapt_order *ret_order);
 uint64_t tl_adapt_row_in_file(struct tl_adapt_order order, uint64_t row);
-/* The role by which files name the matrix of an operation: the head is one even where it is the embedding too. */
-enum tl_role tl_adapt_role(const struct tl_op *op);
 
 /* Where a pair of a file goes. */
 struct tl_adapt_part {

@@ -124,7 +124,6 @@ void tl_each_row(struct tl_graph *graph, tl_row_function *run, uint32_t sum_widt
 void tl_back_norm(struct tl_graph *graph);
 void tl_back_unit_norm(struct tl_graph *graph);
 void tl_back_rope(struct tl_graph *graph);
-void tl_back_temper(struct tl_graph *graph);
 void tl_back_copy(struct tl_graph *graph);
 void tl_back_add(struct tl_graph *graph);
 void tl_back_glu(struct tl_graph *graph);
@@ -148,7 +147,6 @@ void tl_delta_rule_backward(struct tl_graph *graph);
 void tl_attend_forward(struct tl_graph *graph);
 void tl_attend_backward(struct tl_graph *graph);
 void tl_attend_place(struct tl_graph *graph, struct tl_arena *arena);
-void tl_mixture_route(struct tl_graph *graph);
 void tl_mixture_route_back(struct tl_graph *graph);
 void tl_mixture_forward(struct tl_graph *graph);
 void tl_mixture_backward(struct tl_graph *graph);

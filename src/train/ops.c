@@ -73,8 +73,17 @@ static void forward_rows(struct tl_graph *g)
         tl_graph_run_rows(g, g->n_tokens);
 }
 
+/* The choice goes beside the streams. */
+static void route(struct tl_graph *g)
+{
+    struct tl_taped_rows *rows = tl_graph_taped(g);
+    g->step.experts.chosen = rows->chosen;
+    g->step.experts.weights = rows->weights;
+    forward_rows(g);
+}
+
 /* What multiplies a row by a number does the same to its gradient. */
-void tl_back_temper(struct tl_graph *g)
+static void back_temper(struct tl_graph *g)
 {
     tl_graph_prepare(g);
     g->step.stream[g->op->out] = g->slope[g->op->out];
@@ -192,7 +201,7 @@ static const struct tl_graph_kind kinds[] = {
     [TL_OP_NORM] = { TL_NEEDS_IN, forward_rows, tl_back_norm },
     [TL_OP_UNIT_NORM] = { TL_NEEDS_IN | TL_STAYS, forward_rows, tl_back_unit_norm },
     [TL_OP_ROPE] = { TL_STAYS, forward_rows, tl_back_rope },
-    [TL_OP_TEMPER] = { TL_STAYS, forward_rows, tl_back_temper },
+    [TL_OP_TEMPER] = { TL_STAYS, forward_rows, back_temper },
     [TL_OP_COPY] = { TL_STAYS, forward_rows, tl_back_copy },
     [TL_OP_KEEP] = { TL_DOES_NOTHING, NULL, NULL },
     [TL_OP_ADD] = { TL_STAYS, forward_rows, tl_back_add },
@@ -205,7 +214,7 @@ static const struct tl_graph_kind kinds[] = {
     [TL_OP_CONV] = { TL_NEEDS_IN, tl_delta_conv_forward, tl_delta_conv_backward },
     [TL_OP_DECAY] = { TL_STAYS | TL_NEEDS_IN | TL_NEEDS_AFTER | TL_WRITES_IN, decay, tl_delta_decay_backward },
     [TL_OP_DELTA] = { TL_NEEDS_IN | TL_NEEDS_GATES, tl_delta_rule_forward, tl_delta_rule_backward },
-    [TL_OP_ROUTE] = { TL_STAYS | TL_NEEDS_AFTER, tl_mixture_route, tl_mixture_route_back },
+    [TL_OP_ROUTE] = { TL_STAYS | TL_NEEDS_AFTER, route, tl_mixture_route_back },
     [TL_OP_EXPERTS] = { TL_NEEDS_IN, tl_mixture_forward, tl_mixture_backward },
     [TL_OP_SWITCH] = { TL_STAYS | TL_NEEDS_IN | TL_NEEDS_BEFORE, forward_rows, tl_back_switch },
     [TL_OP_GATE] = { TL_STAYS | TL_NEEDS_IN | TL_NEEDS_BEFORE, forward_rows, tl_back_gate },
@@ -218,11 +227,3 @@ const struct tl_graph_kind *tl_graph_kind(enum tl_op_kind kind)
 }
 
 unsigned tl_graph_needs(const struct tl_op *op) { return tl_graph_kind(op->kind)->needs; }
-
-void tl_mixture_route(struct tl_graph *g)
-{
-    struct tl_taped_rows *rows = tl_graph_taped(g);
-    g->step.experts.chosen = rows->chosen;
-    g->step.experts.weights = rows->weights;
-    forward_rows(g);
-}

@@ -86,8 +86,6 @@ void tl_weights_free(struct tl_weights *w)
 
 uint64_t tl_parameter_values(const struct tl_parameter *p) { return (uint64_t)p->count * p->rows * p->cols; }
 
-struct tl_parameter *tl_weights_of(struct tl_weights *w, uint32_t id) { return &w->parameters[id]; }
-
 int tl_weights_layout(struct tl_weights *w, struct tl_arena *arena)
 {
     w->values = tl_arena_take(arena, w->n_values, sizeof(float));

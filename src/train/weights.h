@@ -39,7 +39,6 @@ int tl_weights_new(struct tl_model *model, struct tl_weights **ret_weights);
 void tl_weights_free(struct tl_weights *weights);                     /* NULL is fine */
 int tl_weights_layout(struct tl_weights *weights, struct tl_arena *arena);
 int tl_weights_take(struct tl_weights *weights, struct tl_arena *ret_arena);         /* the same, in an arena of just their size */
-struct tl_parameter *tl_weights_of(struct tl_weights *weights, uint32_t id);
 uint64_t tl_parameter_values(const struct tl_parameter *parameter);   /* how many */
 /* From the model's file, every format decoded. */
 int tl_weights_read(struct tl_weights *weights, struct tl_pool *pool, struct tl_progress *progress);

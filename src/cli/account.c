@@ -23,13 +23,11 @@ struct trill_account *tl_account_open_told(const char *command, const struct tl_
 {
     struct trill_account_options options;
     struct trill_account *account = NULL;
-    TL_AUTO char *state = NULL;
-    TL_AUTO char *config = NULL;
+    const char *state = setup->state, *config = setup->config;
+    char *folders[2] = {NULL};
     trill_account_options_init(&options, sizeof options);
-    int r = setup->no_ledger ? 0 : tl_place_state(setup->home, &state);
-    if (r >= 0)
-        r = tl_place_config(setup->home, &config);
-    if (r < 0 && !setup->no_ledger)
+    tl_place_folders(setup->home, &state, &config, folders);
+    if (!state && !setup->no_ledger)
         tl_output_note("warning: this run is not in the ledger: %s\n", tl_error_text());
     options.command = command;
     options.model = setup->model;
@@ -37,7 +35,10 @@ struct trill_account *tl_account_open_told(const char *command, const struct tl_
     options.config = config;
     options.unrecorded = setup->no_ledger;
     options.log = log_line;
-    return trill_account_open(&options, &account) < 0 ? NULL : account;
+    int r = trill_account_open(&options, &account);
+    tl_free(folders[0]);
+    tl_free(folders[1]);
+    return r < 0 ? NULL : account;
 }
 
 void tl_account_json(struct trill_account *account, struct trill_model *model, struct tl_buffer *json)

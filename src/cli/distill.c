@@ -232,7 +232,8 @@ static int run(const void *context)
     if (r >= 0 && (settings.forecast || !settings.quiet))
         r = carry_out(&settings, true);
     if (r >= 0 && !settings.forecast) {
-        struct tl_setup setup = {.model = settings.teacher, .home = settings.home, .quiet = settings.quiet, .no_ledger = settings.unrecorded};
+        struct tl_setup setup = {.model = settings.teacher, .state = settings.state, .config = settings.config, .quiet = settings.quiet,
+                                 .no_ledger = settings.unrecorded};
         struct trill_account *account = tl_account_open("distill", &setup);
         r = carry_out(&settings, false);
         tl_account_close(account, NULL, r);

@@ -15,6 +15,7 @@ struct trill_model;
 struct tl_setup {
     const char *model;       /* as typed */
     const char *home;        /* --home; NULL: the usual folders */
+    const char *state, *config;                              /* of the account; NULL: those of home */
     uint64_t threads, context, ram_bytes, chunk;             /* 0: the library's choice */
     const char *cpu, *kv, *activations, *io, *policy, *lookahead, *order;      /* NULL: the library's choice */
     struct tl_option_list lora;

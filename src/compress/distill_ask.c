@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 
 enum { LEAST_TOKENS = 4 };               /* of a document that is gone on with */
 
@@ -35,10 +36,7 @@ static int ask_document(const struct tl_distill_documents *d, uint64_t i, const 
     int status = tl_tokenizer_decode(d->tokenizer, d->ids + d->starts[i], (size_t)most, false, &text, &n_bytes);
     if (status < 0)
         return status;
-    while (n_bytes && ((unsigned char)text[n_bytes - 1] & 0xC0) == 0x80)        /* the last character may be in two tokens */
-        n_bytes--;
-    if (n_bytes && (unsigned char)text[n_bytes - 1] >= 0xC0)
-        n_bytes--;
+    n_bytes -= tl_utf8_unfinished(text, n_bytes);                    /* the last character may be in two tokens */
     begin_line(line, i, false);
     tl_buffer_printf(line, "\"prompt\":");
     tl_buffer_json_string(line, text, n_bytes);

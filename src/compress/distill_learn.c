@@ -180,5 +180,5 @@ int tl_distill_learn(struct tl_distilling *d, bool control)
     if (!*file)
         return status < 0 ? status : TL_E_NOMEM;
     d->ret->stages++;
-    return tl_file_exists(*file) ? find_figures(&l) : learn(&l, *file, checkpoint);
+    return tl_file_exists(*file) && tl_file_exists(d->start_file) ? find_figures(&l) : learn(&l, *file, checkpoint);
 }

@@ -44,6 +44,10 @@ done
 "$TRILL" distill teacher.gguf 50k --text text $common --control --json -q -o one.gguf >again.json
 [ "$(member again.json stages_found)" = 3 ] || fail 'stages are done twice'
 [ "$(member one.json against_control)" = "$(member again.json against_control)" ] || fail 'the report differs when all was found'
+rm one.gguf.work/start-*.gguf
+"$TRILL" distill teacher.gguf 50k --text text --window 32 --tokens 12000 --state "$scratch/state" --config "$scratch/state" -q -o one.gguf >/dev/null ||
+    fail 'a start that was removed is not made again'
+[ -f "$scratch/state/ledger.db" ] || fail 'the ledger is not in the folder that was said'
 cp one.gguf first.gguf; rm -rf one.gguf one.gguf.work
 # shellcheck disable=SC2086
 "$TRILL" distill teacher.gguf 50k --text text $common -t 1 -q -o one.gguf >/dev/null

@@ -143,7 +143,7 @@ static uint64_t most_of(const struct reading *r) { return (uint64_t)r->how->wind
 static bool is_blank(const char *text, size_t n_bytes)
 {
     for (size_t i = 0; i < n_bytes; i++)
-        if (!strchr(" \t\r\n", text[i]))
+        if (!text[i] || !strchr(" \t\r\n", text[i]))
             return false;
     return true;
 }

@@ -200,6 +200,14 @@ static uint32_t deepest(const struct tl_graph *g)
     return most;
 }
 
+/* Of what is summed over tokens: a row's values, the taps of a convolution, rates and biases of a delta net. */
+static uint64_t widest_sum(const struct tl_graph *g)
+{
+    uint64_t taps = has_kind(g, TL_OP_CONV) ? g->geometry->conv_taps * tl_graph_width(g, TL_S_DI) : 0;
+    uint64_t rates = 2 * (uint64_t)g->geometry->delta_v_heads, most = g->widest > taps ? g->widest : taps;
+    return most > rates ? most : rates;
+}
+
 int tl_graph_layout(struct tl_graph *g, struct tl_arena *arena)
 {
     uint32_t threads = g->limits.threads;
@@ -208,8 +216,7 @@ int tl_graph_layout(struct tl_graph *g, struct tl_arena *arena)
     place_streams(g, arena);
     place_step(g, arena);
     uint64_t blocks = (g->most_tokens + TL_SUM_ROWS - 1) / TL_SUM_ROWS;
-    uint64_t taps = has_kind(g, TL_OP_CONV) ? g->geometry->conv_taps * tl_graph_width(g, TL_S_DI) : 0;
-    g->partial = tl_arena_take(arena, blocks * (g->widest > taps ? g->widest : taps), sizeof(float));
+    g->partial = tl_arena_take(arena, blocks * widest_sum(g), sizeof(float));
     g->sinks = tl_arena_take(arena, (uint64_t)g->limits.windows * g->geometry->n_heads, sizeof(float));
     g->ones = tl_arena_take(arena, g->widest, sizeof(float));
     g->temporary = tl_arena_take(arena, 2 * threads * g->widest, sizeof(float));

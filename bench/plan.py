@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""How far plans are from what happens. For each model some rounds; in each the peaks of the machine are measured, the model
-runs, the peaks are measured again, and `trill plan` is asked with the mean of both (of the drive: what the model's own queue
-gave in that run). What is compared: stored bytes, the peak of the process, bytes missed, tokens/s of an answer and of a prompt.
+"""How far plans are from what happens. For each model some rounds. A round is some turns, in each of which the model runs between
+two measurements of the machine's peaks; `trill plan` is asked with the median of the peaks (of the drive: what the model's own queue
+gave), and its answer compared with the median of the runs: where memory gives now 40 and now 65 GB/s, a short run needs several
+turns. What is compared: stored bytes, the peak of the process, bytes missed, tokens/s of an answer and of a prompt.
 
-  bench/plan.py MODEL[:RAM] ... [--rounds 5] [--threads N] [--prompt 512] [--tokens 128]
+  bench/plan.py MODEL[:RAM] ... [--rounds 5] [--turns 1] [--threads N] [--prompt 512] [--tokens 128]
 
 Writes bench/records/DATE-plan.json and DATE-plan.md; what was measured before on the same day stays there, so that large
 files can be made, measured and removed one at a time. Ratios are planned ÷ measured, medians of the rounds.
@@ -36,11 +37,13 @@ def peaks(threads):
 def measure(model, ram, options):
     """One round: (facts, measured, planned)."""
     means = ['-t', options.threads] + (['--ram', ram] if ram else [])
-    before = peaks(options.threads)
-    drop_caches()
-    prompt, answer = trill('bench', model, '-p', options.prompt, '-n', options.tokens, '-r', 1, *means)
-    after = peaks(options.threads)
-    facts = {fact: (before[fact] + after[fact]) / 2 for fact in before}
+    seen, runs = [peaks(options.threads)], []
+    for _ in range(options.turns):
+        drop_caches()
+        runs.append(trill('bench', model, '-p', options.prompt, '-n', options.tokens, '-r', 1, *means))
+        seen.append(peaks(options.threads))
+    facts = {fact: statistics.median(s[fact] for s in seen) for fact in seen[0]}
+    answer = runs[-1][1]
     streaming = answer.get('streaming')
     if streaming:
         facts['drive'] = streaming['drive_bytes_per_s']
@@ -48,7 +51,8 @@ def measure(model, ram, options):
     context = max(options.prompt, options.tokens) + 1
     plan = trill('plan', model, '-c', context, '-p', options.prompt, '-n', 1, *means, *told)
     decode = trill('plan', model, '-c', context, '-p', 1, '-n', options.tokens, *means, *told)
-    measured = {'prefill': prompt['mean_tokens_per_s'], 'decode': answer['mean_tokens_per_s'],
+    prefill, rate = (statistics.median(run[i]['mean_tokens_per_s'] for run in runs) for i in (0, 1))
+    measured = {'prefill': prefill, 'decode': rate,
                 'missed': streaming['decode_missed_bytes_per_token'] if streaming else 0}
     planned = {'prefill': plan['prefill_tokens_per_s'], 'decode': decode['decode_tokens_per_s'], 'missed': decode['read_bytes_per_token'],
                'bound': decode['bound']}
@@ -90,7 +94,7 @@ HEAD = ('| model | --ram | rounds | GB | held | bytes loaded | peak MB | planned
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('models', nargs='+', help='a file or a name in the cache; behind a colon its --ram')
-    for name, value in (('rounds', 5), ('threads', os.cpu_count()), ('prompt', 512), ('tokens', 128)):
+    for name, value in (('rounds', 5), ('turns', 1), ('threads', os.cpu_count()), ('prompt', 512), ('tokens', 128)):
         parser.add_argument(f'--{name}', type=int, default=value)
     options = parser.parse_args()
     date, load = datetime.date.today().isoformat(), os.getloadavg()[0]

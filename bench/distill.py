@@ -69,6 +69,7 @@ def main():
                 runs.append(report)
                 print(table(runs[-1:]), flush=True)
     shown = ' '.join(command).replace(str(work) + '/', '').replace(str(ROOT) + '/', '')
+    shown = shown.replace(options.teacher, pathlib.Path(options.teacher).name).replace(str(options.text), options.text.name)
     record = {'date': datetime.date.today().isoformat(), 'commit': git('describe', '--always', '--dirty', '--exclude=*'), 'machine': machine(),
               'last_command': shown, 'runs': runs}
     survey = runs[0]['survey']

@@ -12,12 +12,13 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "base/utf8.h"
 
 enum { LABEL_COLUMNS = 24 };
 
 static const char *const names[TL_FIGURES] = {
     [TL_FIGURE_RUNS] = "runs", [TL_FIGURE_UNFINISHED] = "unfinished", [TL_FIGURE_PROMPT] = "prompt_tokens",
-    [TL_FIGURE_GENERATED] = "generated_tokens", [TL_FIGURE_SCORED] = "scored_tokens", [TL_FIGURE_TOKENS] = "computed_tokens",
+    [TL_FIGURE_GENERATED] = "generated_tokens", [TL_FIGURE_SCORED] = "scored_tokens", [TL_FIGURE_TRAINED] = "trained_tokens", [TL_FIGURE_TOKENS] = "computed_tokens",
     [TL_FIGURE_SECONDS] = "seconds", [TL_FIGURE_BUSY] = "busy_s", [TL_FIGURE_DRIVE] = "drive_bytes", [TL_FIGURE_JOULES] = "joules",
     [TL_FIGURE_MEASURED] = "measured_joules", [TL_FIGURE_MONEY] = "money", [TL_FIGURE_CARBON] = "carbon_g", [TL_FIGURE_FIRST] = "first_time",
 };
@@ -30,10 +31,8 @@ static void copy_text(char *to, size_t room, const struct tl_buffer *from)
     size_t n = 0;
     for (size_t i = 0; i < from->len && n < room - 1; i++)
         to[n++] = (unsigned char)from->data[i] < 0x20 || from->data[i] == 0x7F ? ' ' : from->data[i];
-    while (n < from->len && n && ((unsigned char)to[n - 1] & 0xC0) == 0x80)      /* no half of a character at the end */
-        n--;
-    if (n < from->len && n && (unsigned char)to[n - 1] >= 0xC0)
-        n--;
+    if (n < from->len)
+        n -= tl_utf8_unfinished(to, n);
     to[n] = 0;
 }
 
@@ -268,7 +267,8 @@ void tl_ledger_view_print(const struct tl_ledger_view *view, uint64_t most, stru
     tl_buffer_printf(out, "%.0f run%s", f[TL_FIGURE_RUNS], f[TL_FIGURE_RUNS] > 1 ? "s" : "");
     if (f[TL_FIGURE_UNFINISHED] > 0)
         tl_buffer_printf(out, ", %.0f of them not finished", f[TL_FIGURE_UNFINISHED]);
-    tl_buffer_printf(out, "; tokens: %.0f of prompts, %.0f of answers, %.0f scored\n", f[TL_FIGURE_PROMPT], f[TL_FIGURE_GENERATED], f[TL_FIGURE_SCORED]);
+    tl_buffer_printf(out, "; tokens: %.0f of prompts, %.0f of answers, %.0f scored, %.0f learnt\n", f[TL_FIGURE_PROMPT], f[TL_FIGURE_GENERATED],
+                     f[TL_FIGURE_SCORED], f[TL_FIGURE_TRAINED]);
     if (view->has_accuracy) {
         print_accuracy(view, out);
         return;

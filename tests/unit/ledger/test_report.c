@@ -57,6 +57,7 @@ static void add(int64_t time, const char *command, const char *model, double sec
     tl_ledger_set_text(&row, TL_LEDGER_MODEL, model);
     tl_ledger_set_real(&row, TL_LEDGER_SECONDS, seconds);
     tl_ledger_set_count(&row, TL_LEDGER_PROMPT, 10);
+    tl_ledger_set_count(&row, TL_LEDGER_TRAINED, 7);
     if (tl_ledger_record(path, &row, &notice) < 0)
         fail_msg("%s", tl_error_text());
 }
@@ -134,6 +135,7 @@ static void test_sums(void **state)
     assert_float_equal(number("totals", "runs"), 3, 0);
     assert_float_equal(number("totals", "seconds"), 103.5, 1e-9);
     assert_float_equal(number("totals", "prompt_tokens"), 30, 0);
+    assert_float_equal(number("totals", "trained_tokens"), 21, 0);
     assert_float_equal(number("totals", "first_time"), (double)(noon - DAY), 0);
     assert_float_equal(number("\"day\":\"2025-11-21\"", "runs"), 1, 0);
     assert_float_equal(number("\"day\":\"2025-11-22\"", "runs"), 2, 0);

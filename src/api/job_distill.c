@@ -27,7 +27,7 @@ static const struct tl_option rows[] = {
     ROW(prompts, FILE, "prompts", "FILE"),
     ROW(output, FILE, "output", "FILE"),
     ROW(work, FILE, "work", "DIR"),
-    ROW(tokens, U64, "tokens", "N", .max = 1e15),
+    ROW(tokens, COUNT, "tokens", "N", .max = 1e15),
     ROW(mix, F64, "mix", "SHARE", .fallback = "0.9", .max = 1),
     ROW(control, FLAG, "control", NULL),
     ROW(draws, U64, "draws", "N", .min = 1, .max = 255),

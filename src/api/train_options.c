@@ -7,7 +7,6 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "base/parse.h"
 #include "modelfile/adapter.h"
 
 #define ROW(...) TL_OPTION_ROW(struct tl_train_options, __VA_ARGS__)
@@ -17,7 +16,7 @@ static const struct tl_option rows[] = {
     ROW(vocab, FILE, "vocab", "PATH"),
     ROW(text, FILE, "text", "FILE|DIR"),
     ROW(output, FILE, "output", "FILE"),
-    ROW(tokens, TEXT, "tokens", "N"),
+    ROW(tokens, COUNT, "tokens", "N", .min = 1, .max = 1e15),
     ROW(hours, F64, "hours", "H", .max = 1e6),
     ROW(window, U64, "window", "N", .fallback = "512", .min = 2, .max = 1 << 20),
     ROW(batch, U64, "batch", "N", .fallback = "8", .min = 1, .max = 1 << 16),
@@ -44,16 +43,6 @@ static const struct tl_option rows[] = {
     ROW(unrecorded, FLAG, "no-ledger", NULL),
 };
 
-static int check_end(const struct tl_train_options *o, double *ret_tokens)
-{
-    *ret_tokens = 0;
-    if (o->tokens && (!tl_parse_count(o->tokens, strlen(o->tokens), ret_tokens) || *ret_tokens < 1 || *ret_tokens > 1e15))
-        return tl_fail(TL_E_USAGE, "--tokens: found \"%.40s\", expected a number such as 20M", o->tokens);
-    if (!o->tokens == !(o->hours > 0))
-        return tl_fail(TL_E_USAGE, "how long is one of the two: --tokens N or --hours H");
-    return 0;
-}
-
 static int check_output(const struct tl_train_options *o)
 {
     if (!o->output || !*o->output)
@@ -65,7 +54,8 @@ static int check_output(const struct tl_train_options *o)
 
 static int check(const struct tl_train_options *o, struct tl_train_facts *f)
 {
-    int status = check_end(o, &f->tokens);
+    int status = !o->tokens == !(o->hours > 0) ? tl_fail(TL_E_USAGE, "how long is one of the two: --tokens N or --hours H") : 0;
+    f->tokens = (double)o->tokens;
     f->format = tl_number_by_name(o->format);
     if (status >= 0 && (!f->format || f->format->gguf_type < 0))
         status = tl_fail(TL_E_USAGE, "--format: \"%.40s\" is no number format of GGUF files (f32 f16 bf16 q8_0 ...)", o->format);

@@ -9,8 +9,8 @@
 #include "train/train.h"
 
 struct tl_train_options {
-    const char *model, *size, *vocab, *text, *output, *tokens, *schedule, *format, *checkpoint, *state, *config, *lora_targets;
-    uint64_t window, batch, warmup, seed, threads, ram, lora_rank;       /* lora_rank 0: all weights learn */
+    const char *model, *size, *vocab, *text, *output, *schedule, *format, *checkpoint, *state, *config, *lora_targets;
+    uint64_t tokens, window, batch, warmup, seed, threads, ram, lora_rank;       /* lora_rank 0: all weights learn */
     double hours, rate, decay, clip, held, interval, lora_alpha;
     bool bf16, force, forecast, unrecorded;
 };

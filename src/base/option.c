@@ -38,6 +38,7 @@ static const char *kind_of(const struct tl_option *option)
     case TL_OPTION_I64:    return "a whole number";
     case TL_OPTION_F64:    return "a number";
     case TL_OPTION_BYTES:  return "a size such as 20G or 512M";
+    case TL_OPTION_COUNT:  return "a number such as 500k or 20M";
     case TL_OPTION_CHOICE: return option->value_name;
     default:               return "a text";
     }
@@ -79,6 +80,13 @@ int tl_option_set(const struct tl_option *option, void *fields, const char *text
                in_range(option, (double)value);
         if (good)
             *(uint64_t *)(void *)field = value;
+        break;
+    }
+    case TL_OPTION_COUNT: {
+        double value = 0;
+        good = tl_parse_count(text, n, &value) && value < 0x1p63 && in_range(option, value);
+        if (good)
+            *(uint64_t *)(void *)field = (uint64_t)value;
         break;
     }
     case TL_OPTION_I64: {

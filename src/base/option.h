@@ -18,6 +18,7 @@ enum tl_option_type {
     TL_OPTION_I64,           /* int64_t */
     TL_OPTION_F64,           /* double */
     TL_OPTION_BYTES,         /* uint64_t; 20G, 512M */
+    TL_OPTION_COUNT,         /* uint64_t; 500k, 20M, 2B */
     TL_OPTION_TEXT,          /* const char *: the argument itself */
     TL_OPTION_FILE,          /* the same; completed as a file name */
     TL_OPTION_CHOICE,        /* the same; one of value_name's words: "f32|f16|bf16" */
@@ -53,6 +54,7 @@ struct tl_option {
 #define TL_OPTION_FIELD_I64 int64_t
 #define TL_OPTION_FIELD_F64 double
 #define TL_OPTION_FIELD_BYTES uint64_t
+#define TL_OPTION_FIELD_COUNT uint64_t
 #define TL_OPTION_FIELD_TEXT const char *
 #define TL_OPTION_FIELD_FILE const char *
 #define TL_OPTION_FIELD_CHOICE const char *

@@ -31,7 +31,8 @@ static const char *keep(struct reader *reader, const char *text, size_t n_bytes)
 
 static bool is_number(enum tl_option_type type)
 {
-    return type == TL_OPTION_U64 || type == TL_OPTION_I64 || type == TL_OPTION_F64 || type == TL_OPTION_BYTES;
+    return type == TL_OPTION_U64 || type == TL_OPTION_I64 || type == TL_OPTION_F64 || type == TL_OPTION_BYTES ||
+           type == TL_OPTION_COUNT;
 }
 
 static int fail_kind(const struct tl_option *option)
@@ -117,7 +118,7 @@ static bool is_set(const struct tl_option *option, const void *field)
     switch (option->type) {
     case TL_OPTION_FLAG:
         return *(const bool *)field || option->fallback;
-    case TL_OPTION_U64: case TL_OPTION_BYTES: case TL_OPTION_I64:
+    case TL_OPTION_U64: case TL_OPTION_BYTES: case TL_OPTION_COUNT: case TL_OPTION_I64:
         return *(const uint64_t *)field || option->fallback;
     case TL_OPTION_F64:
         return *(const double *)field != 0 || option->fallback;
@@ -142,7 +143,7 @@ static void write_value(const struct tl_option *option, const void *field, struc
     case TL_OPTION_FLAG:
         tl_buffer_printf(json, *(const bool *)field ? "true" : "false");
         break;
-    case TL_OPTION_U64: case TL_OPTION_BYTES:
+    case TL_OPTION_U64: case TL_OPTION_BYTES: case TL_OPTION_COUNT:
         tl_buffer_printf(json, "%" PRIu64, *(const uint64_t *)field);
         break;
     case TL_OPTION_I64:

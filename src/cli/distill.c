@@ -31,7 +31,7 @@ static const struct tl_option options[] = {
     ROW(prompts, FILE, 0, "prompts", "FILE", .help = "JSON lines with \"prompt\" or \"messages\", answered by the teacher first"),
     ROW(output, FILE, 'o', "output", "FILE", .help = "the student, a GGUF"),
     ROW(work, FILE, 0, "work", "DIR", .help = "where stages leave what they made; OUTPUT.work unless given"),
-    ROW(tokens, U64, 'n', "tokens", "N", .max = 1e15, .help = "to learn from; four passes unless given"),
+    ROW(tokens, COUNT, 'n', "tokens", "N", .max = 1e15, .help = "to learn from, 20M; four passes unless given"),
     ROW(mix, F64, 0, "mix", "SHARE", .fallback = "0.9", .max = 1, .help = "weight of what the teacher says, not the text"),
     ROW(control, FLAG, 0, "control", NULL, .help = "train the same student without a teacher too, and compare"),
     ROW(draws, U64, 0, "draws", "N", .min = 1, .max = 255, .help = "ids that the teacher draws a token; 16 unless given"),
@@ -256,7 +256,7 @@ const struct tl_command_body tl_distill_command = {
              "many tokens, and the report says which is better. A run that is stopped or killed goes on when the\n"
              "same command is given again. docs/distill.md says more.",
     .examples = "trill distill smollm2-135m-instruct 10M --text notes/ -o small.gguf --control\n"
-                "trill distill GIANT small.gguf --text corpus/ --tokens 200000000 -o better.gguf --forecast\n"
+                "trill distill GIANT small.gguf --text corpus/ --tokens 200M -o better.gguf --forecast\n"
                 "trill distill GIANT small.gguf --prompts ask.jsonl --verify 'python3 check.py' -o new.gguf\n",
     .options = options, .n_options = TL_COUNT(options),
     .words = words, .n_words = TL_COUNT(words),

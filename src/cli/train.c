@@ -17,8 +17,8 @@
 
 struct settings {
     bool json, quiet;
-    const char *model, *size, *vocab, *text, *out, *tokens, *schedule, *format, *checkpoint, *state, *config, *home, *svg, *lora_targets;
-    uint64_t window, batch, warmup, seed, threads, ram, lora_rank;
+    const char *model, *size, *vocab, *text, *out, *schedule, *format, *checkpoint, *state, *config, *home, *svg, *lora_targets;
+    uint64_t tokens, window, batch, warmup, seed, threads, ram, lora_rank;
     double hours, rate, decay, clip, held, interval, lora_alpha;
     bool bf16, force, forecast, unrecorded;
 };
@@ -30,7 +30,7 @@ static const struct tl_option options[] = {
     ROW(vocab, TEXT, 0, "vocab", "MODEL", .help = "whose words a new model takes; usually smollm2-135m-instruct"),
     ROW(text, FILE, 0, "text", "FILE|DIR", .help = "what is learnt: a text, lines of JSON (.jsonl), or a folder of them"),
     ROW(out, FILE, 'o', "output", "OUT.gguf", .help = "the trained model; an adapter may be a folder of PEFT too"),
-    ROW(tokens, TEXT, 0, "tokens", "N", .help = "to learn from, the same text again where there is less: 500k, 20M, 1B"),
+    ROW(tokens, COUNT, 0, "tokens", "N", .min = 1, .max = 1e15, .help = "to learn from, the same text again where there is less: 500k, 20M, 1B"),
     ROW(hours, F64, 0, "hours", "H", .max = 1e6, .help = "instead of --tokens: how long it may take"),
     ROW(window, U64, 0, "window", "N", .fallback = "512", .min = 2, .max = 1 << 20, .help = "tokens that are seen together"),
     ROW(batch, U64, 0, "batch", "N", .fallback = "8", .min = 1, .max = 1 << 16, .help = "windows of a step"),

@@ -50,7 +50,7 @@ for steps in 1 3; do
     pid=$!
     seen=0
     while [ $seen -lt $steps ]; do
-        sum=$(cksum <"$scratch/two.checkpoint" 2>/dev/null) || sum=
+        sum=$(cksum "$scratch/two.checkpoint" 2>/dev/null) || sum=
         [ "${sum:-none}" = none ] || [ "$sum" = "${last-}" ] || { last=$sum; seen=$((seen + 1)); }
         kill -0 $pid 2>/dev/null || break
     done

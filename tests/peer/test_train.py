@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """A student that trill trained loads in llama.cpp and says the same greedily: with the words of a golden model and, where it is
-fetched, of a real one; drawn by size and by geometry; in several formats.
+fetched, of a real one; drawn by size and by geometry; in several formats; and one that learnt from another.
 
 PEERS is the folder that bench/build-peers made; without it this is skipped (77)."""
 import os, pathlib, subprocess, sys, tempfile
@@ -32,6 +32,13 @@ def train(folder, what, words, number):
     return model
 
 
+def distill(folder, teacher):
+    model = folder / 'distilled.gguf'
+    subprocess.run([other.TRILL, 'distill', teacher, '150k', '--text', folder / 'text', '--tokens', '40k', '--window', '128', '--batch', '1', '--rate', '0.005',
+                    '--held', '0', '--seed', '3', '--no-ledger', '-q', '-o', model], check=True)
+    return model
+
+
 def same(program, model, what):
     ours = other.trill(model, '--kv', 'f32')
     # llama-completion writes from a thread of its own and now and then ends before it is done: the longest of some runs is whole.
@@ -52,6 +59,7 @@ def main():
             (folder / file).write_text(text)
         for what, number in STUDENTS:
             good = same(program, train(folder, what, GOLDEN / 'llama/model.gguf', number), f'{what} {number}') and good
+        good = same(program, distill(folder, folder / 'f32.gguf'), 'distilled') and good
         if other.MODEL.exists():
             good = same(program, train(folder, '--size 150k', other.MODEL, 'f32'), f'--size 150k f32, words of {other.MODEL.name}') and good
     return 0 if good else 1

@@ -9,7 +9,7 @@
 
 struct fields {
     bool json;
-    uint64_t threads, ram;
+    uint64_t threads, ram, tokens;
     int64_t shift;
     double temp;
     const char *prompt, *file, *kv;
@@ -24,6 +24,7 @@ static const struct tl_option options[] = {
     {"prompt", 'p', TL_OPTION_TEXT, "TEXT", NULL, 0, 0, "the prompt", offsetof(struct fields, prompt)},
     {"a-file-with-a-long-name", 'f', TL_OPTION_FILE, "FILE", NULL, 0, 0, ".hidden \\ file", offsetof(struct fields, file)},
     {"kv", 0, TL_OPTION_CHOICE, "f32|f16|bf16", "f16", 0, 0, "cache", offsetof(struct fields, kv)},
+    {"tokens", 0, TL_OPTION_COUNT, "N", NULL, 1, 1e15, "tokens", offsetof(struct fields, tokens)},
 };
 
 static int parse(const char *line, struct fields *ret_fields, const char **ret_arguments, int *ret_n)
@@ -56,6 +57,8 @@ static void good_lines(void **state)
     assert_string_equal(arguments[0], "model");
     assert_string_equal(arguments[1], "second");
     assert_string_equal(arguments[2], "-");
+    assert_int_equal(parse("--tokens 2.5k", &f, arguments, &n), 0);
+    assert_true(f.tokens == 2500);
     assert_int_equal(parse("-t 4 -t 8 -- --json -x", &f, arguments, &n), 0);
     assert_true(f.threads == 8 && !f.json && n == 2);
     assert_string_equal(arguments[1], "-x");
@@ -73,6 +76,7 @@ static void bad_lines(void **state)
         {"-t 0", "--threads: found \"0\", expected a whole number from 1 to 64"}, {"-t 65", "--threads: found \"65\""},
         {"-t x", "--threads: found \"x\""}, {"-t 4x", "--threads: found \"4x\""}, {"-t -1", "--threads: found \"-1\""},
         {"--ram 20Q", "--ram: found \"20Q\", expected a size such as 20G or 512M"}, {"--shift 6", "--shift: found \"6\""},
+        {"--tokens 2x", "--tokens: found \"2x\", expected a number such as 500k or 20M from 1 to 1e+15"}, {"--tokens 0", "--tokens: found \"0\""},
         {"--temp nan", "--temp: found \"nan\", expected a number from 0 to 2"}, {"--temp 2.1", "--temp"}, {"--json=1", "--json takes no value"},
         {"--kv f64", "--kv: found \"f64\", expected f32|f16|bf16"}, {"--kv f", "--kv"}, {"--kv f32|f16", "--kv"},
         {"--kv=", "--kv"}, {"--thread 3", "unknown option --thread; is --threads meant?"}, {"--tmep 1", "unknown option --tmep; is --temp meant?"},
@@ -104,7 +108,7 @@ static void texts_come_from_rows(void **state)
     assert_non_null(strstr(buffer.data, "\n\\&.hidden \\e file\n"));
     tl_buffer_clear(&buffer);
     tl_options_words(options, ROWS(options), &buffer);
-    assert_string_equal(buffer.data, "--json --threads --ram --shift --temp --prompt --a-file-with-a-long-name --kv");
+    assert_string_equal(buffer.data, "--json --threads --ram --shift --temp --prompt --a-file-with-a-long-name --kv --tokens");
     tl_buffer_done(&buffer);
 }
 

@@ -10,7 +10,7 @@
 
 struct fields {
     bool tiny;
-    uint64_t layers, ram;
+    uint64_t layers, ram, tokens;
     int64_t shift;
     double skew;
     const char *to, *kv;
@@ -21,6 +21,7 @@ static const struct tl_option options[] = {
     {"tiny", 0, TL_OPTION_FLAG, NULL, NULL, 0, 0, "a flag", offsetof(struct fields, tiny)},
     {"layers", 0, TL_OPTION_U64, "N", NULL, 1, 64, "layers", offsetof(struct fields, layers)},
     {"ram", 0, TL_OPTION_BYTES, "BYTES", NULL, 0, 0, "budget", offsetof(struct fields, ram)},
+    {"tokens", 0, TL_OPTION_COUNT, "N", NULL, 0, 0, "tokens", offsetof(struct fields, tokens)},
     {"shift", 0, TL_OPTION_I64, "N", "-3", -5, 5, "a shift", offsetof(struct fields, shift)},
     {"skew", 0, TL_OPTION_F64, "X", "0.5", 0, 2, "skew", offsetof(struct fields, skew)},
     {"to", 0, TL_OPTION_TEXT, "FORMAT", NULL, 0, 0, "format", offsetof(struct fields, to)},
@@ -42,9 +43,9 @@ static void what_is_read(void **state)
     assert_int_equal(read_json("{}", &f, &texts), 0);
     assert_true(!f.tiny && f.layers == 0 && f.shift == -3 && f.skew == 0.5 && !f.to && strcmp(f.kv, "f16") == 0);
     tl_free(texts);
-    assert_int_equal(read_json(" {\"tiny\":true, \"layers\": 3, \"ram\":\"2G\",\"shift\":5,\"skew\":1e-1,\"to\":\"q4\\u005f0\",\"kv\":null,"
+    assert_int_equal(read_json(" {\"tiny\":true, \"layers\": 3, \"ram\":\"2G\",\"tokens\":\"3k\",\"shift\":5,\"skew\":1e-1,\"to\":\"q4\\u005f0\",\"kv\":null,"
                                "\"stop\":[\"a\",\"\"]}\n", &f, &texts), 0);
-    assert_true(f.tiny && f.layers == 3 && f.ram == 2ull << 30 && f.shift == 5 && f.skew == 0.1 && f.stop.count == 2);
+    assert_true(f.tiny && f.layers == 3 && f.ram == 2ull << 30 && f.tokens == 3000 && f.shift == 5 && f.skew == 0.1 && f.stop.count == 2);
     assert_string_equal(f.to, "q4_0");
     assert_string_equal(f.kv, "f16");
     assert_string_equal(f.stop.items[0], "a");
@@ -62,12 +63,12 @@ static void what_is_written(void **state)
     assert_int_equal(tl_options_default(options, ROWS(options), memset(&f, 0, sizeof f)), 0);
     assert_int_equal(tl_options_write_json(options, ROWS(options), &f, &json), 0);
     assert_string_equal(json.data, "{\"shift\":-3,\"skew\":0.5,\"kv\":\"f16\"}");
-    f = (struct fields){.tiny = true, .layers = 7, .ram = UINT64_MAX, .skew = 0, .to = "a \"b\"\n", .kv = "f32",
+    f = (struct fields){.tiny = true, .layers = 7, .ram = UINT64_MAX, .tokens = 70000, .skew = 0, .to = "a \"b\"\n", .kv = "f32",
                         .stop = {.items = {"x", "y"}, .count = 2}};
     tl_buffer_clear(&json);
     assert_int_equal(tl_options_write_json(options, ROWS(options), &f, &json), 0);
     assert_int_equal(read_json(json.data, &back, &texts), 0);
-    assert_true(back.tiny && back.layers == 7 && back.ram == UINT64_MAX && back.shift == 0 && back.skew == 0 && back.stop.count == 2);
+    assert_true(back.tiny && back.layers == 7 && back.ram == UINT64_MAX && back.tokens == 70000 && back.shift == 0 && back.skew == 0 && back.stop.count == 2);
     assert_string_equal(back.to, f.to);
     assert_string_equal(back.kv, "f32");
     tl_free(texts);

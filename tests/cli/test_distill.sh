@@ -72,6 +72,21 @@ done
 "$TRILL" distill teacher.gguf 50k --text text $common -q -o killed.gguf >/dev/null || fail 'it does not go on after kill -9'
 cmp -s one.gguf killed.gguf || fail 'killed and gone on, the student is another'
 
+# --- no room in the middle -----------------------------------------------------------------------------------------------
+filled() {                                       # BLOCKS of 512 bytes that a file may have: one sentence, and no halves are left
+    code=0
+    # shellcheck disable=SC2086
+    (ulimit -f "$1"; "$TRILL" distill teacher.gguf 50k --text text $common -q -o filled.gguf) >out 2>errors || code=$?
+    [ "$code" = 1 ] && tail -n 1 errors | grep -q '^trill: .*filled.gguf.*File too large' || { cat errors; fail "exit $code with files of $1 blocks"; }
+    [ ! -e filled.gguf ] && [ -z "$(find . -name '*.part*')" ] || fail "halves are left: $(find . -name '*.part*')"
+}
+filled 32                                        # the sweep
+rm -rf filled.gguf.work && cp -r one.gguf.work filled.gguf.work && rm filled.gguf.work/student-*.gguf
+filled 64                                        # the student
+# shellcheck disable=SC2086
+"$TRILL" distill teacher.gguf 50k --text text $common -q -o filled.gguf >/dev/null || fail 'it does not go on when there is room'
+cmp -s one.gguf filled.gguf || fail 'gone on when there is room, the student is another'
+
 # --- the teacher writes --------------------------------------------------------------------------------------------------
 printf '{"prompt":"word1 word2","want":"x"}\n{"prompt":"word3 word4"}\n{"prompt":"word5"}\n' >prompts.jsonl
 # shellcheck disable=SC2086

@@ -99,15 +99,14 @@ int tl_job_options(struct tl_job_run *run, const struct tl_option *options, size
     return tl_options_read_json(options, n_options, run->options, strlen(run->options), fields, &run->texts);
 }
 
-/* NULL for "auto": a tuner takes it for unsaid. */
-static const char *said(const char *name) { return name && strcmp(name, "auto") != 0 ? name : NULL; }
+const char *tl_job_said(const char *name) { return name && strcmp(name, "auto") != 0 ? name : NULL; }
 
 struct tl_engine_options tl_job_engine_options(const struct tl_job_means *m, const struct tl_machine *machine)
 {
     return (struct tl_engine_options){
         .threads = (uint32_t)m->threads, .context = (uint32_t)m->context, .chunk = (uint32_t)m->chunk, .ram_bytes = m->ram, .cpu = m->cpu,
-        .kv = m->kv, .exact = m->activations && strcmp(m->activations, "f32") == 0, .io = said(m->io),
-        .policy = said(m->policy), .lookahead = said(m->lookahead), .machine = machine,
+        .kv = m->kv, .exact = m->activations && strcmp(m->activations, "f32") == 0, .io = tl_job_said(m->io),
+        .policy = tl_job_said(m->policy), .lookahead = tl_job_said(m->lookahead), .machine = machine,
     };
 }
 

@@ -40,6 +40,7 @@ struct tl_job_means {
     ROW(means.threads, U64, "threads", "N", .min = 1, .max = 4096), ROW(means.ram, BYTES, "ram", "BYTES", .min = 1, .max = 1e18), \
     ROW(means.cpu, TEXT, "cpu", "LEVEL"), ROW(means.kv, TEXT, "kv", "FORMAT"), ROW(means.activations, CHOICE, "activations", "auto|f32"), \
     ROW(means.io, TEXT, "io", "WAY"), ROW(means.policy, TEXT, "policy", "NAME"), ROW(means.lookahead, TEXT, "lookahead", "on|off")
+const char *tl_job_said(const char *name);           /* NULL for "auto": who measures takes it for unsaid */
 struct tl_engine_options tl_job_engine_options(const struct tl_job_means *means, const struct tl_machine *machine);
 
 /* Notes what the report is to warn of; the first few are kept. `run` is a struct tl_job_run, as those below hand it on. */

@@ -25,8 +25,6 @@ static const struct tl_option rows[] = {
     ROW(quick, FLAG, "quick", NULL),
 };
 
-static const char *or_best(const char *name) { return name && strcmp(name, "auto") != 0 ? name : NULL; }
-
 int tl_job_doctor(struct tl_job_run *run)
 {
     struct options o = {0};
@@ -38,8 +36,8 @@ int tl_job_doctor(struct tl_job_run *run)
     doctor.models = o.folder;
     doctor.drive_file = o.drive_file;
     doctor.state = o.state;
-    doctor.cpu = or_best(o.cpu);
-    doctor.io = or_best(o.io);
+    doctor.cpu = tl_job_said(o.cpu);
+    doctor.io = tl_job_said(o.io);
     doctor.threads = (uint32_t)o.threads;
     doctor.file_bytes = o.size;
     doctor.seconds = o.seconds;

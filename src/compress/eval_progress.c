@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Progress of many models and what each of their stages costs: each stage of the work below is told with the model's name before it, and the forecast is of all
- * that is still to do, at the speed of what was done (work: tokens times active parameters). */
+/* Progress of many models, and what each of their stages costs: each stage of the work below is told with the model's name before
+ * it, and the forecast is of all that is still to do, at the speed of what was done (work: tokens times active parameters). */
 #include <stdio.h>
 
 #include "base/clock.h"

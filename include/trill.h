@@ -84,7 +84,16 @@ struct trill_model_options {
     /* "token": every token passes through all layers before the next; "layer": as many tokens as the budget allows pass through
      * a layer before the next; NULL or "auto": as the work wants it. Changes no answer. */
     const char *order;
+    /* Prompts that begin as an earlier one did find its states again: in memory as far as the budget has pages, and, where a folder is
+     * given, in files of at most so many bytes together (0: 8 GiB). Changes no answer. */
+    const char *prefix_folder;
+    uint64_t prefix_bytes;
+    /* What proposes tokens ahead: names of trill_drafts() with commas between them, "auto" or NULL: those that cost nothing to
+     * have; "off". draft_model: a smaller model of the same vocabulary, opened within the same budget. Changes no answer. */
+    const char *drafts, *draft_model;
 };
+
+TRILL_API const char *trill_drafts(void);                             /* kinds of drafts, blanks between them */
 
 enum { TRILL_SCORE_ROUTER = 1, TRILL_SCORE_EXPERTS = 2, TRILL_SCORE_MOMENTS = 4 };
 
@@ -216,6 +225,7 @@ struct trill_generate_options {
     unsigned flags;                      /* TRILL_SPECIAL: control tokens are shown in the text */
     int (*text)(void *context, const char *bytes, size_t n_bytes);    /* whole characters, as they come; non-zero stops; may be NULL */
     void *context_pointer;
+    const char *grammar, *schema;        /* the answer is of this GBNF grammar, or JSON of this schema; NULL: anything */
 };
 
 enum trill_finish { TRILL_FINISH_STOP, TRILL_FINISH_LENGTH, TRILL_FINISH_CONTEXT, TRILL_FINISH_CANCELLED };
@@ -230,6 +240,7 @@ struct trill_generation {
     uint32_t prompt_tokens, reused_tokens;       /* of the prompt; of these found in the state */
     double first_token_seconds, prefill_seconds, decode_seconds;
     uint32_t decode_steps;
+    uint32_t drafted_tokens, accepted_tokens;
 };
 
 TRILL_API void trill_generate_options_init(struct trill_generate_options *options, size_t size);
@@ -238,6 +249,66 @@ TRILL_API void trill_generate_options_init(struct trill_generate_options *option
 TRILL_API int trill_session_generate(struct trill_session *session, const struct trill_generate_options *options,
                                      struct trill_generation *ret_generation, size_t size);
 TRILL_API void trill_generation_done(struct trill_generation *generation);       /* of one that is filled, or all zeros */
+
+/* --- requests ----------------------------------------------------------------------------------------------------- */
+
+/* A request as clients of model servers write it, and its answer in the same form. A form is a path of an API: "chat"
+ * (/v1/chat/completions), "completions", "responses", "embeddings", "messages" (Anthropic's). A request has parts, one for each
+ * of its prompts and each answer to it; several threads may answer parts of one request at once, each in a session of its own. */
+struct trill_request;
+
+struct trill_request_options {
+    size_t size;
+    const char *form;                    /* one of trill_forms() */
+    const char *body;                    /* JSON */
+    size_t n_bytes;
+    const char *defaults;                /* JSON: fields that a request leaves unsaid, by the names of "chat"; NULL: none */
+    const char *model;                   /* name in the answer where the request says none; NULL: "" */
+    /* The answer as it comes: of a stream its frames (server-sent events), else the whole document at the end. One call at a time,
+     * from any thread that answers a part or calls trill_request_beat; must not block. Non-zero: the reader is gone. */
+    int (*write)(void *context, const char *bytes, size_t n_bytes);
+    void *context_pointer;
+};
+
+TRILL_API void trill_request_options_init(struct trill_request_options *options, size_t size);
+/* Reads it, makes the ids of its prompts, and compiles its schema or grammar: what cannot be honoured is refused. Where the
+ * request is at fault (TRILL_USAGE, TRILL_BAD_FILE) ret_refusal is the error document in its form, to be freed; else NULL. */
+TRILL_API int trill_request_new(struct trill_model *model, const struct trill_request_options *options, struct trill_request **ret_request,
+                                char **ret_refusal);
+TRILL_API void trill_request_close(struct trill_request *request);    /* when no part is being answered; NULL is fine */
+
+struct trill_request_figures {
+    size_t size;
+    uint32_t parts;
+    int stream;
+    uint64_t prompt_tokens, longest_prompt;          /* of all prompts; of one */
+    const char *model;                   /* as the request names it, borrowed; NULL: it does not */
+};
+
+TRILL_API int trill_request_figures(const struct trill_request *request, struct trill_request_figures *figures, size_t size);
+
+/* What answering a part took. The share of a step that belongs to an answer is that of its tokens. */
+struct trill_answered {
+    size_t size;
+    const char *finish;                  /* "stop", "length", "tool_calls", "cancelled"; static */
+    uint32_t prompt_tokens, reused_tokens, tokens, reasoning_tokens, tool_calls;
+    uint32_t drafted_tokens, accepted_tokens;
+    double first_token_seconds, prefill_seconds, decode_seconds;
+    double step_seconds, stall_seconds;              /* its share of the steps; of their waits for the drive */
+    uint64_t memory_bytes, drive_bytes;              /* its share of the weights read from memory and from the drive */
+    uint64_t expert_hits, expert_misses;
+};
+
+/* Each part once. The first writes how the answer begins, the last to end how it ends. A failure behind the first bytes of a stream is
+ * written as a frame. `session` is set to the prompt; what it or others have computed of it is reused. ret may be NULL. */
+TRILL_API int trill_request_answer(struct trill_request *request, uint32_t part, struct trill_session *session,
+                                   struct trill_answered *ret_answered, size_t size);
+/* A sign of life in a stream that has been silent: a comment, or what the form has for it. Nothing where there is no stream. */
+TRILL_API int trill_request_beat(struct trill_request *request);
+TRILL_API void trill_request_cancel(struct trill_request *request);   /* from any thread or signal handler: all parts end soon */
+/* An error document in a form; code: NULL: as the HTTP status says. To be freed. */
+TRILL_API int trill_form_error(const char *form, int http_status, const char *message, const char *code, char **ret_document);
+TRILL_API const char *trill_forms(void);                              /* their names, blanks between them */
 
 /* --- scoring ------------------------------------------------------------------------------------------------------ */
 

@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/option.h"
-#include "text/openai.h"
+#include "wire/openai.h"
 
 enum { MOST_ANSWER = 1 << 20 };
 static const size_t most_bytes = (size_t)1 << 30;

@@ -4,7 +4,7 @@
 #define TL_ENGINE_ASK_H
 
 #include "engine/engine.h"
-#include "text/openai.h"
+#include "wire/openai.h"
 
 struct tl_ask_prompt { int32_t *ids; size_t n_ids; };
 

@@ -8,7 +8,7 @@
 #include "engine/batch_input.h"
 #include "engine/batch_work.h"
 #include "engine/generate.h"
-#include "text/openai_answer.h"
+#include "wire/openai_answer.h"
 
 struct tl_batch_choice {
     char *text;

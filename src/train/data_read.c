@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "engine/texts.h"
-#include "text/openai.h"
+#include "wire/openai.h"
 #include "train/data_impl.h"
 
 enum { BLOCK_BYTES = 1 << 20, LINE_BYTES = 64 << 20, SEEN_BYTES = 16, ILL_SHARE = 20 };

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "text/openai.h"
+#include "wire/openai.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 

@@ -4,7 +4,7 @@
 #define TL_TEXT_OPENAI_FIELDS_H
 
 #include "base/json.h"
-#include "text/openai.h"
+#include "wire/openai.h"
 
 struct tl_openai_reader {
     struct tl_json json;

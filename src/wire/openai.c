@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* A request from its first field to its last, and what must agree between fields when all are there. */
-#include "text/openai.h"
+#include "wire/openai.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "text/openai_fields.h"
-#include "text/openai_lists.h"
+#include "wire/openai_fields.h"
+#include "wire/openai_lists.h"
 
 static int blame(struct tl_openai_request *request, const char *param, int status)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The fields of a request by their rows: each value is checked against its row where it is read. */
-#include "text/openai_fields.h"
+#include "wire/openai_fields.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/parse.h"
-#include "text/openai_lists.h"
+#include "wire/openai_lists.h"
 
 struct field {
     const char *name;
@@ -260,7 +260,7 @@ static const struct field fields[] = {
     {#name, TL_OPENAI_##kinds, take_##how, offsetof(struct tl_openai_request, member), min, max, NULL},
 #define IGNORE(name, kinds) {#name, TL_OPENAI_##kinds, take_ignored, 0, 0, 0, NULL},
 #define REFUSE(name, kinds, reason) {#name, TL_OPENAI_##kinds, take_refused, 0, 0, 0, reason},
-#include "text/openai_fields.def"
+#include "wire/openai_fields.def"
 #undef READ
 #undef IGNORE
 #undef REFUSE

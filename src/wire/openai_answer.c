@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The objects that clients read: "chat.completion", "text_completion" and their log-probabilities in both shapes. */
-#include "text/openai_answer.h"
+#include "wire/openai_answer.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -3,7 +3,7 @@
 #ifndef TL_TEXT_OPENAI_LISTS_H
 #define TL_TEXT_OPENAI_LISTS_H
 
-#include "text/openai.h"
+#include "wire/openai.h"
 
 int tl_openai_stops(struct tl_json *json, struct tl_openai_request *request);
 int tl_openai_biases(struct tl_json *json, struct tl_openai_request *request, double min, double max);

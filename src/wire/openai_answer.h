@@ -4,7 +4,7 @@
 #ifndef TL_TEXT_OPENAI_ANSWER_H
 #define TL_TEXT_OPENAI_ANSWER_H
 
-#include "text/openai.h"
+#include "wire/openai.h"
 #include "text/tokenizer.h"
 
 struct tl_openai_logprob { int32_t id; float logprob; };

@@ -6,7 +6,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "text/openai.h"
+#include "wire/openai.h"
 
 static const char *const roles[] = {"system", "user", "assistant", "tool", "function"};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The lists of a request: what ends an answer, what is likelier, what is completed. A list read again takes the place of
  * the one before. */
-#include "text/openai_lists.h"
+#include "wire/openai_lists.h"
 
 #include <string.h>
 

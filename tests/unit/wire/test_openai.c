@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "text/openai_answer.h"
+#include "wire/openai_answer.h"
 
 static int read_text(struct tl_openai_request *request, enum tl_openai_kind kind, const char *text)
 {

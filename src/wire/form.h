@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* A form is how an API writes requests and answers: a row of forms.def and a file. All forms read into the one neutral request
+ * (openai.h) and write from the same events; what only one of them knows stays in its file.
+ *
+ *     form->read(request, "body", text, n_bytes)
+ *     writer = form->writer_new(...); begin, event..., end; as frames where the request streams, else one document at the end */
+#ifndef TL_WIRE_FORM_H
+#define TL_WIRE_FORM_H
+
+#include "text/tokenizer.h"
+#include "wire/event.h"
+#include "wire/openai.h"
+
+struct tl_writer_facts {
+    const struct tl_openai_request *request;
+    const struct tl_tokenizer *tokenizer;
+    const char *id, *model;              /* the id without a prefix */
+    int64_t created;                     /* seconds since 1970 */
+    uint32_t n_parts;
+    const struct tl_openai_prompt *prompts;          /* for echo; ids are there */
+};
+
+struct tl_form_writer;
+
+struct tl_form {
+    const char *name, *path;             /* "chat", "/v1/chat/completions" */
+    /* Where it fails request->param names the field. */
+    int (*read)(struct tl_openai_request *request, const char *where, const char *text, size_t n_bytes);
+    int (*writer_new)(const struct tl_writer_facts *facts, struct tl_form_writer **ret_writer);
+    void (*writer_free)(struct tl_form_writer *writer);
+    /* Each appends to `out` what is to be sent now: frames of a stream; of a document nothing before `finish`. */
+    int (*begin)(struct tl_form_writer *writer, struct tl_buffer *out);
+    int (*event)(struct tl_form_writer *writer, const struct tl_event *event, struct tl_buffer *out);
+    int (*finish)(struct tl_form_writer *writer, struct tl_buffer *out);          /* all parts have ended */
+    void (*beat)(struct tl_buffer *out);                                           /* a sign of life within a stream */
+    /* The envelope of an error: a document, or a frame where `frame`. code NULL: by the status. */
+    void (*error)(int http_status, const char *message, const char *param, const char *code, bool frame, struct tl_buffer *out);
+};
+
+const struct tl_form *tl_form_find(const char *name);                 /* NULL: none of that name */
+const char *tl_form_names(void);                                      /* blanks between them */
+
+#endif

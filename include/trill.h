@@ -264,6 +264,7 @@ struct trill_request_options {
     size_t n_bytes;
     const char *defaults;                /* JSON: fields that a request leaves unsaid, by the names of "chat"; NULL: none */
     const char *model;                   /* name in the answer where the request says none; NULL: "" */
+    const char *id;                      /* of the answer, without the prefix of its form; NULL: made up */
     /* The answer as it comes: of a stream its frames (server-sent events), else the whole document at the end. One call at a time,
      * from any thread that answers a part or calls trill_request_beat; must not block. Non-zero: the reader is gone. */
     int (*write)(void *context, const char *bytes, size_t n_bytes);

@@ -50,7 +50,7 @@ struct tl_engine_options {
 };
 
 /* One session's wish for a step: compute ids[0..n_ids), and give the logits behind the last or behind each of them. */
-struct tl_request {
+struct tl_wish {
     struct tl_session *session;
     const int32_t *ids;
     uint32_t n_ids, n_done, n_now;       /* n_now: in the step that runs */
@@ -60,7 +60,7 @@ struct tl_request {
     int status;
     bool finished;
     char text[512];                      /* sentence of a failure, for the thread that asked */
-    struct tl_request *next;
+    struct tl_wish *next;
 };
 
 struct tl_engine {
@@ -82,13 +82,13 @@ struct tl_engine {
     pthread_mutex_t lock;
     pthread_cond_t changed;              /* a step ended, or an exclusive user left */
     bool busy;                           /* a step runs, or somebody has entered */
-    struct tl_request *waiting;          /* oldest first */
+    struct tl_wish *waiting;          /* oldest first */
     uint32_t n_sessions, max_sessions;
     /* the leader's, sized for a chunk */
     int32_t *step_ids;
     uint8_t *step_wanted;
     struct tl_span *step_spans;
-    struct tl_request **step_requests;
+    struct tl_wish **step_requests;
 };
 
 int tl_engine_open(const char *path, const struct tl_engine_options *options, struct tl_engine **ret_engine);
@@ -102,7 +102,7 @@ int tl_engine_fit(struct tl_model *model, const struct tl_engine_options *option
 int tl_scheduler_new(struct tl_engine *engine, uint32_t chunk);
 void tl_scheduler_free(struct tl_engine *engine);
 /* Puts the request into steps until it is done. Returns its status, the sentence recorded in this thread. */
-int tl_scheduler_run(struct tl_engine *engine, struct tl_request *request);
+int tl_wish_run(struct tl_engine *engine, struct tl_wish *request);
 /* Waits until no step runs and keeps others out until leave: for changes of states. */
 void tl_engine_enter(struct tl_engine *engine);
 void tl_engine_leave(struct tl_engine *engine);

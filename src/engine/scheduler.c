@@ -45,7 +45,7 @@ void tl_engine_leave(struct tl_engine *engine)
     pthread_mutex_unlock(&engine->lock);
 }
 
-static void finish(struct tl_request *request, int status)
+static void finish(struct tl_wish *request, int status)
 {
     request->status = status;
     request->finished = true;
@@ -57,7 +57,7 @@ static void finish(struct tl_request *request, int status)
 
 struct step { struct tl_engine *engine; uint32_t n_tokens, n_requests; };
 
-static void take(struct step *step, struct tl_request *request, uint32_t room)
+static void take(struct step *step, struct tl_wish *request, uint32_t room)
 {
     struct tl_engine *engine = step->engine;
     uint32_t left = request->n_ids - request->n_done, n = left < room ? left : room;
@@ -80,7 +80,7 @@ static void collect(struct step *step)
 {
     uint32_t chunk = tl_model_limits(step->engine->model)->chunk;
     for (int pass = 0; pass < 2; pass++)
-        for (struct tl_request *r = step->engine->waiting; r && step->n_tokens < chunk; r = r->next)
+        for (struct tl_wish *r = step->engine->waiting; r && step->n_tokens < chunk; r = r->next)
             if (!r->finished && (r->n_ids - r->n_done <= SHORT_TOKENS) == (pass == 0))
                 take(step, r, chunk - step->n_tokens);
 }
@@ -93,7 +93,7 @@ static void give_row(struct step *step, uint32_t token, const float *logits)
     uint32_t i = 0;
     for (; token >= engine->step_requests[i]->n_now; i++)
         token -= engine->step_requests[i]->n_now;
-    struct tl_request *r = engine->step_requests[i];
+    struct tl_wish *r = engine->step_requests[i];
     if (r->row && r->status >= 0 && r->row(r->context, r->n_done + token, logits))
         r->status = TL_E_CANCEL;
     if (r->want_last && r->n_done + token + 1 == r->n_ids)
@@ -131,7 +131,7 @@ static int lead(struct tl_engine *engine, struct step *step)
 static void settle(struct tl_engine *engine, struct step *step, int status)
 {
     for (uint32_t i = 0; i < step->n_requests; i++) {
-        struct tl_request *r = engine->step_requests[i];
+        struct tl_wish *r = engine->step_requests[i];
         if (status >= 0)
             r->n_done += r->n_now;
         if (status >= 0 && (r->status < 0 || tl_session_stops(r->session)))
@@ -141,17 +141,17 @@ static void settle(struct tl_engine *engine, struct step *step, int status)
     }
 }
 
-static void unlink_request(struct tl_engine *engine, struct tl_request *request)
+static void unlink_request(struct tl_engine *engine, struct tl_wish *request)
 {
-    struct tl_request **at = &engine->waiting;
+    struct tl_wish **at = &engine->waiting;
     while (*at != request)
         at = &(*at)->next;
     *at = request->next;
 }
 
-int tl_scheduler_run(struct tl_engine *engine, struct tl_request *request)
+int tl_wish_run(struct tl_engine *engine, struct tl_wish *request)
 {
-    struct tl_request **at = &engine->waiting;
+    struct tl_wish **at = &engine->waiting;
     pthread_mutex_lock(&engine->lock);
     while (*at)
         at = &(*at)->next;

@@ -126,13 +126,13 @@ static int give_row(void *context, uint32_t index, const float *logits)
 static int compute(struct tl_session *session, bool want_last, int (*row)(void *context, uint32_t index, const float *logits), void *context)
 {
     struct rows rows = { row, context, session->state->length };
-    struct tl_request request = {
+    struct tl_wish request = {
         .session = session, .ids = session->ids + session->state->length, .n_ids = session->n_ids - session->state->length,
         .want_last = want_last, .row = row ? give_row : NULL, .context = &rows,
     };
     if (request.n_ids == 0)
         return 0;
-    int status = tl_scheduler_run(session->engine, &request);
+    int status = tl_wish_run(session->engine, &request);
     if (status >= 0 && want_last)
         session->logits_at = session->n_ids;
     return status;

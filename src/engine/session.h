@@ -37,5 +37,7 @@ int tl_session_load(struct tl_session *session, const char *path);
 int tl_session_compute(struct tl_session *session, int (*row)(void *context, uint32_t index, const float *logits), void *context);
 /* The same, and the logits behind the last id; borrowed until the next call. */
 int tl_session_logits(struct tl_session *session, const float **ret_logits);
+/* ret [width]: the mean of what the last norm puts out for each of these ids, of length 1. The session is set to them. */
+int tl_session_embed(struct tl_session *session, const int32_t *ids, size_t count, float *ret);
 
 #endif

@@ -47,7 +47,8 @@ static int check_length(struct tl_ask *ask, const struct tl_ask_how *how, uint32
         return tl_fail(TL_E_USAGE, "the prompt is empty");
     if (how->context == 0 || n < how->context)
         return 0;
-    ask->code = "context_length_exceeded";
+    ask->too_long = n;
+    ask->context = how->context;
     return tl_fail(TL_E_USAGE, "context_length_exceeded: the prompt has %zu tokens, and the context is %u tokens long (n_prompt_tokens %zu, n_ctx %u)",
                    n, how->context, n, how->context);
 }
@@ -71,18 +72,30 @@ static int make_prompts(const struct tl_engine *engine, const struct tl_ask_how 
     return 0;
 }
 
-int tl_ask_read(const struct tl_engine *engine, enum tl_openai_kind kind, const char *body, size_t n_bytes, const struct tl_ask_how *how,
-                struct tl_ask *ret_ask)
+static int read_fields(const struct tl_form *form, const char *body, size_t n_bytes, const struct tl_ask_how *how, struct tl_openai_request *request)
 {
-    *ret_ask = (struct tl_ask){0};
-    tl_openai_init(&ret_ask->request);
     int status = 0;
     if (how->defaults)
-        status = tl_openai_read(&ret_ask->request, TL_OPENAI_ANY, "defaults", how->defaults, strlen(how->defaults));
-    if (status >= 0)
-        status = tl_openai_read(&ret_ask->request, kind, "body", body, n_bytes);
+        status = tl_openai_read(request, TL_OPENAI_ANY, "defaults", how->defaults, strlen(how->defaults));
+    return status < 0 ? status : form->read(request, "body", body, n_bytes);
+}
+
+int tl_ask_read(const struct tl_engine *engine, const struct tl_form *form, const char *body, size_t n_bytes, const struct tl_ask_how *how,
+                struct tl_ask *ret_ask)
+{
+    *ret_ask = (struct tl_ask){.form = form};
+    tl_openai_init(&ret_ask->request);
+    int status = read_fields(form, body, n_bytes, how, &ret_ask->request);
     return status < 0 ? status : make_prompts(engine, how, ret_ask);
 }
+
+struct tl_failure tl_ask_failure(const struct tl_ask *ask, const char *message)
+{
+    return (struct tl_failure){.http_status = 400, .message = message, .param = ask->request.param, .n_prompt_tokens = ask->too_long,
+                               .n_ctx = ask->too_long ? ask->context : 0, .code = ask->too_long ? "context_length_exceeded" : NULL};
+}
+
+uint32_t tl_ask_parts(const struct tl_ask *ask) { return ask->n_prompts * ask->request.n; }
 
 void tl_ask_done(struct tl_ask *ask)
 {

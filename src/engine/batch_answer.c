@@ -9,9 +9,7 @@
 #include "base/memory.h"
 #include "engine/batch_loop.h"
 
-enum { NAME_CHARS = 24 };
-
-static void name_of(const struct tl_batch_loop *loop, uint64_t line, const char *what, char ret_name[NAME_CHARS + 1])
+static void name_of(const struct tl_batch_loop *loop, uint64_t line, const char *what, char ret_name[TL_BATCH_NAME + 1])
 {
     struct tl_sha256 sha;
     uint8_t digest[TL_SHA256_BYTES];
@@ -22,13 +20,13 @@ static void name_of(const struct tl_batch_loop *loop, uint64_t line, const char 
     tl_sha256_add(&sha, what, strlen(what));
     tl_sha256_end(&sha, digest);
     tl_sha256_hex(digest, hex);
-    memcpy(ret_name, hex, NAME_CHARS);
-    ret_name[NAME_CHARS] = 0;
+    memcpy(ret_name, hex, TL_BATCH_NAME);
+    ret_name[TL_BATCH_NAME] = 0;
 }
 
 static void begin_line(const struct tl_batch_loop *loop, uint64_t line, const struct tl_batch_request *request, struct tl_buffer *out)
 {
-    char id[NAME_CHARS + 1], request_id[NAME_CHARS + 1];
+    char id[TL_BATCH_NAME + 1], request_id[TL_BATCH_NAME + 1];
     name_of(loop, line, "batch", id);
     name_of(loop, line, "request", request_id);
     tl_buffer_printf(out, "{\"id\":\"batch_req_%s\",\"custom_id\":%s,\"response\":{\"status_code\":%d,\"request_id\":\"req_%s\",\"body\":", id,
@@ -51,7 +49,8 @@ static int refuse(struct tl_batch_loop *loop, uint64_t line, const struct tl_bat
     struct tl_batch_finished finished = {.line = line, .failed = 1};
     tl_buffer_init(&out, 0);
     begin_line(loop, line, request, &out);
-    tl_openai_write_error(&out, request->message, "invalid_request_error", request->ask.request.param, request->ask.code);
+    struct tl_failure failure = tl_ask_failure(&request->ask, request->message);
+    (request->ask.form ? request->ask.form : tl_form_find("chat"))->error(&failure, false, &out);
     return end_line(loop, &finished, &out);
 }
 
@@ -62,6 +61,21 @@ uint64_t tl_batch_answer_bound(const struct tl_batch_loop *loop, const struct tl
     return ask->request.max_tokens >= 0 && (uint64_t)ask->request.max_tokens < room ? (uint64_t)ask->request.max_tokens : room;
 }
 
+static int make_writer(const struct tl_batch_loop *loop, struct tl_batch_answer *answer)
+{
+    const struct tl_ask *ask = &answer->request.ask;
+    name_of(loop, answer->line, "answer", answer->id);
+    struct tl_writer_facts facts = {.request = &ask->request, .tokenizer = loop->engine->tokenizer, .id = answer->id, .model = ask->request.model,
+                                    .created = loop->identity.created, .n_parts = answer->n_choices, .repeatable = true};
+    int status = ask->form->writer_new(&facts, &answer->writer);
+    return status < 0 ? status : ask->form->begin(answer->writer, &answer->text);
+}
+
+int tl_batch_answer_event(struct tl_batch_answer *answer, const struct tl_event *event)
+{
+    return answer->request.ask.form->event(answer->writer, event, &answer->text);
+}
+
 static int make(struct tl_batch_loop *loop, uint64_t line, struct tl_batch_request *take_request, struct tl_batch_answer **ret_answer)
 {
     struct tl_batch_answer *answer = tl_alloc(1, sizeof(*answer));
@@ -70,10 +84,12 @@ static int make(struct tl_batch_loop *loop, uint64_t line, struct tl_batch_reque
         return TL_E_NOMEM;
     }
     *answer = (struct tl_batch_answer){.line = line, .request = *take_request};
-    answer->n_choices = answer->n_left = tl_openai_choices(&answer->request.ask.request);
-    if (!(answer->choice = tl_alloc(answer->n_choices, sizeof(*answer->choice)))) {
+    answer->n_choices = answer->n_left = tl_ask_parts(&answer->request.ask);
+    tl_buffer_init(&answer->text, 0);
+    int status = make_writer(loop, answer);
+    if (status < 0) {
         tl_batch_answer_free(answer);
-        return TL_E_NOMEM;
+        return status;
     }
     for (uint32_t i = 0; i < answer->n_choices; i++)
         loop->bound_left += tl_batch_answer_bound(loop, answer, i);
@@ -103,48 +119,26 @@ int tl_batch_answer_next(struct tl_batch_loop *loop, struct tl_batch_answer **re
     return 0;
 }
 
-static void put_answer(struct tl_batch_loop *loop, const struct tl_batch_answer *answer, const struct tl_openai_choice *choices,
-                       struct tl_batch_finished *finished, struct tl_buffer *out)
-{
-    const struct tl_ask *ask = &answer->request.ask;
-    char id[NAME_CHARS + 1];
-    name_of(loop, answer->line, "answer", id);
-    for (uint32_t i = 0; i < ask->n_prompts; i++)
-        finished->prompt_tokens += (uint32_t)ask->prompt[i].n_ids;
-    for (uint32_t i = 0; i < answer->n_choices; i++)
-        finished->tokens += answer->choice[i].n_tokens;
-    struct tl_openai_answer whole = {
-        .kind = ask->request.kind, .id = id, .model = ask->request.model, .created = loop->identity.created, .choice = choices,
-        .n_choices = answer->n_choices, .top = ask->request.top_logprobs, .prompt_tokens = finished->prompt_tokens,
-        .completion_tokens = finished->tokens,
-    };
-    tl_openai_write_answer(out, loop->engine->tokenizer, &whole);
-}
-
 int tl_batch_answer_finish(struct tl_batch_loop *loop, struct tl_batch_answer *answer)
 {
+    const struct tl_ask *ask = &answer->request.ask;
     struct tl_buffer out;
-    struct tl_batch_finished finished = {.line = answer->line};
-    TL_AUTO struct tl_openai_choice *choices = tl_alloc(answer->n_choices, sizeof(*choices));
-    if (!choices) {
-        tl_batch_answer_free(answer);
-        return TL_E_NOMEM;
-    }
+    struct tl_batch_finished finished = {.line = answer->line, .tokens = answer->tokens};
+    for (uint32_t i = 0; i < ask->n_prompts; i++)
+        finished.prompt_tokens += (uint32_t)ask->prompt[i].n_ids;
     for (uint32_t i = 0; i < answer->n_choices; i++) {
-        const struct tl_batch_choice *from = &answer->choice[i];
-        bool asked = answer->request.ask.request.logprobs;
-        static const struct tl_openai_logprob none;
-        choices[i] = (struct tl_openai_choice){from->text, from->n_bytes, from->finish, asked && !from->logprobs ? &none : from->logprobs,
-                                               from->n_tokens};
         uint64_t bound = tl_batch_answer_bound(loop, answer, i);
         loop->bound_left -= bound;
         loop->bound_done += bound;
-        loop->tokens_done += from->n_tokens;
     }
-    tl_buffer_init(&out, 0);
-    begin_line(loop, answer->line, &answer->request, &out);
-    put_answer(loop, answer, choices, &finished, &out);
-    int status = end_line(loop, &finished, &out);
+    loop->tokens_done += answer->tokens;
+    int status = ask->form->finish(answer->writer, &answer->text);
+    if (status >= 0) {
+        tl_buffer_init(&out, 0);
+        begin_line(loop, answer->line, &answer->request, &out);
+        tl_buffer_append(&out, answer->text.data, answer->text.len);
+        status = end_line(loop, &finished, &out);
+    }
     tl_batch_answer_free(answer);
     return status;
 }
@@ -153,11 +147,9 @@ void tl_batch_answer_free(struct tl_batch_answer *answer)
 {
     if (!answer)
         return;
-    for (uint32_t i = 0; answer->choice && i < answer->n_choices; i++) {
-        tl_free(answer->choice[i].text);
-        tl_free(answer->choice[i].logprobs);
-    }
-    tl_free(answer->choice);
+    if (answer->writer)
+        answer->request.ask.form->writer_free(answer->writer);
+    tl_buffer_done(&answer->text);
     tl_batch_request_done(&answer->request);
     tl_free(answer);
 }

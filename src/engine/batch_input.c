@@ -123,7 +123,7 @@ struct envelope {
     struct tl_json json;
     struct tl_batch_request *request;
     bool said_url, said_method;
-    enum tl_openai_kind kind;
+    const struct tl_form *form;
     const char *body;
     size_t n_body;
 };
@@ -151,11 +151,8 @@ static int take_url(struct envelope *e)
     if (e->said_url)
         return tl_fail(TL_E_USAGE, "url: said twice");
     e->said_url = true;
-    if (event == TL_JSON_STRING && tl_json_is(&e->json, "/v1/chat/completions"))
-        e->kind = TL_OPENAI_CHAT;
-    else if (event == TL_JSON_STRING && tl_json_is(&e->json, "/v1/completions"))
-        e->kind = TL_OPENAI_COMPLETION;
-    else
+    bool plain = event == TL_JSON_STRING && strlen(e->json.string.data) == e->json.string.len;
+    if (!plain || !(e->form = tl_form_at(e->json.string.data)))
         return tl_fail(TL_E_USAGE, "url: expected /v1/chat/completions or /v1/completions, found \"%.60s\"",
                        event == TL_JSON_STRING ? e->json.string.data : "");
     return 0;
@@ -228,7 +225,7 @@ int tl_batch_request_read(const char *text, size_t n_bytes, const struct tl_engi
     tl_json_init(&e.json, "request", text, n_bytes);
     int status = read_envelope(&e);
     if (status >= 0)
-        status = tl_ask_read(engine, e.kind, e.body, e.n_body, how, &ret_request->ask);
+        status = tl_ask_read(engine, e.form, e.body, e.n_body, how, &ret_request->ask);
     if (status >= 0)
         status = check_batch(&ret_request->ask.request);
     tl_json_done(&e.json);

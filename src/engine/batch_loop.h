@@ -8,21 +8,16 @@
 #include "engine/batch_input.h"
 #include "engine/batch_work.h"
 #include "engine/generate.h"
-#include "wire/openai_answer.h"
 
-struct tl_batch_choice {
-    char *text;
-    size_t n_bytes;
-    const char *finish;
-    struct tl_openai_logprob *logprobs;
-    uint32_t n_tokens;
-};
+enum { TL_BATCH_NAME = 24 };
 
-/* A request with the answers that are finished. */
+/* A request and the writer of its answers. */
 struct tl_batch_answer {
-    uint64_t line;
+    uint64_t line, tokens;
+    char id[TL_BATCH_NAME + 1];
     struct tl_batch_request request;
-    struct tl_batch_choice *choice;
+    struct tl_form_writer *writer;
+    struct tl_buffer text;               /* what it writes */
     uint32_t n_choices, n_started, n_left;
 };
 
@@ -37,12 +32,11 @@ struct tl_batch_sequence {
     bool fresh, waits;                   /* nothing of it computed; for another one to compute what both begin with */
     uint32_t n_now;                      /* tokens in the step that runs */
     int32_t drawn;                       /* by that step; -1: none */
-    struct tl_openai_logprob seen[1 + TL_OPENAI_TOP];        /* beside it */
+    struct tl_event_logprob seen[1 + TL_OPENAI_TOP];         /* beside it */
     struct tl_generate how;
     struct tl_stop stop;
     struct tl_buffer text;
-    struct tl_openai_logprob *logprobs;
-    uint32_t n_tokens, room_tokens;      /* of the answer */
+    uint32_t n_tokens;                   /* of the answer */
 };
 
 struct tl_batch_loop {
@@ -84,10 +78,11 @@ int tl_batch_sequence_begin(struct tl_batch_loop *loop, struct tl_batch_sequence
 int tl_batch_sequence_share(struct tl_batch_loop *loop, struct tl_batch_sequence *sequence);
 /* From the logits behind its last id; any thread. */
 void tl_batch_sequence_draw(const struct tl_engine *engine, struct tl_batch_sequence *sequence, float *logits);
-/* Takes the drawn id. 1: goes on, 0: ended, and the choice is handed over to the answer. */
+/* Takes the drawn id. 1: goes on, 0: ended, and the answer knows. */
 int tl_batch_sequence_accept(struct tl_batch_loop *loop, struct tl_batch_sequence *sequence);
 
 /* batch_answer.c */
+int tl_batch_answer_event(struct tl_batch_answer *answer, const struct tl_event *event);
 /* The next request without an answer; those that cannot be answered are answered with their errors on the way. NULL: no more. */
 int tl_batch_answer_next(struct tl_batch_loop *loop, struct tl_batch_answer **ret_answer);
 /* Its line goes to the work file, and it is freed. */

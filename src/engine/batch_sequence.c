@@ -23,7 +23,6 @@ void tl_batch_sequence_close(struct tl_batch_sequence *sequence)
     tl_state_free(sequence->state);
     tl_sampler_free(sequence->sampler);
     tl_free(sequence->ids);
-    tl_free(sequence->logprobs);
     tl_buffer_done(&sequence->text);
     *sequence = (struct tl_batch_sequence){0};
 }
@@ -121,7 +120,7 @@ static void look(const struct tl_engine *engine, struct tl_batch_sequence *seque
     size_t n_top = tl_sampler_top(sequence->sampler, logits, request->top_logprobs, top);
     for (uint32_t k = 0; k <= request->top_logprobs; k++) {
         int32_t id = k == 0 ? sequence->drawn : k <= n_top ? top[k - 1] : 0;
-        sequence->seen[k] = (struct tl_openai_logprob){id, logits[id]};
+        sequence->seen[k] = (struct tl_event_logprob){id, logits[id]};
     }
     float most = kernel->max(logits, vocab);
     kernel->exp(logits, most, vocab, logits);
@@ -138,22 +137,11 @@ void tl_batch_sequence_draw(const struct tl_engine *engine, struct tl_batch_sequ
         look(engine, sequence, logits);
 }
 
-static int keep_logprobs(struct tl_batch_sequence *sequence)
+static int give_token(struct tl_batch_sequence *sequence)
 {
     const struct tl_openai_request *request = &sequence->answer->request.ask.request;
-    size_t width = 1 + request->top_logprobs;
-    if (!request->logprobs)
-        return 0;
-    if (!sequence->logprobs || sequence->n_tokens == sequence->room_tokens) {
-        uint32_t room = sequence->n_tokens ? 2 * sequence->n_tokens : 64;
-        struct tl_openai_logprob *grown = tl_realloc(sequence->logprobs, room * width, sizeof(*grown));
-        if (!grown)
-            return TL_E_NOMEM;
-        sequence->logprobs = grown;
-        sequence->room_tokens = room;
-    }
-    memcpy(sequence->logprobs + sequence->n_tokens * width, sequence->seen, width * sizeof(*sequence->seen));
-    return 0;
+    struct tl_event event = {.kind = TL_EVENT_TOKEN, .part = sequence->choice, .logprobs = sequence->seen, .n_top = request->top_logprobs};
+    return request->logprobs ? tl_batch_answer_event(sequence->answer, &event) : 0;
 }
 
 /* --- the end ---------------------------------------------------------------------------------------------------------------- */
@@ -161,21 +149,22 @@ static int keep_logprobs(struct tl_batch_sequence *sequence)
 static int end(struct tl_batch_sequence *sequence, const char *finish)
 {
     struct tl_batch_answer *answer = sequence->answer;
-    struct tl_batch_choice *choice = &answer->choice[sequence->choice];
+    struct tl_usage usage = {.prompt_tokens = sequence->n_prompt, .tokens = sequence->n_tokens};
     int status = tl_stop_flush(&sequence->stop);
     tl_stop_done(&sequence->stop);
     if (status >= 0)
         status = sequence->text.status;
+    struct tl_event text = {.kind = TL_EVENT_CONTENT, .part = sequence->choice, .text = sequence->text.data, .n_bytes = sequence->text.len};
+    struct tl_event last = {.kind = TL_EVENT_END, .part = sequence->choice, .finish = finish, .usage = &usage};
+    if (status >= 0 && text.n_bytes)
+        status = tl_batch_answer_event(answer, &text);
+    if (status >= 0)
+        status = tl_batch_answer_event(answer, &last);
     if (status < 0)
         return status;
-    if (!(choice->text = tl_buffer_take(&sequence->text, &choice->n_bytes)))
-        return TL_E_NOMEM;
-    choice->finish = finish;
-    choice->n_tokens = sequence->n_tokens;
-    choice->logprobs = sequence->logprobs;
-    sequence->logprobs = NULL;
     sequence->answer = NULL;
     answer->n_left--;
+    answer->tokens += sequence->n_tokens;
     return 0;
 }
 
@@ -187,7 +176,7 @@ int tl_batch_sequence_accept(struct tl_batch_loop *loop, struct tl_batch_sequenc
         return end(sequence, "length");
     if (!sequence->how.ignore_end && tl_tokenizer_ends(loop->engine->tokenizer, id))
         return end(sequence, "stop");
-    int status = keep_logprobs(sequence);
+    int status = give_token(sequence);
     if (status < 0)
         return status;
     sequence->ids[sequence->n_ids++] = id;

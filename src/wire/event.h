@@ -13,15 +13,19 @@ enum tl_event_kind {
     TL_EVENT_CONTENT,        /* text */
     TL_EVENT_CALL,           /* the `call`-th tool call begins: id, name */
     TL_EVENT_ARGUMENTS,      /* text: a piece of its arguments, together a JSON object */
-    TL_EVENT_TOKEN,          /* a token was drawn: logprobs, where the request asks for them; before the text that it completes */
-    TL_EVENT_END,            /* finish, usage, timing */
+    TL_EVENT_TOKEN,          /* a token was drawn, or echoed: logprobs, where the request asks for them; before the text that it completes */
+    TL_EVENT_EMBEDDING,      /* values of the `part`-th input */
+    TL_EVENT_END,            /* finish, usage */
 };
 
-struct tl_event_logprob { int32_t id; float logprob; };
+struct tl_event_logprob { int32_t id; float logprob; };               /* NAN: of the first token of a text, which follows nothing */
 
 struct tl_usage {
     uint32_t prompt_tokens, reused_tokens, tokens, reasoning_tokens, drafted_tokens, accepted_tokens;
     double prefill_seconds, decode_seconds;
+    double step_seconds, stall_seconds;              /* its share of the steps; of their waits for the drive */
+    uint64_t memory_bytes, drive_bytes;              /* its share of the weights read from memory and from the drive */
+    uint64_t expert_hits, expert_misses;
 };
 
 struct tl_event {
@@ -32,6 +36,9 @@ struct tl_event {
     uint32_t call;                       /* 0, 1, ... within the part */
     const char *id, *name;
     uint32_t done, total, reused;
+    double seconds;                      /* of TL_EVENT_PROGRESS: since the part was begun */
+    const float *values;
+    uint32_t n_values;
     const struct tl_event_logprob *logprobs;         /* [1 + n_top]: of the token, then of the likeliest */
     uint32_t n_top;
     const char *finish;                  /* "stop", "length", "tool_calls" */

@@ -72,7 +72,7 @@ static int finish(struct tl_openai_request *request)
 
 void tl_openai_init(struct tl_openai_request *ret_request)
 {
-    *ret_request = (struct tl_openai_request){.n = 1, .max_tokens = -1, .max_completion_tokens = -1, .best_of = -1};
+    *ret_request = (struct tl_openai_request){.n = 1, .max_tokens = -1, .max_completion_tokens = -1, .best_of = -1, .think_tokens = -1};
     tl_sampling_default(&ret_request->sampling);
 }
 
@@ -102,6 +102,9 @@ void tl_openai_done(struct tl_openai_request *request)
     tl_free(request->tools);
     tl_free(request->variables);
     tl_free(request->bias);
+    tl_free(request->schema);
+    tl_free(request->grammar);
+    tl_free(request->tool);
     tl_free(request->kwargs);
     tl_free(request->effort);
     *request = (struct tl_openai_request){0};

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests in the form of OpenAI's chat completions and completions, read into what the engine needs. The fields are the
- * rows of openai_fields.def: each is read, ignored because it changes no answer, or refused with a reason; a field that
- * is no row is refused by its name. null stands for absent. Bounds: TL_OPENAI_... below, depth and numbers as base/json.
+/* Requests as the engine needs them, whichever form they came in, and the reader of OpenAI's chat completions, completions and
+ * embeddings. The fields are the rows of openai_fields.def: each is read, ignored because it changes no answer, or refused
+ * with a reason; a field that is no row is refused by its name. null stands for absent. Bounds: TL_OPENAI_... below, depth and numbers as base/json.
  *
  *     tl_openai_init(&request);
  *     tl_openai_read(&request, TL_OPENAI_ANY, "defaults", ...)          -- optional: what requests leave unsaid
  *     tl_openai_read(&request, TL_OPENAI_CHAT, "body", text, n_bytes)
  *     tl_openai_done(&request) */
-#ifndef TL_TEXT_OPENAI_H
-#define TL_TEXT_OPENAI_H
+#ifndef TL_WIRE_OPENAI_H
+#define TL_WIRE_OPENAI_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,14 +17,17 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "text/sampler.h"
+#include "wire/turn.h"
 
 enum tl_openai_kind {
     TL_OPENAI_CHAT = 1,
     TL_OPENAI_COMPLETION = 2,
     TL_OPENAI_ANY = 3,                   /* defaults: fields of both, none is required */
+    TL_OPENAI_EMBEDDING = 4,
+    TL_OPENAI_ALL = 7,                   /* of fields only */
 };
 
-enum { TL_OPENAI_CHOICES = 128, TL_OPENAI_STOPS = 64, TL_OPENAI_STOP_BYTES = 1024, TL_OPENAI_BIASES = 16384, TL_OPENAI_TOP = 20 };
+enum { TL_OPENAI_CHOICES = 128, TL_OPENAI_STOPS = 64, TL_OPENAI_STOP_BYTES = 1024, TL_OPENAI_BIASES = 16384, TL_OPENAI_TOP = 20, TL_OPENAI_INPUTS = 2048 };
 
 /* A text or a list of ids. */
 struct tl_openai_prompt {
@@ -38,7 +41,7 @@ struct tl_openai_request {
     enum tl_openai_kind kind;
     char *model;                         /* as the request names it; NULL: it does not */
     char *messages, *tools, *variables;  /* JSON for the chat template (openai_messages.c); NULL: none */
-    struct tl_openai_prompt *prompt;     /* of a completion */
+    struct tl_openai_prompt *prompt;     /* of a completion; the inputs of embeddings */
     uint32_t n_prompts;
     uint32_t n;                          /* answers to each prompt */
     int64_t max_tokens;                  /* -1: not said */
@@ -46,8 +49,16 @@ struct tl_openai_request {
     struct tl_logit_bias *bias;
     char **stop;
     size_t n_stop;
-    bool logprobs, echo, stream, include_usage, ignore_end, show_special;
+    bool logprobs, echo, stream, include_usage, ignore_end, show_special, return_progress;
     uint32_t top_logprobs;
+    char *schema, *grammar;              /* the language of the answer: JSON of a JSON schema, GBNF; NULL: not said */
+    bool any_json;                       /* some JSON object */
+    enum tl_tool_choice tool_choice;     /* of `tools` */
+    char *tool;                          /* of TL_TOOLS_ONE */
+    bool one_call;                       /* no more than one call */
+    int64_t think_tokens;                /* of reasoning at most; -1: not said */
+    uint32_t dimensions;                 /* of an embedding; 0: all */
+    bool base64;
     char param[48];                      /* after a failure: the field that it is about, or "" */
 
     /* while reading */

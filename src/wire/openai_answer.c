@@ -1,163 +1,100 @@
 /* SPDX-License-Identifier: MIT */
-/* The objects that clients read: "chat.completion", "text_completion" and their log-probabilities in both shapes. */
+/* Heads, counts, times and errors. */
 #include "wire/openai_answer.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-/* Where the likelihood is 0; no JSON number is minus infinity. */
-static const double least_logprob = -9999;
-
-static int put_logprob(struct tl_buffer *out, float logprob)
+void tl_openai_put_head(struct tl_buffer *out, const struct tl_writer_facts *facts, const char *prefix, const char *object)
 {
-    return tl_buffer_printf(out, "%.7g", logprob > least_logprob ? (double)logprob : least_logprob);
+    tl_buffer_printf(out, "{\"id\":\"%s-%s\",\"object\":\"%s\",\"created\":%" PRId64, prefix, facts->id, object, facts->created);
+    tl_buffer_json_member(out, "model", facts->model ? facts->model : "");
 }
 
-static void piece_of(const struct tl_tokenizer *tokenizer, int32_t id, const char **ret_bytes, size_t *ret_count)
-{
-    *ret_bytes = "";
-    *ret_count = 0;
-    tl_tokenizer_piece(tokenizer, id, true, ret_bytes, ret_count);
-}
+/* --- counts and times ------------------------------------------------------------------------------------------------------- */
 
-/* --- chats ------------------------------------------------------------------------------------------------------------------ */
-
-static int put_token(struct tl_buffer *out, const struct tl_tokenizer *tokenizer, const struct tl_openai_logprob *token)
+void tl_openai_add_usage(struct tl_usage *to, const struct tl_usage *part, bool first_answer)
 {
-    const char *bytes;
-    size_t n_bytes;
-    piece_of(tokenizer, token->id, &bytes, &n_bytes);
-    tl_buffer_printf(out, "{\"token\":");
-    tl_buffer_json_string(out, bytes, n_bytes);
-    tl_buffer_printf(out, ",\"logprob\":");
-    put_logprob(out, token->logprob);
-    tl_buffer_printf(out, ",\"bytes\":[");
-    for (size_t i = 0; i < n_bytes; i++)
-        tl_buffer_printf(out, "%s%u", i ? "," : "", (unsigned char)bytes[i]);
-    return tl_buffer_append(out, "]", 1);
-}
-
-static int put_chat_logprobs(struct tl_buffer *out, const struct tl_tokenizer *tokenizer, const struct tl_openai_choice *choice, uint32_t top)
-{
-    tl_buffer_printf(out, "{\"content\":[");
-    for (size_t i = 0; i < choice->n_tokens; i++) {
-        const struct tl_openai_logprob *token = choice->logprobs + i * (1 + top);
-        tl_buffer_append(out, ",", i > 0);
-        put_token(out, tokenizer, token);
-        tl_buffer_printf(out, ",\"top_logprobs\":[");
-        for (uint32_t k = 0; k < top; k++) {
-            tl_buffer_append(out, ",", k > 0);
-            put_token(out, tokenizer, token + 1 + k);
-            tl_buffer_append(out, "}", 1);
-        }
-        tl_buffer_append(out, "]}", 2);
+    if (first_answer) {
+        to->prompt_tokens += part->prompt_tokens;
+        to->reused_tokens += part->reused_tokens;
     }
-    return tl_buffer_printf(out, "],\"refusal\":null}");
+    to->tokens += part->tokens;
+    to->reasoning_tokens += part->reasoning_tokens;
+    to->drafted_tokens += part->drafted_tokens;
+    to->accepted_tokens += part->accepted_tokens;
+    to->prefill_seconds += part->prefill_seconds;
+    to->decode_seconds += part->decode_seconds;
+    to->step_seconds += part->step_seconds;
+    to->stall_seconds += part->stall_seconds;
+    to->memory_bytes += part->memory_bytes;
+    to->drive_bytes += part->drive_bytes;
+    to->expert_hits += part->expert_hits;
+    to->expert_misses += part->expert_misses;
 }
 
-/* --- completions ------------------------------------------------------------------------------------------------------------ */
-
-static size_t characters(const char *bytes, size_t n_bytes)
+void tl_openai_put_usage(struct tl_buffer *out, const struct tl_usage *usage, bool repeatable)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < n_bytes; i++)
-        n += ((unsigned char)bytes[i] & 0xC0) != 0x80;
-    return n;
+    tl_buffer_printf(out, "{\"prompt_tokens\":%" PRIu32 ",\"completion_tokens\":%" PRIu32 ",\"total_tokens\":%" PRIu64, usage->prompt_tokens,
+                     usage->tokens, (uint64_t)usage->prompt_tokens + usage->tokens);
+    if (!repeatable)
+        tl_buffer_printf(out, ",\"prompt_tokens_details\":{\"cached_tokens\":%" PRIu32 "}", usage->reused_tokens);
+    tl_buffer_printf(out, ",\"completion_tokens_details\":{\"reasoning_tokens\":%" PRIu32 "}}", usage->reasoning_tokens);
 }
 
-static void put_top(struct tl_buffer *out, const struct tl_tokenizer *tokenizer, const struct tl_openai_logprob *tops, uint32_t top)
+static double rate(double of, double over)
 {
-    const char *bytes;
-    size_t n_bytes;
-    tl_buffer_append(out, "{", 1);
-    for (uint32_t k = 0; k < top; k++) {
-        piece_of(tokenizer, tops[k].id, &bytes, &n_bytes);
-        tl_buffer_append(out, ",", k > 0);
-        tl_buffer_json_string(out, bytes, n_bytes);
-        tl_buffer_append(out, ":", 1);
-        put_logprob(out, tops[k].logprob);
+    return over > 0 && isfinite(of / over) ? of / over : 0;
+}
+
+void tl_openai_put_timings(struct tl_buffer *out, const struct tl_usage *usage)
+{
+    uint32_t prompt = usage->prompt_tokens - usage->reused_tokens;
+    double prompt_ms = usage->prefill_seconds * 1e3, answer_ms = usage->decode_seconds * 1e3;
+    tl_buffer_printf(out, "{\"cache_n\":%" PRIu32 ",\"prompt_n\":%" PRIu32 ",\"prompt_ms\":%.3f,\"prompt_per_token_ms\":%.6g,\"prompt_per_second\":%.6g",
+                     usage->reused_tokens, prompt, prompt_ms, rate(prompt_ms, prompt), rate(prompt, usage->prefill_seconds));
+    tl_buffer_printf(out, ",\"predicted_n\":%" PRIu32 ",\"predicted_ms\":%.3f,\"predicted_per_token_ms\":%.6g,\"predicted_per_second\":%.6g",
+                     usage->tokens, answer_ms, rate(answer_ms, usage->tokens), rate(usage->tokens, usage->decode_seconds));
+    if (usage->drafted_tokens)
+        tl_buffer_printf(out, ",\"draft_n\":%" PRIu32 ",\"draft_n_accepted\":%" PRIu32, usage->drafted_tokens, usage->accepted_tokens);
+    tl_buffer_printf(out, ",\"step_seconds\":%.6g,\"stall_seconds\":%.6g,\"memory_bytes\":%" PRIu64 ",\"drive_bytes\":%" PRIu64
+                     ",\"expert_hits\":%" PRIu64 ",\"expert_misses\":%" PRIu64 "}", usage->step_seconds, usage->stall_seconds, usage->memory_bytes,
+                     usage->drive_bytes, usage->expert_hits, usage->expert_misses);
+}
+
+/* --- errors ----------------------------------------------------------------------------------------------------------------- */
+
+static const char *type_of(const struct tl_failure *failure)
+{
+    switch (failure->http_status) {
+    case 401: return "authentication_error";
+    case 403: return "permission_error";
+    case 404: return "not_found_error";
+    case 429: return "rate_limit_error";
+    case 501: return "not_supported_error";
+    case 503: return "unavailable_error";
     }
-    tl_buffer_append(out, "}", 1);
+    if (failure->n_ctx)
+        return "exceed_context_size_error";
+    return failure->http_status < 500 ? "invalid_request_error" : "server_error";
 }
 
-static int put_plain_logprobs(struct tl_buffer *out, const struct tl_tokenizer *tokenizer, const struct tl_openai_choice *choice, uint32_t top)
+static void put_text(struct tl_buffer *out, const char *name, const char *text)
 {
-    const char *bytes;
-    size_t n_bytes, offset = 0, width = 1 + top;
-    tl_buffer_printf(out, "{\"tokens\":[");
-    for (size_t i = 0; i < choice->n_tokens; i++) {
-        piece_of(tokenizer, choice->logprobs[i * width].id, &bytes, &n_bytes);
-        tl_buffer_append(out, ",", i > 0);
-        tl_buffer_json_string(out, bytes, n_bytes);
-    }
-    tl_buffer_printf(out, "],\"token_logprobs\":[");
-    for (size_t i = 0; i < choice->n_tokens; i++) {
-        tl_buffer_append(out, ",", i > 0);
-        put_logprob(out, choice->logprobs[i * width].logprob);
-    }
-    tl_buffer_printf(out, "],\"top_logprobs\":%s", top ? "[" : "null");
-    for (size_t i = 0; i < choice->n_tokens && top; i++) {
-        tl_buffer_append(out, ",", i > 0);
-        put_top(out, tokenizer, choice->logprobs + i * width + 1, top);
-    }
-    tl_buffer_printf(out, "%s,\"text_offset\":[", top ? "]" : "");
-    for (size_t i = 0; i < choice->n_tokens; i++) {
-        tl_buffer_printf(out, "%s%zu", i ? "," : "", offset);
-        piece_of(tokenizer, choice->logprobs[i * width].id, &bytes, &n_bytes);
-        offset += characters(bytes, n_bytes);
-    }
-    return tl_buffer_append(out, "]}", 2);
+    tl_buffer_json_member(out, name, text && *text ? text : NULL);
 }
 
-/* --- answers ---------------------------------------------------------------------------------------------------------------- */
-
-static int put_choice(struct tl_buffer *out, const struct tl_tokenizer *tokenizer, const struct tl_openai_answer *answer, uint32_t index)
+void tl_openai_put_error(const struct tl_failure *failure, bool frame, struct tl_buffer *out)
 {
-    const struct tl_openai_choice *choice = &answer->choice[index];
-    bool chat = answer->kind == TL_OPENAI_CHAT;
-    tl_buffer_printf(out, "%s{\"index\":%" PRIu32 ",%s", index ? "," : "", index,
-                     chat ? "\"message\":{\"role\":\"assistant\",\"content\":" : "\"text\":");
-    tl_buffer_json_string(out, choice->text, choice->n_bytes);
-    tl_buffer_printf(out, "%s,\"logprobs\":", chat ? ",\"refusal\":null}" : "");
-    if (!choice->logprobs)
-        tl_buffer_printf(out, "null");
-    else
-        (chat ? put_chat_logprobs : put_plain_logprobs)(out, tokenizer, choice, answer->top);
-    return tl_buffer_printf(out, ",\"finish_reason\":\"%s\"}", choice->finish);
+    tl_buffer_printf(out, "%s{\"error\":{", frame ? "data: " : "");
+    put_text(out, "message", failure->message);
+    put_text(out, "type", type_of(failure));
+    put_text(out, "param", failure->param);
+    put_text(out, "code", failure->code);
+    if (failure->n_ctx)
+        tl_buffer_printf(out, ",\"n_prompt_tokens\":%" PRIu64 ",\"n_ctx\":%" PRIu64, failure->n_prompt_tokens, failure->n_ctx);
+    tl_buffer_printf(out, "}}%s", frame ? "\n\n" : "");
 }
 
-int tl_openai_write_answer(struct tl_buffer *out, const struct tl_tokenizer *tokenizer, const struct tl_openai_answer *answer)
-{
-    bool chat = answer->kind == TL_OPENAI_CHAT;
-    const char *model = answer->model ? answer->model : "";
-    tl_buffer_printf(out, "{\"id\":\"%s-%s\",\"object\":\"%s\",\"created\":%" PRId64 ",\"model\":", chat ? "chatcmpl" : "cmpl", answer->id,
-                     chat ? "chat.completion" : "text_completion", answer->created);
-    tl_buffer_json_string(out, model, strlen(model));
-    tl_buffer_printf(out, ",\"choices\":[");
-    for (uint32_t i = 0; i < answer->n_choices; i++)
-        put_choice(out, tokenizer, answer, i);
-    return tl_buffer_printf(out, "],\"usage\":{\"prompt_tokens\":%" PRIu64 ",\"completion_tokens\":%" PRIu64 ",\"total_tokens\":%" PRIu64 "}}",
-                            answer->prompt_tokens, answer->completion_tokens, answer->prompt_tokens + answer->completion_tokens);
-}
-
-static void put_or_null(struct tl_buffer *out, const char *text)
-{
-    if (text && *text)
-        tl_buffer_json_string(out, text, strlen(text));
-    else
-        tl_buffer_append(out, "null", 4);
-}
-
-int tl_openai_write_error(struct tl_buffer *out, const char *message, const char *type, const char *param, const char *code)
-{
-    tl_buffer_printf(out, "{\"error\":{\"message\":");
-    tl_buffer_json_string(out, message, strlen(message));
-    tl_buffer_printf(out, ",\"type\":");
-    put_or_null(out, type);
-    tl_buffer_printf(out, ",\"param\":");
-    put_or_null(out, param);
-    tl_buffer_printf(out, ",\"code\":");
-    put_or_null(out, code);
-    return tl_buffer_append(out, "}}", 2);
-}
+void tl_openai_put_beat(struct tl_buffer *out) { tl_buffer_append(out, ":\n\n", 3); }

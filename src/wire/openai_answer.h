@@ -1,34 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers and errors in the form of OpenAI's chat completions and completions. Numbers and texts in, JSON out; the same
- * input gives the same bytes. */
-#ifndef TL_TEXT_OPENAI_ANSWER_H
-#define TL_TEXT_OPENAI_ANSWER_H
+/* Pieces of answers and errors in OpenAI's form, from which its forms are put together. The same input gives the same bytes. */
+#ifndef TL_WIRE_OPENAI_ANSWER_H
+#define TL_WIRE_OPENAI_ANSWER_H
 
-#include "wire/openai.h"
-#include "text/tokenizer.h"
+#include "wire/form.h"
+#include "wire/gather.h"
 
-struct tl_openai_logprob { int32_t id; float logprob; };
+/* {"prompt_tokens": ..., ...} */
+void tl_openai_put_usage(struct tl_buffer *out, const struct tl_usage *usage, bool repeatable);
+/* llama.cpp's object of counts and times, and where the bytes came from. */
+void tl_openai_put_timings(struct tl_buffer *out, const struct tl_usage *usage);
+/* `to` is the whole request's: each prompt counts once, each answer. */
+void tl_openai_add_usage(struct tl_usage *to, const struct tl_usage *part, bool first_answer);
 
-struct tl_openai_choice {
-    const char *text;
-    size_t n_bytes;
-    const char *finish;                  /* "stop", "length" */
-    const struct tl_openai_logprob *logprobs;        /* [n_tokens][1 + top]: of the token, then of the likeliest; NULL: not asked for */
-    size_t n_tokens;
-};
+/* Log-probabilities of tokens [from, to) that were gathered: {"content": [...]} of chats; of completions the lists, `offset`
+ * characters into the text, which they move on. */
+void tl_openai_put_chat_logprobs(struct tl_buffer *out, const struct tl_tokenizer *tokenizer, const struct tl_gather *gather, uint64_t from, uint64_t to);
+void tl_openai_put_plain_logprobs(struct tl_buffer *out, const struct tl_tokenizer *tokenizer, const struct tl_gather *gather, uint64_t from,
+                                  uint64_t to, uint64_t *offset);
 
-struct tl_openai_answer {
-    enum tl_openai_kind kind;
-    const char *id, *model;              /* the id without its prefix; NULL model: "" */
-    int64_t created;                     /* seconds since 1970 */
-    const struct tl_openai_choice *choice;
-    uint32_t n_choices, top;
-    uint64_t prompt_tokens, completion_tokens;
-};
+/* {"error": {...}}, or a frame of it. */
+void tl_openai_put_error(const struct tl_failure *failure, bool frame, struct tl_buffer *out);
+/* Comment of server-sent events. */
+void tl_openai_put_beat(struct tl_buffer *out);
 
-int tl_openai_write_answer(struct tl_buffer *out, const struct tl_tokenizer *tokenizer, const struct tl_openai_answer *answer);
-
-/* {"error": {...}}. param and code: NULL or "" where there is none. */
-int tl_openai_write_error(struct tl_buffer *out, const char *message, const char *type, const char *param, const char *code);
+/* "{"id": ..., "object": ..., "created": ..., "model": ..." without the end of the object. */
+void tl_openai_put_head(struct tl_buffer *out, const struct tl_writer_facts *facts, const char *prefix, const char *object);
 
 #endif

@@ -267,7 +267,7 @@ static const struct field fields[] = {
 };
 
 enum { N_FIELDS = TL_COUNT(fields) };
-_Static_assert(N_FIELDS <= 64, "a bit a field");
+_Static_assert((int)N_FIELDS <= (int)TL_OPENAI_FIELDS, "room for all");
 
 static int fail_unknown(const struct tl_json *json)
 {
@@ -291,11 +291,11 @@ int tl_openai_field_read(struct tl_openai_reader *reader)
     bool null = tl_openai_next_is(json, 'n');
     if (i == N_FIELDS && !null)
         return fail_unknown(json);
-    if (i < N_FIELDS && reader->seen >> i & 1)
+    if (i < N_FIELDS && reader->seen[i])
         return tl_fail(TL_E_USAGE, "%s: said twice", fields[i].name);
     if (null)
         return tl_json_skip(json);
-    reader->seen |= UINT64_C(1) << i;
+    reader->seen[i] = true;
     if (!(fields[i].kinds & request->kind))
         return tl_fail(TL_E_USAGE, "%s: belongs to %s", fields[i].name,
                        request->kind == TL_OPENAI_CHAT ? "completions, not to chats" : "chats, not to completions");

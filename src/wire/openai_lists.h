@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lists of OpenAI's API as members of a request. The next value of `json` is read; a wrong one is TL_E_USAGE. */
-#ifndef TL_TEXT_OPENAI_LISTS_H
-#define TL_TEXT_OPENAI_LISTS_H
+#ifndef TL_WIRE_OPENAI_LISTS_H
+#define TL_WIRE_OPENAI_LISTS_H
 
 #include "wire/openai.h"
 

@@ -177,7 +177,7 @@ static void test_as_alone(void **state)
         struct tl_ask_how how = {.defaults = "{\"min_p\":0}"};
         int n = snprintf(body, sizeof(body), "{\"messages\":[{\"role\":\"system\",\"content\":\"%s\"},{\"role\":\"user\",\"content\":\"%d?\"}],"
                          "\"max_tokens\":%d,\"seed\":%d}", shared, i, 3 + i % 7, i);
-        assert_int_equal(tl_ask_read(engine, TL_OPENAI_CHAT, body, (size_t)n, &how, &ask), 0);
+        assert_int_equal(tl_ask_read(engine, tl_form_find("chat"), body, (size_t)n, &how, &ask), 0);
         assert_int_equal(tl_session_open(engine, &session), 0);
         assert_int_equal(tl_session_set(session, ask.prompt[0].ids, ask.prompt[0].n_ids), 0);
         struct tl_generate generate = {.sampling = ask.request.sampling, .max_tokens = (uint32_t)ask.request.max_tokens};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests in OpenAI's form: what each field becomes, what is refused and by which name, and answers as clients read them. */
+/* Requests in OpenAI's form: what each field becomes, what is refused and by which name. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "wire/openai_answer.h"
+#include "wire/openai.h"
 
 static int read_text(struct tl_openai_request *request, enum tl_openai_kind kind, const char *text)
 {
@@ -241,47 +241,11 @@ static void test_no_memory(void **state)
     }
 }
 
-/* --- answers ---------------------------------------------------------------------------------------------------------------- */
-
-static void test_error(void **state)
-{
-    struct tl_buffer out;
-    (void)state;
-    tl_buffer_init(&out, 0);
-    assert_int_equal(tl_openai_write_error(&out, "no \"x\"", "invalid_request_error", "x", NULL), 0);
-    assert_string_equal(out.data, "{\"error\":{\"message\":\"no \\\"x\\\"\",\"type\":\"invalid_request_error\",\"param\":\"x\",\"code\":null}}");
-    tl_buffer_done(&out);
-}
-
-static void test_answer(void **state)
-{
-    struct tl_buffer out;
-    struct tl_openai_choice choice[2] = {{.text = "a\n", .n_bytes = 2, .finish = "stop"}, {.text = "", .finish = "length"}};
-    struct tl_openai_answer answer = {.kind = TL_OPENAI_CHAT, .id = "1", .model = "m", .created = 5, .choice = choice, .n_choices = 1,
-                                      .prompt_tokens = 3, .completion_tokens = 4};
-    (void)state;
-    tl_buffer_init(&out, 0);
-    assert_int_equal(tl_openai_write_answer(&out, NULL, &answer), 0);
-    assert_string_equal(out.data, "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":5,\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":"
-                        "{\"role\":\"assistant\",\"content\":\"a\\n\",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"stop\"}],"
-                        "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"total_tokens\":7}}");
-    tl_buffer_clear(&out);
-    answer.kind = TL_OPENAI_COMPLETION;
-    answer.n_choices = 2;
-    answer.model = NULL;
-    assert_int_equal(tl_openai_write_answer(&out, NULL, &answer), 0);
-    assert_string_equal(out.data, "{\"id\":\"cmpl-1\",\"object\":\"text_completion\",\"created\":5,\"model\":\"\",\"choices\":[{\"index\":0,\"text\":\"a\\n\","
-                        "\"logprobs\":null,\"finish_reason\":\"stop\"},{\"index\":1,\"text\":\"\",\"logprobs\":null,\"finish_reason\":\"length\"}],"
-                        "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"total_tokens\":7}}");
-    tl_buffer_done(&out);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_fields), cmocka_unit_test(test_prompts), cmocka_unit_test(test_defaults_below),
         cmocka_unit_test(test_messages), cmocka_unit_test(test_bad), cmocka_unit_test(test_many), cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_error), cmocka_unit_test(test_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -168,32 +168,6 @@ static int forecast(const struct settings *settings, struct trill_model *model, 
     return carry_out(settings, model, &with);
 }
 
-/* What the flags say, as fields of a request. */
-static int write_defaults(const struct tl_decoding *d, struct tl_buffer *out)
-{
-    struct trill_generate_options checked;
-    struct trill_bias *bias = NULL;
-    trill_generate_options_init(&checked, sizeof checked);
-    int r = tl_decoding_apply(d, &checked, &bias);
-    tl_buffer_printf(out, "{\"temperature\":%.9g,\"top_k\":%" PRIu64 ",\"top_p\":%.9g,\"min_p\":%.9g,\"typical_p\":%.9g,\"repeat_penalty\":%.9g",
-                     d->temperature, d->top_k, d->top_p, d->min_p, d->typical_p, d->repeat_penalty);
-    tl_buffer_printf(out, ",\"presence_penalty\":%.9g,\"frequency_penalty\":%.9g,\"repeat_last_n\":%" PRIu64 ",\"seed\":%" PRId64,
-                     d->presence_penalty, d->frequency_penalty, d->repeat_last, (int64_t)d->seed);
-    if (d->tokens >= 0)
-        tl_buffer_printf(out, ",\"max_tokens\":%" PRId64, d->tokens);
-    tl_buffer_printf(out, ",\"skip_special_tokens\":%s,\"stop\":[", d->special ? "false" : "true");
-    for (size_t i = 0; i < d->stop.count; i++) {
-        tl_buffer_append(out, ",", i > 0);
-        tl_buffer_json_string(out, d->stop.items[i], strlen(d->stop.items[i]));
-    }
-    tl_buffer_printf(out, "],\"logit_bias\":{");
-    for (size_t i = 0; i < d->bias.count && r >= 0; i++)
-        tl_buffer_printf(out, "%s\"%" PRId32 "\":%.9g", i ? "," : "", bias[i].id, (double)bias[i].bias);
-    tl_buffer_printf(out, "}}");
-    tl_free(bias);
-    return r < 0 ? r : out->status;
-}
-
 /* A context for the longest of what is asked for, or that of the answers that are there already. */
 static struct tl_setup_needs needs_of(const struct settings *settings, const char *survey)
 {
@@ -257,7 +231,7 @@ static int run(const void *given)
     if (r >= 0 && !settings->output)
         r = tl_fail(TL_E_USAGE, "no place for the answers: -o OUT.jsonl");
     if (r >= 0)
-        r = write_defaults(&settings->decoding, &defaults);
+        r = tl_decoding_json(&settings->decoding, &defaults);
     struct order order = {.input = settings->input, .output = settings->output, .defaults = defaults.data, .sequences = settings->sequences};
     if (r >= 0)
         r = survey(settings, &order, &surveyed);

@@ -2,6 +2,7 @@
 /* From option values to the library's options. */
 #include "cli/decoding.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -61,4 +62,29 @@ int tl_decoding_apply(const struct tl_decoding *decoding, struct trill_generate_
     options->flags = decoding->special ? TRILL_SPECIAL : 0;
     *ret_bias = bias;
     return 0;
+}
+
+int tl_decoding_json(const struct tl_decoding *d, struct tl_buffer *out)
+{
+    struct trill_generate_options checked;
+    struct trill_bias *bias = NULL;
+    trill_generate_options_init(&checked, sizeof checked);
+    int r = tl_decoding_apply(d, &checked, &bias);
+    tl_buffer_printf(out, "{\"temperature\":%.9g,\"top_k\":%" PRIu64 ",\"top_p\":%.9g,\"min_p\":%.9g,\"typical_p\":%.9g,\"repeat_penalty\":%.9g",
+                     d->temperature, d->top_k, d->top_p, d->min_p, d->typical_p, d->repeat_penalty);
+    tl_buffer_printf(out, ",\"presence_penalty\":%.9g,\"frequency_penalty\":%.9g,\"repeat_last_n\":%" PRIu64 ",\"seed\":%" PRId64,
+                     d->presence_penalty, d->frequency_penalty, d->repeat_last, (int64_t)d->seed);
+    if (d->tokens >= 0)
+        tl_buffer_printf(out, ",\"max_tokens\":%" PRId64, d->tokens);
+    tl_buffer_printf(out, ",\"skip_special_tokens\":%s,\"stop\":[", d->special ? "false" : "true");
+    for (size_t i = 0; i < d->stop.count; i++) {
+        tl_buffer_append(out, ",", i > 0);
+        tl_buffer_json_string(out, d->stop.items[i], strlen(d->stop.items[i]));
+    }
+    tl_buffer_printf(out, "],\"logit_bias\":{");
+    for (size_t i = 0; i < d->bias.count && r >= 0; i++)
+        tl_buffer_printf(out, "%s\"%" PRId32 "\":%.9g", i ? "," : "", bias[i].id, (double)bias[i].bias);
+    tl_buffer_printf(out, "}}");
+    tl_free(bias);
+    return r < 0 ? r : out->status;
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/option.h"
 #include "trill.h"
 
@@ -21,5 +22,8 @@ struct tl_decoding {
 
 /* Fills what these options say and leaves the rest. *ret_bias is borrowed by the options; tl_free after use. */
 int tl_decoding_apply(const struct tl_decoding *decoding, struct trill_generate_options *options, struct trill_bias **ret_bias);
+
+/* The same as fields of a request, a JSON object: what requests leave unsaid. */
+int tl_decoding_json(const struct tl_decoding *decoding, struct tl_buffer *out);
 
 #endif

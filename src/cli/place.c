@@ -57,6 +57,12 @@ int tl_place_config(const char *home, char **ret_folder)
     return place(home, "XDG_CONFIG_HOME", ".config/trill", "settings", ret_folder);
 }
 
+const char *tl_place_key(void)
+{
+    const char *key = getenv("TRILL_API_KEY");
+    return key && *key ? key : NULL;
+}
+
 void tl_place_folders(const char *home, const char **state, const char **config, char *ret_folders[2])
 {
     if (!*state && tl_place_state(home, &ret_folders[0]) >= 0)

@@ -15,6 +15,9 @@ int tl_place_config(const char *home, char **ret_folder);
  * said and nothing is kept. */
 void tl_place_folders(const char *home, const char **state, const char **config, char *ret_folders[2]);
 
+/* The key that a server of this program asks for, in $TRILL_API_KEY; NULL: none. */
+const char *tl_place_key(void);
+
 /* MODEL as typed -> the path to open: a file or folder of that name, or NAME or NAME.gguf in the cache. tl_free. */
 int tl_place_model(const char *model, const char *home, char **ret_path);
 

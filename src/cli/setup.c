@@ -17,6 +17,7 @@
 struct load {
     struct tl_progress_bar bar;
     uint64_t started_ns;
+    const struct tl_setup_needs *needs;
 };
 
 static void log_line(void *context, int level, const char *text)
@@ -32,6 +33,8 @@ static void draw_bar(void *context, uint64_t done_bytes, uint64_t total_bytes)
 {
     struct load *load = context;
     double seconds = tl_clock_seconds(load->started_ns);
+    if (load->needs->progress)
+        load->needs->progress(load->needs->progress_context, done_bytes, total_bytes);
     tl_progress_draw(&load->bar, &(struct trill_progress){
         .size = sizeof(struct trill_progress), .stage = "loading", .done = done_bytes, .total = total_bytes, .unit = "bytes",
         .seconds = seconds, .seconds_left = -1 });
@@ -58,6 +61,8 @@ static void fill(struct trill_model_options *options, const struct tl_setup *set
     options->score_text = needs->score_text;
     options->score_tokens = needs->score_tokens;
     options->score_statistics = needs->score_statistics;
+    options->prefix_folder = needs->prefix_folder;
+    options->prefix_bytes = needs->prefix_bytes;
     options->cancel = tl_interrupt_flag();
     options->log = log_line;
 }
@@ -111,7 +116,7 @@ int tl_setup_open(const struct tl_setup *setup, const struct tl_setup_needs *nee
         r = tl_place_model(setup->model, setup->home, &path);
     if (r < 0)
         return r;
-    struct load load = {.bar = {.quiet = setup->quiet}, .started_ns = tl_clock_ns()};
+    struct load load = {.bar = {.quiet = setup->quiet}, .started_ns = tl_clock_ns(), .needs = needs};
     struct trill_model_options options;
     struct tl_tuning tuning = {0};
     struct trill_adapter adapters[TL_OPTION_LIST_MAX];

@@ -30,6 +30,10 @@ struct tl_setup_needs {
     const char *score_text;          /* as in trill_model_options */
     uint64_t score_tokens;
     unsigned score_statistics;
+    const char *prefix_folder;       /* as in trill_model_options */
+    uint64_t prefix_bytes;
+    void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);      /* besides the bar; may be NULL */
+    void *progress_context;
 };
 
 int tl_setup_check(const struct tl_setup *setup);                     /* before anything is read: is a model named? */

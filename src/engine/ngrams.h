@@ -31,4 +31,7 @@ void tl_ngrams_add(struct tl_ngrams *ngrams, const int32_t *ids, uint32_t n_ids)
  * has at least one id. False: there is none with TL_NGRAM_LEAST equal ids. Ids below zero equal nothing. */
 bool tl_ngrams_find(const struct tl_ngrams *ngrams, const int32_t *ids, const int32_t *tail, uint32_t n_tail, struct tl_ngram *ret_found);
 
+/* 0 to 4: the longer the match, the likelier that what follows is the same. */
+static inline uint32_t tl_ngram_class(uint32_t length) { return length < 3 ? 0 : length < 4 ? 1 : length < 7 ? 2 : length < 13 ? 3 : 4; }
+
 #endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* The kinds of drafts of an engine, and the drafter of a session: asks them in turn, prices, and keeps the figures. */
+#include "engine/draft.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+struct row { const char *name; bool always; const struct tl_draft_kind *kind; };
+
+static const struct row rows[TL_DRAFT_KINDS] = {
+#define DRAFT(name, always, help) {#name, always, &tl_draft_##name},
+#include "engine/drafts.def"
+#undef DRAFT
+};
+
+struct tl_drafter {
+    struct tl_drafts *drafts;
+    void *own[TL_DRAFT_KINDS];
+    bool has[TL_DRAFT_KINDS];            /* started */
+    struct tl_odds odds[TL_DRAFT_KINDS][TL_DRAFT_CLASSES];
+    struct tl_patience patience[TL_DRAFT_KINDS];
+    uint32_t kind, class, n_drafted;     /* of the draft that is in the step; n_drafted 0: none is */
+};
+
+/* --- which ---------------------------------------------------------------------------------------------------------------- */
+
+static int choose_one(const char *name, size_t n, bool on[TL_DRAFT_KINDS])
+{
+    char known[200] = "";
+    for (size_t i = 0, used = 0; i < TL_COUNT(rows); i++) {
+        if (strlen(rows[i].name) == n && !memcmp(rows[i].name, name, n))
+            return (int)(on[i] = true);
+        used += (size_t)snprintf(known + used, sizeof(known) - used, " %s", rows[i].name);
+    }
+    return tl_fail(TL_E_USAGE, "there are no drafts of the kind \"%.*s\" (there are:%s; off, auto)", n > 40 ? 40 : (int)n, name, known);
+}
+
+int tl_drafts_choose(const char *names, bool ret_on[TL_DRAFT_KINDS])
+{
+    int status = 0;
+    memset(ret_on, 0, TL_DRAFT_KINDS * sizeof(*ret_on));
+    for (size_t i = 0; i < TL_COUNT(rows) && (!names || !strcmp(names, "auto")); i++)
+        ret_on[i] = rows[i].always;
+    if (!names || !strcmp(names, "auto") || !strcmp(names, "off"))
+        return 0;
+    for (const char *at = names; at && status >= 0; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        status = choose_one(at, strcspn(at, ","), ret_on);
+    return status < 0 ? status : 0;
+}
+
+bool tl_drafts_any(const struct tl_drafts *drafts)
+{
+    bool any = false;
+    for (size_t i = 0; i < TL_COUNT(rows); i++)
+        any |= drafts->on[i];
+    return any;
+}
+
+/* --- an engine's ------------------------------------------------------------------------------------------------------------ */
+
+/* Takes down this thread's sentence. */
+static void give_up(struct tl_drafts *drafts, size_t i)
+{
+    char text[700];
+    drafts->on[i] = false;
+    snprintf(text, sizeof(text), "drafts of the kind %s are off: %s", rows[i].name, tl_error_text());
+    if (drafts->log)
+        drafts->log(drafts->log_context, 1, text);
+}
+
+uint64_t tl_drafts_bytes(const bool on[TL_DRAFT_KINDS], uint32_t context, uint32_t sessions)
+{
+    uint64_t bytes = sessions * (uint64_t)sizeof(struct tl_drafter);
+    for (size_t i = 0; i < TL_COUNT(rows); i++)
+        bytes += on[i] && rows[i].kind->bytes ? rows[i].kind->bytes(context, sessions) : 0;
+    return bytes;
+}
+
+void tl_drafts_open(struct tl_drafts *drafts, const bool on[TL_DRAFT_KINDS])
+{
+    drafts->priced = true;
+    for (size_t i = 0; i < TL_COUNT(rows); i++) {
+        drafts->on[i] = on[i];
+        if (on[i] && rows[i].kind->open && rows[i].kind->open(drafts, &drafts->shared[i]) < 0)
+            give_up(drafts, i);
+    }
+}
+
+void tl_drafts_close(struct tl_drafts *drafts)
+{
+    for (size_t i = 0; i < TL_COUNT(rows); i++)
+        if (rows[i].kind->close)
+            rows[i].kind->close(drafts->shared[i]);
+    memset(drafts->shared, 0, sizeof(drafts->shared));
+}
+
+void tl_drafts_stepped(struct tl_drafts *drafts, uint32_t n_sequences, uint32_t n_tokens, bool pure, double seconds)
+{
+    tl_price_note(&drafts->price, &drafts->step);
+    drafts->step = (struct tl_price_step){0};
+    if (pure)
+        drafts->step = (struct tl_price_step){.n_sequences = n_sequences, .n_tokens = n_tokens, .seconds = seconds, .own_seconds = drafts->own_seconds};
+    drafts->own_seconds = drafts->expected = 0;
+    drafts->n_sequences = drafts->n_tokens = n_sequences ? n_sequences : 1;
+}
+
+/* --- a session's ------------------------------------------------------------------------------------------------------------ */
+
+int tl_drafter_new(struct tl_drafts *drafts, struct tl_drafter **ret_drafter)
+{
+    struct tl_drafter *d = tl_alloc(1, sizeof(*d));
+    if (!d)
+        return TL_E_NOMEM;
+    d->drafts = drafts;
+    for (size_t i = 0; i < TL_COUNT(rows); i++) {
+        const struct tl_draft_kind *kind = rows[i].kind;
+        d->has[i] = drafts->on[i] && (!kind->start || kind->start(drafts, drafts->shared[i], &d->own[i]) >= 0);
+    }
+    *ret_drafter = d;
+    return 0;
+}
+
+void tl_drafter_free(struct tl_drafter *d)
+{
+    for (size_t i = 0; d && i < TL_COUNT(rows); i++)
+        if (rows[i].kind->stop && d->own[i])
+            rows[i].kind->stop(d->own[i]);
+    tl_free(d);
+}
+
+void tl_drafter_begin(struct tl_drafter *d)
+{
+    memset(d->odds, 0, sizeof(d->odds));
+    d->n_drafted = 0;
+    for (size_t i = 0; i < TL_COUNT(rows); i++)
+        if (d->has[i] && rows[i].kind->begin)
+            rows[i].kind->begin(d->own[i]);
+}
+
+void tl_drafter_told(struct tl_drafter *d, uint32_t n_computed, uint32_t n_accepted, uint32_t n_given)
+{
+    struct tl_drafts *drafts = d->drafts;
+    uint32_t n = n_computed < d->n_drafted ? n_computed : d->n_drafted;
+    drafts->step.n_given += n_given;
+    if (n) {
+        tl_odds_note(&d->odds[d->kind][d->class], &drafts->odds[d->kind][d->class], n, n_accepted);
+        drafts->figures[d->kind].drafted += n;
+        drafts->figures[d->kind].accepted += n_accepted;
+    }
+    d->n_drafted = 0;
+}
+
+/* How many ids it shall draft. */
+static uint32_t ask(struct tl_drafter *d, size_t i, const struct tl_draft_place *place, uint32_t room, float odds[TL_DRAFT_MOST])
+{
+    struct tl_drafts *drafts = d->drafts;
+    uint32_t class = 0, most = rows[i].kind->look(d->own[i], place, room < TL_DRAFT_MOST ? room : TL_DRAFT_MOST, &class);
+    d->class = class < TL_DRAFT_CLASSES ? class : TL_DRAFT_CLASSES - 1;
+    tl_odds_read(&d->odds[i][d->class], &drafts->odds[i][d->class], rows[i].kind->prior[d->class], odds);
+    if (!drafts->priced || most == 0)
+        return most;
+    struct tl_price_ask question = {
+        .n_sequences = drafts->n_sequences ? drafts->n_sequences : 1, .n_tokens = drafts->n_tokens ? drafts->n_tokens : 1,
+        .expected = drafts->expected, .own_each = drafts->own_each[i], .odds = odds, .most = most,
+    };
+    return tl_price_choose(&drafts->price, &question, &d->patience[i]);
+}
+
+static uint32_t draft(struct tl_drafter *d, size_t i, const struct tl_draft_place *place, uint32_t room, int32_t *ret_ids)
+{
+    struct tl_drafts *drafts = d->drafts;
+    float odds[TL_DRAFT_MOST];
+    uint64_t begin_ns = tl_clock_ns();
+    uint32_t n = ask(d, i, place, room, odds);
+    int given = n ? rows[i].kind->give(d->own[i], place, n, ret_ids) : 0;
+    double seconds = tl_clock_seconds(begin_ns);
+    drafts->own_seconds += given > 0 ? seconds : 0;
+    drafts->figures[i].own_seconds += seconds;
+    if (given < 0)
+        give_up(drafts, i);
+    if (given <= 0)
+        return 0;
+    drafts->own_each[i] += (seconds / given - drafts->own_each[i]) / 8;
+    drafts->n_tokens += (uint32_t)given;
+    drafts->expected += tl_price_expected(odds, (uint32_t)given);
+    return (uint32_t)given;
+}
+
+uint32_t tl_drafter_next(struct tl_drafter *d, const struct tl_draft_place *place, uint32_t room, int32_t *ret_ids)
+{
+    d->n_drafted = 0;
+    for (size_t i = 0; i < TL_COUNT(rows) && d->n_drafted == 0 && room; i++)
+        if (d->drafts->on[i] && d->has[i]) {
+            d->n_drafted = draft(d, i, place, room, ret_ids);
+            d->kind = (uint32_t)i;
+        }
+    return d->n_drafted;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* Drafts: ids that probably come next, computed in one step with the last id of a sequence. A drafted id is accepted if and
+ * only if it equals the one that the sampler draws at its place, so no answer depends on them.
+ *
+ * A kind is a row of drafts.def and a file. The kinds are asked in the order of the rows; the first whose ids are worth the
+ * time of a longer step (draft_price.h) drafts. One that fails is told once as a warning, and off from there. All but new,
+ * free, begin and the figures is the leader's, between two steps. */
+#ifndef TL_ENGINE_DRAFT_H
+#define TL_ENGINE_DRAFT_H
+
+#include "engine/draft_price.h"
+#include "text/guide.h"
+#include "text/sampler.h"
+
+struct tl_engine;
+
+enum tl_draft_names {
+#define DRAFT(name, always, help) TL_DRAFT_##name,
+#include "engine/drafts.def"
+#undef DRAFT
+    TL_DRAFT_KINDS
+};
+
+enum { TL_DRAFT_CLASSES = 5 };
+
+/* Where a sequence is. */
+struct tl_draft_place {
+    const int32_t *ids;
+    uint32_t n_ids, n_prompt;
+    struct tl_guide *guide;              /* NULL: none */
+    const struct tl_sampling *sampling;
+    uint64_t choice;
+};
+
+struct tl_drafts;
+
+/* `shared` is a kind's own for an engine, `own` for a session. All but look and give may be NULL. */
+struct tl_draft_kind {
+    float prior[TL_DRAFT_CLASSES];       /* how likely its first id is accepted, by its classes, before it was tried */
+    uint64_t (*bytes)(uint32_t context, uint32_t sessions);           /* that it takes on the heap */
+    int (*open)(struct tl_drafts *drafts, void **ret_shared);
+    void (*close)(void *shared);
+    int (*start)(struct tl_drafts *drafts, void *shared, void **ret_own);
+    void (*stop)(void *own);
+    void (*begin)(void *own);            /* another answer; from the thread that asked */
+    /* How many ids it could draft now, at most `room` (TL_DRAFT_MOST at most), and how sure it is of them. */
+    uint32_t (*look)(void *own, const struct tl_draft_place *place, uint32_t room, uint32_t *ret_class);
+    /* These ids: how many; < 0: failed. */
+    int (*give)(void *own, const struct tl_draft_place *place, uint32_t n_ids, int32_t *ret_ids);
+};
+
+#define DRAFT(name, always, help) extern const struct tl_draft_kind tl_draft_##name;
+#include "engine/drafts.def"
+#undef DRAFT
+
+struct tl_draft_figures { uint64_t drafted, accepted; double own_seconds; };
+
+/* Of an engine. */
+struct tl_drafts {
+    struct tl_engine *engine;
+    uint32_t context;                    /* ids of a sequence */
+    void (*log)(void *context, int level, const char *text);
+    void *log_context;
+    bool on[TL_DRAFT_KINDS];
+    bool priced;                         /* else always as much as there is, for tests and measurements */
+    void *shared[TL_DRAFT_KINDS];
+    struct tl_odds odds[TL_DRAFT_KINDS][TL_DRAFT_CLASSES];
+    double own_each[TL_DRAFT_KINDS];     /* seconds that drafting an id takes, of late */
+    struct tl_draft_figures figures[TL_DRAFT_KINDS];
+    struct tl_price price;
+    struct tl_price_step step;           /* the last one, until the next has run; n_sequences 0: none to be noted */
+    double own_seconds;                  /* drafting for the next one */
+    uint32_t n_sequences, n_tokens;      /* that will probably be in it; tokens with what is drafted so far */
+    double expected;                     /* drafted ids of it that will probably be accepted */
+};
+
+/* Of a session. */
+struct tl_drafter;
+
+/* names: with commas between them, "auto" or NULL, "off". TL_E_USAGE lists them. */
+int tl_drafts_choose(const char *names, bool ret_on[TL_DRAFT_KINDS]);
+uint64_t tl_drafts_bytes(const bool on[TL_DRAFT_KINDS], uint32_t context, uint32_t sessions);     /* that the kinds take on the heap */
+/* engine, context and log are set before. A kind that cannot be had is told to the log, and off. */
+void tl_drafts_open(struct tl_drafts *drafts, const bool on[TL_DRAFT_KINDS]);
+void tl_drafts_close(struct tl_drafts *drafts);
+bool tl_drafts_any(const struct tl_drafts *drafts);
+
+int tl_drafter_new(struct tl_drafts *drafts, struct tl_drafter **ret_drafter);
+void tl_drafter_free(struct tl_drafter *drafter);
+void tl_drafter_begin(struct tl_drafter *drafter);
+/* A step has run in which n_sequences decoded with n_tokens together. pure: it had no other tokens, so it tells what it costs.
+ * Before `told` and `next` of its sequences. */
+void tl_drafts_stepped(struct tl_drafts *drafts, uint32_t n_sequences, uint32_t n_tokens, bool pure, double seconds);
+/* What the last draft became: so many of its ids were computed, and so many accepted. n_given: ids that the step gave. */
+void tl_drafter_told(struct tl_drafter *drafter, uint32_t n_computed, uint32_t n_accepted, uint32_t n_given);
+/* Drafts at most `room` ids. */
+uint32_t tl_drafter_next(struct tl_drafter *drafter, const struct tl_draft_place *place, uint32_t room, int32_t *ret_ids);
+
+#endif

@@ -32,7 +32,7 @@ struct tl_batch_sequence {
     bool fresh, waits;                   /* nothing of it computed; for another one to compute what both begin with */
     uint32_t n_now;                      /* tokens in the step that runs */
     int32_t drawn;                       /* by that step; -1: none */
-    struct tl_event_logprob seen[1 + TL_OPENAI_TOP];         /* beside it */
+    struct tl_event_logprob seen[1 + TL_DRAW_TOP];        /* beside it */
     struct tl_generate how;
     struct tl_stop stop;
     struct tl_buffer text;
@@ -77,7 +77,7 @@ int tl_batch_sequence_begin(struct tl_batch_loop *loop, struct tl_batch_sequence
 /* Before its first step: takes what another one has computed, or waits for it. */
 int tl_batch_sequence_share(struct tl_batch_loop *loop, struct tl_batch_sequence *sequence);
 /* From the logits behind its last id; any thread. */
-void tl_batch_sequence_draw(const struct tl_engine *engine, struct tl_batch_sequence *sequence, float *logits);
+int tl_batch_sequence_draw(const struct tl_engine *engine, struct tl_batch_sequence *sequence, float *logits);
 /* Takes the drawn id. 1: goes on, 0: ended, and the answer knows. */
 int tl_batch_sequence_accept(struct tl_batch_loop *loop, struct tl_batch_sequence *sequence);
 

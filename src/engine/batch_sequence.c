@@ -110,31 +110,18 @@ int tl_batch_sequence_share(struct tl_batch_loop *loop, struct tl_batch_sequence
 
 /* --- a token ---------------------------------------------------------------------------------------------------------------- */
 
-/* The likelihoods before anything that the request changes about them. The logits are overwritten. */
-static void look(const struct tl_engine *engine, struct tl_batch_sequence *sequence, float *logits)
+int tl_batch_sequence_draw(const struct tl_engine *engine, struct tl_batch_sequence *sequence, float *logits)
 {
     const struct tl_openai_request *request = &sequence->answer->request.ask.request;
-    const struct tl_kernel *kernel = engine->kernel;
-    uint32_t vocab = tl_model_geometry(engine->model)->vocab;
-    int32_t top[TL_OPENAI_TOP];
-    size_t n_top = tl_sampler_top(sequence->sampler, logits, request->top_logprobs, top);
-    for (uint32_t k = 0; k <= request->top_logprobs; k++) {
-        int32_t id = k == 0 ? sequence->drawn : k <= n_top ? top[k - 1] : 0;
-        sequence->seen[k] = (struct tl_event_logprob){id, logits[id]};
-    }
-    float most = kernel->max(logits, vocab);
-    kernel->exp(logits, most, vocab, logits);
-    float log_sum = tl_log(kernel->sum(logits, vocab));
-    for (uint32_t k = 0; k <= request->top_logprobs; k++)
-        sequence->seen[k].logprob -= most + log_sum;
-}
-
-void tl_batch_sequence_draw(const struct tl_engine *engine, struct tl_batch_sequence *sequence, float *logits)
-{
-    sequence->drawn = tl_sampler_draw(sequence->sampler, &sequence->how.sampling, logits, sequence->ids, sequence->n_ids,
-                                      sequence->how.choice, sequence->n_ids);
-    if (sequence->answer->request.ask.request.logprobs)
-        look(engine, sequence, logits);
+    const struct tl_generate *how = &sequence->how;
+    uint32_t done = sequence->n_ids - sequence->n_prompt, room = tl_model_limits(engine->model)->context - sequence->n_ids;
+    uint32_t left = how->max_tokens && how->max_tokens - done < room ? how->max_tokens - done : room;
+    struct tl_draw draw = {
+        .kernel = engine->kernel, .tokenizer = engine->tokenizer, .sampler = sequence->sampler, .sampling = &how->sampling, .choice = how->choice,
+        .vocab = tl_model_geometry(engine->model)->vocab, .ignore_end = how->ignore_end, .logprobs = request->logprobs,
+        .top_logprobs = request->top_logprobs,
+    };
+    return tl_draw_id(&draw, logits, sequence->ids, sequence->n_ids, left, &sequence->drawn, sequence->seen);
 }
 
 static int give_token(struct tl_batch_sequence *sequence)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A model opened under a budget, and the sessions that run on it.
  *
- * One scheduler joins the waiting requests of all sessions into one forward step: whichever thread finds no step running
- * leads the next one for all. Caches and states are touched only by the leader, or while no step runs (tl_engine_enter). */
+ * One scheduler (scheduler.h) joins the requests of all sessions into forward steps. Caches and states are touched only by the leader, or while no step runs (tl_engine_enter). */
 #ifndef TL_ENGINE_ENGINE_H
 #define TL_ENGINE_ENGINE_H
 
@@ -49,19 +48,10 @@ struct tl_engine_options {
     const volatile int *cancel;
 };
 
-/* One session's wish for a step: compute ids[0..n_ids), and give the logits behind the last or behind each of them. */
-struct tl_wish {
-    struct tl_session *session;
-    const int32_t *ids;
-    uint32_t n_ids, n_done, n_now;       /* n_now: in the step that runs */
-    bool want_last;
-    int (*row)(void *context, uint32_t index, const float *logits);   /* every row, in order, from the thread that leads */
-    void *context;
-    int status;
-    bool finished;
-    char text[512];                      /* sentence of a failure, for the thread that asked */
-    struct tl_wish *next;
-};
+struct tl_request;
+
+/* Rows of one request among those that a step gives out together. */
+struct tl_row_piece { struct tl_request *request; uint32_t first, n; };
 
 struct tl_engine {
     struct tl_modelfile *file;
@@ -80,15 +70,21 @@ struct tl_engine {
     bool exact;
 
     pthread_mutex_t lock;
-    pthread_cond_t changed;              /* a step ended, or an exclusive user left */
+    pthread_cond_t changed;              /* there is something for whoever leads or wants to enter */
     bool busy;                           /* a step runs, or somebody has entered */
-    struct tl_wish *waiting;          /* oldest first */
+    uint32_t n_entering;                 /* who want to */
+    pthread_t thread;                    /* leads, where there is room for several sessions */
+    bool has_thread, closing;
+    struct tl_request *waiting;          /* whose turn is next first */
+    uint64_t n_asked;
     uint32_t n_sessions, max_sessions;
     /* the leader's, sized for a chunk */
     int32_t *step_ids;
     uint8_t *step_wanted;
     struct tl_span *step_spans;
-    struct tl_wish **step_requests;
+    struct tl_request **step_requests;
+    struct tl_row_piece *step_rows;
+    double decode_ns, prompt_token_ns;   /* of steps of late: one that only decodes; a prompt's token */
 };
 
 int tl_engine_open(const char *path, const struct tl_engine_options *options, struct tl_engine **ret_engine);
@@ -101,8 +97,6 @@ int tl_engine_fit(struct tl_model *model, const struct tl_engine_options *option
 /* scheduler.c */
 int tl_scheduler_new(struct tl_engine *engine, uint32_t chunk);
 void tl_scheduler_free(struct tl_engine *engine);
-/* Puts the request into steps until it is done. Returns its status, the sentence recorded in this thread. */
-int tl_wish_run(struct tl_engine *engine, struct tl_wish *request);
 /* Waits until no step runs and keeps others out until leave: for changes of states. */
 void tl_engine_enter(struct tl_engine *engine);
 void tl_engine_leave(struct tl_engine *engine);

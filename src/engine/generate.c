@@ -1,79 +1,90 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of an answer, token by token: logits from one forward step, one id drawn, its text given out, the id appended.
- * Everything below this file serves one of these four lines. */
-#include "engine/generate.h"
-
-#include "base/clock.h"
+/* The life of an answer, token by token: logits come from a step, an id is drawn from them (draw_row), leads to the next
+ * step (go_on), and while that runs its text is given out by the thread that asked (give_out). */
 #include "base/error.h"
+#include "engine/answering.h"
 
-static int begin(struct tl_session *session, struct tl_answer *answer)
+/* From the logits behind the id at `place` the next one is drawn. Where a draft stands there, the row behind it is of use if
+ * and only if both are the same. */
+static int draw_row(void *context, uint32_t place, float *logits)
 {
-    *answer = (struct tl_answer){ .prompt_tokens = session->n_ids, .first_id = session->n_ids, .reused_tokens = session->n_reused };
-    tl_buffer_init(&answer->text, 0);
-    if (session->n_ids == 0)
-        return tl_fail(TL_E_USAGE, "nothing to continue: the prompt is empty");
-    tl_meter_add(&session->engine->meters, TL_METER_PROMPT_TOKENS, answer->prompt_tokens);
-    tl_meter_add(&session->engine->meters, TL_METER_REUSED_TOKENS, answer->reused_tokens);
-    return 0;
+    struct tl_answering *a = context;
+    struct tl_session *session = a->session;
+    uint32_t n = place + 1, left = tl_answering_left(a, n);
+    int32_t id;
+    if (n < a->n_prompt)
+        tl_answering_echo(a, n, logits);
+    if (n < a->n_prompt || a->how->prompt_only)
+        return 1;
+    int drawn = tl_draw_id(&a->draw, logits, session->ids, n, left, &id, tl_answering_seen(a, n));
+    if (drawn < 0)
+        return drawn;
+    a->ended = drawn != TL_DRAWN_GOES_ON || left == 1;
+    a->answer->finish = drawn != TL_DRAWN_GOES_ON ? TL_FINISH_STOP : n + 1 - a->n_prompt == a->how->max_tokens ? TL_FINISH_LENGTH
+                      : TL_FINISH_CONTEXT;
+    if (drawn == TL_DRAWN_ENDS)
+        return 0;
+    bool drafted = n < session->n_ids + a->request.n_draft && session->ids[n] == id;
+    a->answer->accepted_tokens += drafted;
+    session->ids[n] = id;
+    a->n_ids = n + 1;
+    return drafted && !a->ended;
 }
 
-static void count_time(struct tl_answer *answer, uint64_t begin_ns)
+/* Between two steps: what was drawn is what comes next. */
+static int go_on(void *context)
 {
-    double seconds = tl_clock_seconds(begin_ns);
-    if (answer->n_ids == 0) {
-        answer->first_token_seconds = answer->prefill_seconds = seconds;
-    } else {
-        answer->decode_seconds += seconds;
-        answer->decode_steps++;
-    }
+    struct tl_answering *a = context;
+    tl_answering_count(a);
+    a->session->n_ids = a->n_ids;
+    a->request.rows_from = a->n_ids - 1;
+    a->request.n_draft = 0;
+    return !a->ended && !a->how->prompt_only;
 }
 
-/* One token. 1: go on; 0: the answer is finished, for the reason in answer->finish. */
-static int next_token(struct tl_session *session, const struct tl_generate *how, struct tl_answer *answer, struct tl_stop *stop)
+/* An id's likelihood, then the text that it completes. 1: go on; 0: a stop string is complete. */
+static int give_token(struct tl_answering *a, uint32_t place)
 {
-    const struct tl_tokenizer *tokenizer = session->engine->tokenizer;
-    const float *logits;
-    uint64_t begin_ns = tl_clock_ns();
+    int status = tl_answering_tell_token(a, place);
+    return status < 0 ? status : tl_stop_push(&a->stop, a->session->ids[place]);
+}
 
-    if (session->n_ids == tl_model_limits(session->engine->model)->context) {
-        answer->finish = TL_FINISH_CONTEXT;
+static int give_out(void *context, uint32_t n_ids, uint32_t n_done)
+{
+    struct tl_answering *a = context;
+    int status = tl_answering_tell_prompt(a, n_done);
+    while (status > 0 && a->n_told < n_ids)
+        status = tl_session_stops(a->session) ? tl_fail(TL_E_CANCEL, "interrupted") : give_token(a, a->n_told++);
+    a->stopped = status == 0;
+    return status < 0 ? status : a->stopped;
+}
+
+static int answer_all(struct tl_answering *a)
+{
+    struct tl_session *session = a->session;
+    if (session->n_ids == a->context && !a->how->prompt_only) {
+        a->answer->finish = TL_FINISH_CONTEXT;
         return 0;
     }
-    int status = tl_session_logits(session, &logits);
-    if (status < 0)
-        return status;
-    int32_t id = tl_sampler_draw(session->sampler, &how->sampling, logits, session->ids, session->n_ids, how->choice, session->n_ids);
-    count_time(answer, begin_ns);
-    if (!how->ignore_end && tl_tokenizer_ends(tokenizer, id)) {
-        answer->finish = TL_FINISH_STOP;
-        return 0;
+    a->request.row = draw_row;
+    a->request.next = go_on;
+    int status = tl_scheduler_run(session->engine, &a->request);
+    if (!a->request.news && (status >= 0 || status == TL_E_CANCEL)) {
+        int given = give_out(a, session->n_ids, session->state->length);
+        status = given < 0 ? given : status;
     }
-    status = tl_session_append(session, &id, 1);
-    if (status < 0)
-        return status;
-    answer->n_ids++;
-    tl_meter_add(&session->engine->meters, TL_METER_ANSWER_TOKENS, 1);
-    status = tl_stop_push(stop, id);
-    answer->finish = status == 0 ? TL_FINISH_STOP : TL_FINISH_LENGTH;
-    return status <= 0 ? status : answer->n_ids != how->max_tokens;
+    return status < 0 || a->stopped ? status : tl_stop_flush(&a->stop);
 }
 
 int tl_generate(struct tl_session *session, const struct tl_generate *how, struct tl_answer *answer)
 {
-    struct tl_stop stop;
-    int status = begin(session, answer);
-    if (status < 0)
-        return status;
-    tl_stop_init(&stop, session->engine->tokenizer, how, &answer->text);
-    do
-        status = next_token(session, how, answer, &stop);
-    while (status > 0);
+    struct tl_answering a;
+    int status = tl_answering_begin(&a, session, how, answer);
+    a.request.news = tl_answering_heard(&a) ? give_out : NULL;
     if (status >= 0)
-        status = tl_stop_flush(&stop);
-    tl_stop_done(&stop);
-    if (status == TL_E_CANCEL) {
+        status = answer_all(&a);
+    tl_answering_end(&a);
+    if (status == TL_E_CANCEL)
         answer->finish = TL_FINISH_CANCELLED;
-        return 0;
-    }
-    return status;
+    return status == TL_E_CANCEL ? 0 : status;
 }

@@ -130,11 +130,9 @@ static int load_model(struct tl_engine *engine, const struct tl_engine_options *
     const struct tl_model_limits *limits = &engine->fit.limits;
     int status = tl_model_place(engine->model, limits);
     if (status >= 0)
-        status = tl_scheduler_new(engine, limits->chunk);
-    if (status >= 0)
         status = tl_model_load(engine->model, engine->pool, options->cancel, options->progress, options->context_pointer);
     engine->max_sessions = limits->sweep ? 0 : limits->sessions;
-    return status;
+    return status < 0 ? status : tl_scheduler_new(engine, limits->chunk);
 }
 
 int tl_engine_open(const char *path, const struct tl_engine_options *options, struct tl_engine **ret_engine)

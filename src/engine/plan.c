@@ -8,7 +8,7 @@
 #include "engine/teacher.h"
 #include "engine/windows.h"
 
-enum { STEP_TOKEN_BYTES = 48, SWEEP_TOKEN_BYTES = 16 };      /* the scheduler's lists, a token; a sweep's */
+enum { STEP_TOKEN_BYTES = 64, SWEEP_TOKEN_BYTES = 16 };      /* the scheduler's lists, a token; a sweep's */
 enum { TEXT_TOKEN_BYTES = 24 };                              /* of a text: id, value, a share of the text itself */
 
 static uint64_t scoring_bytes(const struct tl_engine_options *options, const struct tl_model *model, const struct tl_model_limits *limits)

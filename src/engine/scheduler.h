@@ -25,10 +25,10 @@ enum { TL_NO_ROWS = UINT32_MAX };
 
 struct tl_request {
     struct tl_session *session;
-    uint32_t rows_from;                  /* `row` is called behind the id at this place and behind all later ones */
+    uint32_t rows_from;                  /* `row` is called behind the id at this place and behind all later ones; what is in
+                                            front of it may be taken from others who have computed it */
     uint32_t n_draft;                    /* ids behind the session's n_ids that the step computes too; may be cut for want of room */
     uint32_t most_ahead;                 /* ids that `next` may be ahead of `news`; the request rests there. 0: no bound */
-    bool reuses;                         /* takes what others have computed of its beginning */
 
     /* Logits behind the id at `place`, in order; may be overwritten. From any thread of a step, while those of other requests
      * run. > 0: go on; 0: later rows of this step are of no use; < 0: failed. */
@@ -47,9 +47,11 @@ struct tl_request {
     pthread_cond_t changed;
     uint32_t n_now;                      /* tokens in the step that runs; 0: not in it */
     uint32_t first_row;                  /* where they begin in it */
-    uint32_t n_ids, n_done, n_told;      /* as news may be told; n_ids that were */
-    bool fresh, refused, leaves, finished;       /* refused: `row` returned 0 in this step */
-    int status;
+    uint32_t n_ids, n_done, n_told, n_done_told;         /* as news may be told, and as they were */
+    uint64_t age;                        /* asked as the how-manieth */
+    bool fresh, leaves, finished;
+    bool refused, ended;                 /* in this step: `row` returned 0; nothing follows */
+    int status, left;                    /* of its steps; what `news` ended with */
     char text[512];                      /* sentence of a failure, for the thread that asked */
     struct tl_request *next_waiting;
 };

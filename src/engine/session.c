@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "engine/scheduler.h"
 
 static uint32_t context_of(const struct tl_engine *engine) { return tl_model_limits(engine->model)->context; }
 
@@ -77,7 +78,7 @@ static int check_room(const struct tl_session *session, uint32_t held, uint64_t 
     return 0;
 }
 
-static void truncate_state(struct tl_session *session, uint32_t length)
+void tl_session_truncate(struct tl_session *session, uint32_t length)
 {
     if (length >= session->state->length)
         return;
@@ -94,7 +95,7 @@ int tl_session_set(struct tl_session *session, const int32_t *ids, size_t count)
     uint32_t common = 0;
     while (common < count && common < session->state->length && session->ids[common] == ids[common])
         common++;
-    truncate_state(session, common);
+    tl_session_truncate(session, common);
     if (common < session->n_ids && common < session->logits_at)
         session->logits_at = 0;
     if (count)                           /* an empty list may be NULL */
@@ -115,40 +116,37 @@ int tl_session_append(struct tl_session *session, const int32_t *ids, size_t cou
     return 0;
 }
 
-struct rows { int (*row)(void *context, uint32_t index, const float *logits); void *context; uint32_t first; };
+struct rows { struct tl_session *session; int (*row)(void *context, uint32_t place, const float *logits); void *context; };
 
-static int give_row(void *context, uint32_t index, const float *logits)
+static int give_row(void *context, uint32_t place, float *logits)
 {
     struct rows *rows = context;
-    return rows->row(rows->context, rows->first + index, logits);
+    return rows->row(rows->context, place, logits) ? tl_fail(TL_E_CANCEL, "interrupted") : 1;
 }
 
-static int compute(struct tl_session *session, bool want_last, int (*row)(void *context, uint32_t index, const float *logits), void *context)
+int tl_session_compute(struct tl_session *session, int (*row)(void *context, uint32_t place, const float *logits), void *context)
 {
-    struct rows rows = { row, context, session->state->length };
-    struct tl_wish request = {
-        .session = session, .ids = session->ids + session->state->length, .n_ids = session->n_ids - session->state->length,
-        .want_last = want_last, .row = row ? give_row : NULL, .context = &rows,
+    struct rows rows = {session, row, context};
+    struct tl_request request = {
+        .session = session, .rows_from = row ? session->state->length : TL_NO_ROWS, .row = row ? give_row : NULL, .context = &rows,
     };
-    if (request.n_ids == 0)
-        return 0;
-    int status = tl_wish_run(session->engine, &request);
-    if (status >= 0 && want_last)
-        session->logits_at = session->n_ids;
-    return status;
+    return session->state->length == session->n_ids ? 0 : tl_scheduler_run(session->engine, &request);
 }
 
-int tl_session_compute(struct tl_session *session, int (*row)(void *context, uint32_t index, const float *logits), void *context)
+static int keep_row(void *context, uint32_t place, float *logits)
 {
-    return compute(session, false, row, context);
+    struct tl_session *session = context;
+    memcpy(session->logits, logits, tl_model_geometry(session->engine->model)->vocab * sizeof(float));
+    session->logits_at = place + 1;
+    return 1;
 }
 
 int tl_session_logits(struct tl_session *session, const float **ret_logits)
 {
-    if (session->logits_at != session->n_ids || session->state->length != session->n_ids) {
-        if (session->state->length == session->n_ids)
-            truncate_state(session, session->n_ids - 1);
-        int status = compute(session, true, NULL, NULL);
+    if (session->n_ids && (session->logits_at != session->n_ids || session->state->length != session->n_ids)) {
+        struct tl_request request = {.session = session, .rows_from = session->n_ids - 1, .row = keep_row, .context = session};
+        tl_session_truncate(session, session->n_ids - 1);
+        int status = tl_scheduler_run(session->engine, &request);
         if (status < 0)
             return status;
     }
@@ -202,7 +200,7 @@ int tl_session_load(struct tl_session *session, const char *path)
         session->n_ids = count;
     } else {
         session->n_ids = 0;              /* a load that failed midway leaves an empty session */
-        truncate_state(session, 0);
+        tl_session_truncate(session, 0);
     }
     session->logits_at = 0;
     tl_free(ids);

@@ -33,8 +33,12 @@ int tl_session_fork(struct tl_session *session, struct tl_session **ret_session)
 int tl_session_save(struct tl_session *session, const char *path);
 int tl_session_load(struct tl_session *session, const char *path);
 
-/* Computes what is not computed yet. `row` as in tl_request, with the place in the sequence as index; may be NULL. */
-int tl_session_compute(struct tl_session *session, int (*row)(void *context, uint32_t index, const float *logits), void *context);
+/* The state goes back to so many ids at most; the ids stay. */
+void tl_session_truncate(struct tl_session *session, uint32_t length);
+
+/* Computes what is not computed yet. row: the logits behind the id at each such place, in order, from some thread of a step; may be
+ * NULL; non-zero stops (TL_E_CANCEL). */
+int tl_session_compute(struct tl_session *session, int (*row)(void *context, uint32_t place, const float *logits), void *context);
 /* The same, and the logits behind the last id; borrowed until the next call. */
 int tl_session_logits(struct tl_session *session, const float **ret_logits);
 /* ret [width]: the mean of what the last norm puts out for each of these ids, of length 1. The session is set to them. */

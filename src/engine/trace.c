@@ -19,7 +19,7 @@ static int run_all(struct tl_session *session, const struct tl_trace_run *run, s
             break;
         size_t at = first + i;
         int32_t id = at < run->n_ids ? run->ids[at]
-                                     : tl_sampler_draw(session->sampler, &run->sampling, logits, session->ids, session->n_ids, 0, session->n_ids);
+                                     : tl_sampler_draw(session->sampler, &run->sampling, logits, NULL, session->ids, session->n_ids, 0, session->n_ids);
         status = tl_session_append(session, &id, 1);
         if (status >= 0)
             status = tl_progress_move(progress, i + 1);

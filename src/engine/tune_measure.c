@@ -105,7 +105,7 @@ static int time_answer(struct runner *r, uint32_t n_tokens, double *ret_seconds)
     tl_sampling_default(&sampling);
     sampling.temperature = 1;
     for (uint32_t i = 0; i < n_tokens && status >= 0; i++) {
-        int32_t id = tl_sampler_draw(s->sampler, &sampling, logits, s->ids, s->n_ids, 0, s->n_ids);
+        int32_t id = tl_sampler_draw(s->sampler, &sampling, logits, NULL, s->ids, s->n_ids, 0, s->n_ids);
         status = tl_session_append(s, &id, 1);
         if (status >= 0)
             status = tl_session_logits(s, &logits);

@@ -142,8 +142,27 @@ static void start(struct tl_sampler *sampler, const float *logits, const int32_t
     sampler->temperature = 1;
 }
 
-int32_t tl_sampler_draw(struct tl_sampler *sampler, const struct tl_sampling *s, const float *logits, const int32_t *history,
-                        size_t n_history, uint64_t choice, uint64_t position)
+/* What is not allowed is impossible: its logit is -inf before the chain begins. */
+static void mask(struct tl_sampler *sampler, const uint64_t *allowed)
+{
+    for (uint32_t at = 0; at < sampler->n_vocab; at += 64) {
+        uint32_t n = sampler->n_vocab - at < 64 ? sampler->n_vocab - at : 64;
+        uint64_t bits = allowed[at / 64];
+        for (uint32_t i = 0; i < n; i++)
+            sampler->changed[at + i] = bits >> i & 1 ? sampler->logits[at + i] : -INFINITY;
+    }
+    sampler->logits = sampler->changed;
+}
+
+static int32_t first_allowed(const uint64_t *allowed, uint32_t n_vocab)
+{
+    for (uint32_t id = 0; id < n_vocab; id++)
+        if (allowed[id / 64] >> id % 64 & 1)
+            return (int32_t)id;
+    return 0;
+}
+
+static int32_t draw(struct tl_sampler *sampler, const struct tl_sampling *s, uint64_t choice, uint64_t position)
 {
     static void (*const steps[])(struct tl_sampler *sampler, const struct tl_sampling *s) = {
 #define SAMPLER(name, active, meaning) tl_sampler_steps_##name,
@@ -155,7 +174,6 @@ int32_t tl_sampler_draw(struct tl_sampler *sampler, const struct tl_sampling *s,
 #include "text/samplers.def"
 #undef SAMPLER
     };
-    start(sampler, logits, history, n_history);
     for (size_t i = 0; i < TL_COUNT(steps); i++)
         if (active[i] && (s->temperature > 0 || steps[i] == tl_sampler_steps_bias || steps[i] == tl_sampler_steps_penalties))
             steps[i](sampler, s);
@@ -167,6 +185,16 @@ int32_t tl_sampler_draw(struct tl_sampler *sampler, const struct tl_sampling *s,
     if (isnan(sampler->largest))
         sampler->largest = tl_sampler_steps_largest(sampler->logits, sampler->n_vocab);
     return sampler->largest > -INFINITY ? draw_from_all(sampler, uniform) : 0;
+}
+
+int32_t tl_sampler_draw(struct tl_sampler *sampler, const struct tl_sampling *s, const float *logits, const uint64_t *allowed,
+                        const int32_t *history, size_t n_history, uint64_t choice, uint64_t position)
+{
+    start(sampler, logits, history, n_history);
+    if (allowed)
+        mask(sampler, allowed);
+    int32_t id = draw(sampler, s, choice, position);     /* 0 where nothing has a likelihood */
+    return allowed && !(allowed[id / 64] >> id % 64 & 1) ? first_allowed(allowed, sampler->n_vocab) : id;
 }
 
 size_t tl_sampler_top(struct tl_sampler *sampler, const float *logits, size_t k, int32_t *ret_ids)

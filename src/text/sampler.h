@@ -29,9 +29,9 @@ int tl_sampler_new(uint32_t n_vocab, struct tl_sampler **ret_sampler);        /*
 void tl_sampler_free(struct tl_sampler *sampler);
 uint64_t tl_sampler_bytes(uint32_t n_vocab);
 
-/* `logits` [n_vocab] is not changed. `history` are the ids so far (prompt and answer), the newest last; `position` is the
+/* `logits` [n_vocab] is not changed. allowed [(n_vocab + 63) / 64]: bits of the ids that may be drawn, at least one; NULL: all. `history` are the ids so far (prompt and answer), the newest last; `position` is the
  * place of the id to be drawn, `choice` the number of the answer (n > 1). Returns the id; never fails: NaN counts as -inf. */
-int32_t tl_sampler_draw(struct tl_sampler *sampler, const struct tl_sampling *sampling, const float *logits,
+int32_t tl_sampler_draw(struct tl_sampler *sampler, const struct tl_sampling *sampling, const float *logits, const uint64_t *allowed,
                         const int32_t *history, size_t n_history, uint64_t choice, uint64_t position);
 
 /* The k likeliest ids, likeliest first; how many there are (k at most). */

@@ -278,7 +278,7 @@ static void compare(unsigned steps, uint64_t i)
     assert_int_equal(tl_sampler_new((uint32_t)n, &sampler), 0);
     for (uint64_t position = 0; position < 4; position++) {
         uint64_t allocations = tl_memory_allocations();
-        int found = tl_sampler_draw(sampler, &s, logits, history, 60, i, position);
+        int found = tl_sampler_draw(sampler, &s, logits, NULL, history, 60, i, position);
         assert_int_equal(tl_memory_allocations(), allocations);
         int expected = plain_draw(&s, logits, n, history, 60, tl_random_uniform(s.seed, i, position, 0));
         if (found != expected)
@@ -310,7 +310,7 @@ static int32_t draw_of(struct tl_sampling s, const float *logits, uint32_t n)
 {
     struct tl_sampler *sampler;
     assert_int_equal(tl_sampler_new(n, &sampler), 0);
-    int32_t id = tl_sampler_draw(sampler, &s, logits, NULL, 0, 0, 0);
+    int32_t id = tl_sampler_draw(sampler, &s, logits, NULL, NULL, 0, 0, 0);
     tl_sampler_free(sampler);
     return id;
 }
@@ -457,7 +457,7 @@ static void test_distribution(void **state)
     }
     assert_int_equal(tl_sampler_new(N, &sampler), 0);
     for (uint64_t position = 0; position < DRAWS; position++)
-        count[tl_sampler_draw(sampler, &s, logits, NULL, 0, position % 3, position)]++;
+        count[tl_sampler_draw(sampler, &s, logits, NULL, NULL, 0, position % 3, position)]++;
     for (int i = 0; i < N; i++)
         chi += pow(count[i] - DRAWS * exact[i] / total, 2) / (DRAWS * exact[i] / total);
     if (chi > 31.26)                                     /* 11 degrees of freedom */
@@ -481,8 +481,8 @@ static void test_no_state(void **state)
     assert_int_equal(tl_sampler_new((uint32_t)n, &other), 0);
     for (uint64_t i = 0; i < 200; i++) {
         uint64_t position = i * 37 % 200;
-        tl_sampler_draw(other, &s, logits, history, i % 6, 9, i);
-        assert_int_equal(tl_sampler_draw(one, &s, logits, history, 5, 2, position), tl_sampler_draw(other, &s, logits, history, 5, 2, position));
+        tl_sampler_draw(other, &s, logits, NULL, history, i % 6, 9, i);
+        assert_int_equal(tl_sampler_draw(one, &s, logits, NULL, history, 5, 2, position), tl_sampler_draw(other, &s, logits, NULL, history, 5, 2, position));
     }
     tl_sampler_free(one);
     tl_sampler_free(other);

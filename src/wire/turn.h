@@ -28,6 +28,7 @@ struct tl_turn_how {
     enum tl_tool_choice choice;
     const char *tool;                    /* of TL_TOOLS_ONE */
     bool parallel;                       /* more than one call */
+    bool show_special;                   /* control tokens that are no marks are content; else they are left out */
     const struct tl_grammar *content;    /* the language of the content; NULL: any text */
     const int32_t *prompt;               /* whose end shows whether it begins inside a reasoning block */
     size_t n_prompt;

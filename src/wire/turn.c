@@ -25,6 +25,13 @@ static size_t without_blanks(const struct tl_turn *turn, size_t stop)
     return stop - at > BLANKS ? stop : at;
 }
 
+static bool blanks(const struct tl_turn *turn, size_t to)
+{
+    size_t at = turn->at;
+    tl_turn_skip_blanks(turn, &at);
+    return at >= to;
+}
+
 static bool strip(struct tl_turn *turn)
 {
     if (!turn->strip)
@@ -143,13 +150,18 @@ int tl_turn_read_content(struct tl_turn *turn)
     if (turn->family->syntax != TL_TURN_HARMONY)
         signs |= (takes_calls(turn) ? TL_TURN_SIGN_CALLS : 0) | (turn->blank ? TL_TURN_SIGN_THINK | TL_TURN_SIGN_ANSWER : 0);
     size_t where = tl_turn_marks_find(&turn->marks, signs, turn->held.data, turn->seen > turn->at ? turn->seen : turn->at, turn->end, turn->final, &sign, &n);
+    bool again = (sign & (TL_TURN_SIGN_THINK | TL_TURN_SIGN_ANSWER)) && !blanks(turn, where);
+    if (again) {                         /* text came before it: so it is text as well */
+        turn->blank = false;
+        sign = 0;
+    }
     bool mark = sign && sign != TL_TURN_SIGN_CONTROL, waits = !turn->final && (takes_calls(turn) || turn->blank);
     size_t stop = mark || (!sign && waits) ? without_blanks(turn, where) : where;
     int r = tl_turn_say(turn, TL_EVENT_CONTENT, tl_turn_text_at(turn, turn->at), stop - turn->at);
     turn->seen = where;
     turn->at = sign ? where : stop;
     if (r < 0 || !sign)
-        return r < 0 ? r : TL_TURN_WAIT;
+        return r < 0 ? r : again ? TL_TURN_MORE : TL_TURN_WAIT;
     return mark && sign != TL_TURN_SIGN_OPENER ? take_sign(turn, sign, n) : drop_control(turn, sign, n);
 }
 

@@ -197,7 +197,7 @@ static int begin_object(struct tl_turn *turn, size_t behind)
     size_t from = object->name - 1, at = object->args_done ? behind : object->has_args ? object->args : behind;
     unsigned wraps = object->wraps;
     bool ended = object->depth == 0, done = object->args_done;
-    struct tl_turn_object next = {.at = at, .depth = object->depth, .wraps = wraps};
+    struct tl_turn_object next = {.at = at, .depth = !ended, .wraps = wraps};
     tl_json_init(&json, "name", turn->held.data + from, object->n_name + 2);
     int r = tl_json_next(&json);
     bool known = r == TL_JSON_STRING && tl_turn_tools_find(&turn->tools, json.string.data, json.string.len) >= 0;

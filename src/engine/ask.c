@@ -80,12 +80,23 @@ static int read_fields(const struct tl_form *form, const char *body, size_t n_by
     return status < 0 ? status : form->read(request, "body", body, n_bytes);
 }
 
+static int check_language(struct tl_openai_request *request)
+{
+    bool bound = request->schema || request->grammar || request->any_json;
+    if (!bound && request->tool_choice <= TL_TOOLS_NONE && !request->one_call)
+        return 0;
+    snprintf(request->param, sizeof(request->param), "%s", bound ? "response_format" : "tool_choice");
+    return tl_fail(TL_E_USAGE, "%s: answers are not bound to a language", request->param);
+}
+
 int tl_ask_read(const struct tl_engine *engine, const struct tl_form *form, const char *body, size_t n_bytes, const struct tl_ask_how *how,
                 struct tl_ask *ret_ask)
 {
     *ret_ask = (struct tl_ask){.form = form};
     tl_openai_init(&ret_ask->request);
     int status = read_fields(form, body, n_bytes, how, &ret_ask->request);
+    if (status >= 0)
+        status = check_language(&ret_ask->request);
     return status < 0 ? status : make_prompts(engine, how, ret_ask);
 }
 

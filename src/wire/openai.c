@@ -41,38 +41,60 @@ static int build_variables(struct tl_openai_request *request)
     return r;
 }
 
-static int finish(struct tl_openai_request *request)
+static int settle_tools(struct tl_openai_request *request)
+{
+    int any = request->tools ? tl_openai_has_tool(request->tools, NULL) : 0;
+    if (any < 0)
+        return blame(request, "tools", any);
+    if (request->tools && (!any || request->tool_choice == TL_TOOLS_NONE)) {
+        tl_free(request->tools);
+        request->tools = NULL;
+    }
+    if (!any && (request->tool_choice == TL_TOOLS_REQUIRED || request->tool_choice == TL_TOOLS_ONE))
+        return blame(request, "tool_choice", tl_fail(TL_E_USAGE, "tool_choice: a call is wanted, and there are no tools"));
+    if (request->tool_choice != TL_TOOLS_ONE)
+        return 0;
+    int found = tl_openai_has_tool(request->tools, request->tool);
+    return found ? found : blame(request, "tool_choice", tl_fail(TL_E_USAGE, "tool_choice: \"%.60s\" is no function of the tools", request->tool));
+}
+
+int tl_openai_settle(struct tl_openai_request *request)
 {
     struct tl_sampling *sampling = &request->sampling;
     if (request->max_completion_tokens >= 0)
         request->max_tokens = request->max_completion_tokens;
+    if (request->kind == TL_OPENAI_EMBEDDING)
+        request->n = 1;
     if (sampling->top_p == 0)            /* the likeliest alone, as others read it */
         sampling->top_p = 1e-9f;
     if (sampling->typical_p == 0)
         sampling->typical_p = 1e-9f;
     sampling->bias = request->bias;
-    if (request->no_tools) {
-        tl_free(request->tools);
-        request->tools = NULL;
-    }
     if (request->kind == TL_OPENAI_CHAT && !request->messages)
         return blame(request, "messages", tl_fail(TL_E_USAGE, "messages: missing"));
     if (request->kind == TL_OPENAI_COMPLETION && !request->n_prompts)
         return blame(request, "prompt", tl_fail(TL_E_USAGE, "prompt: missing"));
+    if (request->kind == TL_OPENAI_EMBEDDING && !request->n_prompts)
+        return blame(request, "input", tl_fail(TL_E_USAGE, "input: missing"));
     if (request->kind == TL_OPENAI_CHAT && request->top_logprobs && !request->logprobs)
         return blame(request, "top_logprobs", tl_fail(TL_E_USAGE, "top_logprobs: needs logprobs to be true"));
     if (request->best_of >= 0 && request->best_of != request->n)
         return blame(request, "best_of", tl_fail(TL_E_USAGE, "best_of: only the value of n is supported"));
-    if ((uint64_t)request->n * request->n_prompts > TL_OPENAI_CHOICES)
+    if (request->kind != TL_OPENAI_EMBEDDING && (uint64_t)request->n * request->n_prompts > TL_OPENAI_CHOICES)
         return blame(request, "n", tl_fail(TL_E_USAGE, "n: %u answers to %u prompts, at most %d together", request->n, request->n_prompts, TL_OPENAI_CHOICES));
     request->max_completion_tokens = request->best_of = -1;  /* of defaults: what a request says is not overruled */
-    int r = build_variables(request);
+    int r = tl_openai_settle_thinking(request);
+    if (r >= 0)
+        r = settle_tools(request);
+    if (r >= 0)
+        r = build_variables(request);
     return r < 0 ? r : blame(request, "", tl_sampling_check(sampling));
 }
 
 void tl_openai_init(struct tl_openai_request *ret_request)
 {
-    *ret_request = (struct tl_openai_request){.n = 1, .max_tokens = -1, .max_completion_tokens = -1, .best_of = -1, .think_tokens = -1};
+    *ret_request = (struct tl_openai_request){.n = 1, .max_tokens = -1, .max_completion_tokens = -1, .best_of = -1, .think_tokens = -1,
+                                               .effort_tokens = TL_OPENAI_NO_EFFORT};
     tl_sampling_default(&ret_request->sampling);
 }
 
@@ -91,7 +113,7 @@ int tl_openai_read(struct tl_openai_request *request, enum tl_openai_kind kind, 
     if (r >= 0)
         r = tl_json_next(&reader.json);
     tl_json_done(&reader.json);
-    return r < 0 ? r : finish(request);
+    return r < 0 ? r : tl_openai_settle(request);
 }
 
 void tl_openai_done(struct tl_openai_request *request)
@@ -112,5 +134,5 @@ void tl_openai_done(struct tl_openai_request *request)
 
 uint32_t tl_openai_choices(const struct tl_openai_request *request)
 {
-    return request->n * (request->kind == TL_OPENAI_COMPLETION ? request->n_prompts : 1);
+    return request->n * (request->n_prompts ? request->n_prompts : 1);
 }

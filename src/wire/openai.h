@@ -27,7 +27,8 @@ enum tl_openai_kind {
     TL_OPENAI_ALL = 7,                   /* of fields only */
 };
 
-enum { TL_OPENAI_CHOICES = 128, TL_OPENAI_STOPS = 64, TL_OPENAI_STOP_BYTES = 1024, TL_OPENAI_BIASES = 16384, TL_OPENAI_TOP = 20, TL_OPENAI_INPUTS = 2048 };
+enum { TL_OPENAI_CHOICES = 128, TL_OPENAI_STOPS = 64, TL_OPENAI_STOP_BYTES = 1024, TL_OPENAI_BIASES = 16384, TL_OPENAI_TOP = 20, TL_OPENAI_INPUTS = 2048,
+       TL_OPENAI_TOOLS = 1024, TL_OPENAI_NO_EFFORT = -2 };
 
 /* A text or a list of ids. */
 struct tl_openai_prompt {
@@ -56,14 +57,16 @@ struct tl_openai_request {
     enum tl_tool_choice tool_choice;     /* of `tools` */
     char *tool;                          /* of TL_TOOLS_ONE */
     bool one_call;                       /* no more than one call */
-    int64_t think_tokens;                /* of reasoning at most; -1: not said */
+    int64_t think_tokens;                /* of reasoning at most; -1: no bound */
+    bool hide_reasoning;                 /* none of it is sent */
     uint32_t dimensions;                 /* of an embedding; 0: all */
     bool base64;
     char param[48];                      /* after a failure: the field that it is about, or "" */
 
     /* while reading */
     int64_t max_completion_tokens, best_of;
-    bool no_tools, said_thinking, thinking;
+    bool said_thinking, thinking, said_budget;
+    int64_t effort_tokens;
     char *kwargs, *effort;               /* JSON */
 };
 
@@ -71,6 +74,8 @@ void tl_openai_init(struct tl_openai_request *ret_request);           /* the pro
 /* Fields that the text names replace what is there. `where` begins the sentence of a failure: TL_E_USAGE or TL_E_FILE
  * where the request is at fault. */
 int tl_openai_read(struct tl_openai_request *request, enum tl_openai_kind kind, const char *where, const char *text, size_t n_bytes);
+/* What must agree between fields when all are there; reading ends with it. For forms that fill a request themselves. */
+int tl_openai_settle(struct tl_openai_request *request);
 void tl_openai_done(struct tl_openai_request *request);
 uint32_t tl_openai_choices(const struct tl_openai_request *request);  /* answers to all prompts */
 
@@ -79,6 +84,12 @@ uint32_t tl_openai_choices(const struct tl_openai_request *request);  /* answers
 int tl_openai_messages(struct tl_json *json, struct tl_buffer *out);
 /* The reader's next value as it is written. */
 int tl_openai_raw(struct tl_json *json, struct tl_buffer *out);
+/* openai_tools.c: the reader's next value, a list of tools: those that are functions, as they are written. */
+int tl_openai_tools(struct tl_json *json, struct tl_buffer *out);
+/* Is there a function of that name in such a list? NULL: any. < 0: it is no such list. */
+int tl_openai_has_tool(const char *tools, const char *name);
+/* openai_take_think.c: the bound of reasoning, from all that was said of it. */
+int tl_openai_settle_thinking(struct tl_openai_request *request);
 bool tl_openai_next_is(const struct tl_json *json, char c);           /* does the value behind a key begin so? */
 
 #endif

@@ -99,25 +99,34 @@ static void drop_prompts(struct tl_openai_request *request)
     request->n_prompts = 0;
 }
 
-static struct tl_openai_prompt *new_prompt(struct tl_openai_request *request)
+struct prompts {
+    struct tl_json *json;
+    struct tl_openai_request *request;
+    const char *name;                    /* of the field */
+    uint32_t most;
+};
+
+static int new_prompt(struct prompts *prompts, struct tl_openai_prompt **ret_prompt)
 {
-    if (request->n_prompts == TL_OPENAI_CHOICES) {
-        tl_fail(TL_E_USAGE, "prompt: expected at most %d prompts", TL_OPENAI_CHOICES);
-        return NULL;
-    }
+    struct tl_openai_request *request = prompts->request;
+    if (request->n_prompts == prompts->most)
+        return tl_fail(TL_E_USAGE, "%s: expected at most %u of them", prompts->name, prompts->most);
     struct tl_openai_prompt *prompt = tl_realloc(request->prompt, request->n_prompts + 1, sizeof *prompt);
     if (!prompt)
-        return NULL;
+        return TL_E_NOMEM;
     request->prompt = prompt;
-    prompt[request->n_prompts] = (struct tl_openai_prompt){0};
-    return &prompt[request->n_prompts++];
+    *ret_prompt = &prompt[request->n_prompts++];
+    **ret_prompt = (struct tl_openai_prompt){0};
+    return 0;
 }
 
-static int text_prompt(const struct tl_buffer *text, struct tl_openai_request *request)
+static int text_prompt(struct prompts *prompts)
 {
-    struct tl_openai_prompt *prompt = new_prompt(request);
-    if (!prompt)
-        return request->n_prompts == TL_OPENAI_CHOICES ? TL_E_USAGE : TL_E_NOMEM;
+    const struct tl_buffer *text = &prompts->json->string;
+    struct tl_openai_prompt *prompt;
+    int r = new_prompt(prompts, &prompt);
+    if (r < 0)
+        return r;
     prompt->n_bytes = text->len;
     if (!(prompt->text = tl_alloc(prompt->n_bytes + 1, 1)))
         return TL_E_NOMEM;
@@ -125,49 +134,51 @@ static int text_prompt(const struct tl_buffer *text, struct tl_openai_request *r
     return 0;
 }
 
-static int fail_prompt(void)
+static int fail_prompt(const struct prompts *prompts)
 {
-    return tl_fail(TL_E_USAGE, "prompt: expected a text, a list of token ids, or a list of either");
+    return tl_fail(TL_E_USAGE, "%s: expected a text, a list of token ids, or a list of either", prompts->name);
 }
 
 /* The current event and what follows it up to the end of the list are ids. */
-static int id_prompt(struct tl_json *json, struct tl_openai_request *request, int event)
+static int id_prompt(struct prompts *prompts, int event)
 {
+    const struct tl_json *json = prompts->json;
     uint64_t room = 0;
-    int r;
-    struct tl_openai_prompt *prompt = new_prompt(request);
-    if (!prompt)
-        return request->n_prompts == TL_OPENAI_CHOICES ? TL_E_USAGE : TL_E_NOMEM;
-    for (; event == TL_JSON_NUMBER; event = tl_json_next(json)) {
+    struct tl_openai_prompt *prompt;
+    int r = new_prompt(prompts, &prompt);
+    if (r < 0)
+        return r;
+    for (; event == TL_JSON_NUMBER; event = tl_json_next(prompts->json)) {
         uint64_t id;
         if (!tl_parse_u64(json->raw, json->raw_bytes, &id) || id > INT32_MAX)
-            return tl_fail(TL_E_USAGE, "prompt: expected token ids, found %.*s", (int)(json->raw_bytes < 40 ? json->raw_bytes : 40),
+            return tl_fail(TL_E_USAGE, "%s: expected token ids, found %.*s", prompts->name, (int)(json->raw_bytes < 40 ? json->raw_bytes : 40),
                            json->raw);
         if ((r = tl_grow((void **)&prompt->ids, prompt->n_ids, &room, sizeof *prompt->ids)) < 0)
             return r;
         prompt->ids[prompt->n_ids++] = (int32_t)id;
     }
-    return event < 0 || event == TL_JSON_ARRAY_END ? event : fail_prompt();
+    return event < 0 || event == TL_JSON_ARRAY_END ? event : fail_prompt(prompts);
 }
 
-int tl_openai_prompts(struct tl_json *json, struct tl_openai_request *request)
+int tl_openai_prompts(struct tl_json *json, const char *name, uint32_t most, struct tl_openai_request *request)
 {
+    struct prompts prompts = {json, request, name, most};
     drop_prompts(request);
     int event = tl_json_next(json);
     if (event == TL_JSON_STRING)
-        return text_prompt(&json->string, request);
+        return text_prompt(&prompts);
     if (event != TL_JSON_ARRAY)
-        return event < 0 ? event : fail_prompt();
+        return event < 0 ? event : fail_prompt(&prompts);
     event = tl_json_next(json);
     if (event == TL_JSON_NUMBER)
-        return id_prompt(json, request, event);
+        return id_prompt(&prompts, event);
     while (event >= 0 && event != TL_JSON_ARRAY_END) {
         if (event == TL_JSON_STRING)
-            event = text_prompt(&json->string, request);
+            event = text_prompt(&prompts);
         else if (event == TL_JSON_ARRAY)
-            event = id_prompt(json, request, tl_json_next(json));
+            event = id_prompt(&prompts, tl_json_next(json));
         else
-            event = fail_prompt();
+            event = fail_prompt(&prompts);
         if (event >= 0)
             event = tl_json_next(json);
     }

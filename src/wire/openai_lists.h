@@ -7,7 +7,8 @@
 
 int tl_openai_stops(struct tl_json *json, struct tl_openai_request *request);
 int tl_openai_biases(struct tl_json *json, struct tl_openai_request *request, double min, double max);
-int tl_openai_prompts(struct tl_json *json, struct tl_openai_request *request);
+/* `most` of them at most; `name`: of the field. */
+int tl_openai_prompts(struct tl_json *json, const char *name, uint32_t most, struct tl_openai_request *request);
 void tl_openai_drop_lists(struct tl_openai_request *request);
 
 #endif

@@ -42,13 +42,15 @@ static void check(const struct tl_openai_request *request)
     for (size_t i = 0; i < 3; i++)
         require(!made[i] || is_json(made[i]) || is_deep(made[i]));
     require(request->n >= 1 && request->n_stop <= TL_OPENAI_STOPS && request->sampling.n_bias <= TL_OPENAI_BIASES);
-    require(request->top_logprobs <= TL_OPENAI_TOP && tl_openai_choices(request) <= TL_OPENAI_CHOICES);
+    require(request->top_logprobs <= TL_OPENAI_TOP && tl_openai_choices(request) <= (request->kind == TL_OPENAI_EMBEDDING ? TL_OPENAI_INPUTS : TL_OPENAI_CHOICES));
+    require(request->think_tokens >= -1 && !(request->schema && request->grammar) && !(request->any_json && (request->schema || request->grammar)));
+    require(request->tool_choice != TL_TOOLS_ONE || (request->tool && request->tools) || request->kind == TL_OPENAI_ANY);
     require(request->kind == TL_OPENAI_ANY || tl_openai_choices(request) >= 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    for (int kind = TL_OPENAI_CHAT; kind <= TL_OPENAI_ANY; kind++) {
+    for (int kind = TL_OPENAI_CHAT; kind <= TL_OPENAI_EMBEDDING; kind++) {
         struct tl_openai_request first, second;
         tl_openai_init(&first);
         tl_openai_init(&second);

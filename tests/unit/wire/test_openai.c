@@ -28,6 +28,8 @@ static void check_good(struct tl_openai_request *request, enum tl_openai_kind ki
 
 #define CHAT(more) "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]" more "}"
 
+#define TOOL "{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{}}}"
+
 /* --- fields ----------------------------------------------------------------------------------------------------------------- */
 
 static void test_defaults(void **state)
@@ -53,7 +55,7 @@ static void test_fields(void **state)
                                         "\"max_tokens\":7,\"max_completion_tokens\":5,\"presence_penalty\":1,\"frequency_penalty\":-1,"
                                         "\"stop\":[\"a\",\"\",\"b\"],\"logit_bias\":{\"5\":-2.5,\"9\":100},\"logprobs\":true,\"top_logprobs\":2,"
                                         "\"user\":\"x\",\"metadata\":{\"a\":[1]},\"stream\":true,\"stream_options\":{\"include_usage\":true},"
-                                        "\"response_format\":{\"type\":\"text\"},\"tools\":[ 1 ],\"tool_choice\":\"auto\",\"suffix\":null,\"unknown\":null,"
+                                        "\"response_format\":{\"type\":\"text\"},\"tools\":[ " TOOL " , {\"type\":\"web_search\"}],\"tool_choice\":\"auto\",\"suffix\":null,\"unknown\":null,"
                                         "\"enable_thinking\":false,\"chat_template_kwargs\":{\"a\":1},\"reasoning_effort\":\"low\""));
     assert_string_equal(r.model, "m");
     assert_true(r.sampling.temperature == 0.25f && r.sampling.top_p == 0.5f && r.sampling.top_k == 0 && r.sampling.min_p == 0.125f);
@@ -62,10 +64,10 @@ static void test_fields(void **state)
     assert_true(r.n_stop == 2 && !strcmp(r.stop[0], "a") && !strcmp(r.stop[1], "b"));
     assert_true(r.sampling.n_bias == 2 && r.sampling.bias[0].id == 5 && r.sampling.bias[0].bias == -2.5f && r.sampling.bias[1].id == 9);
     assert_true(r.logprobs && r.top_logprobs == 2 && r.stream && r.include_usage);
-    assert_string_equal(r.tools, "[ 1 ]");
+    assert_string_equal(r.tools, "[" TOOL "]");
     assert_string_equal(r.variables, "{\"enable_thinking\":false,\"reasoning_effort\":\"low\",\"a\":1}");
     tl_openai_done(&r);
-    check_good(&r, TL_OPENAI_CHAT, CHAT(",\"tools\":[1],\"tool_choice\":\"none\",\"chat_template_kwargs\":{ },\"enable_thinking\":true"));
+    check_good(&r, TL_OPENAI_CHAT, CHAT(",\"tools\":[" TOOL "],\"tool_choice\":\"none\",\"chat_template_kwargs\":{ },\"enable_thinking\":true"));
     assert_null(r.tools);
     assert_string_equal(r.variables, "{\"enable_thinking\":true}");
     tl_openai_done(&r);
@@ -96,6 +98,90 @@ static void test_defaults_below(void **state)
     assert_int_equal(tl_openai_read(&r, TL_OPENAI_CHAT, "body", CHAT(",\"max_tokens\":4,\"temperature\":null"), strlen(CHAT(",\"max_tokens\":4,\"temperature\":null"))), 0);
     assert_true(r.max_tokens == 4 && r.sampling.temperature == 0 && r.n_stop == 1 && r.sampling.seed == 3);
     tl_openai_done(&r);
+}
+
+/* --- the answer's language -------------------------------------------------------------------------------------------------- */
+
+static const struct { const char *field, *schema, *grammar; bool any_json; } bounds[] = {
+    {"\"response_format\":{\"type\":\"text\"}", NULL, NULL, false},
+    {"\"response_format\":{\"type\":\"json_object\"}", NULL, NULL, true},
+    {"\"response_format\":{\"type\":\"json_object\",\"schema\":{\"a\": 1}}", "{\"a\": 1}", NULL, false},
+    {"\"response_format\":{\"json_schema\":{\"name\":\"x\",\"strict\":true,\"schema\":{\"a\":[]}},\"type\":\"json_schema\"}", "{\"a\":[]}", NULL, false},
+    {"\"response_format\":{\"type\":\"json_schema\",\"schema\":true}", "true", NULL, false},
+    {"\"response_format\":{\"type\":\"text\"},\"grammar\":\"root ::= \\\"a\\\"\"", NULL, "root ::= \"a\"", false},
+    {"\"response_format\":{\"type\":\"grammar\",\"grammar\":\"x\"}", NULL, "x", false},
+    {"\"json_schema\":{}", "{}", NULL, false},
+    {"\"guided_json\":\"{\\\"a\\\":2}\"", "{\"a\":2}", NULL, false},
+    {"\"guided_grammar\":\"x\"", NULL, "x", false},
+    {"\"guided_choice\":[\"yes\",\"\\\"\\\\\\n\"]", NULL, "root ::= \"yes\" | \"\\\"\\\\\\x0A\"", false},
+    {"\"structured_outputs\":{\"json\":{\"a\":3},\"grammar\":null}", "{\"a\":3}", NULL, false},
+    {"\"structured_outputs\":{\"choice\":[\"a\"]}", NULL, "root ::= \"a\"", false},
+    {"\"structured_outputs\":{\"json_object\":true}", NULL, NULL, true},
+};
+
+static bool same(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
+
+static void test_bounds(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+        struct tl_openai_request r;
+        char body[500];
+        snprintf(body, sizeof(body), CHAT(",%s"), bounds[i].field);
+        check_good(&r, TL_OPENAI_CHAT, body);
+        if (!same(r.schema, bounds[i].schema) || !same(r.grammar, bounds[i].grammar) || r.any_json != bounds[i].any_json)
+            fail_msg("%s: %s, %s, %d", body, r.schema ? r.schema : "-", r.grammar ? r.grammar : "-", r.any_json);
+        tl_openai_done(&r);
+    }
+}
+
+/* --- tools and reasoning ---------------------------------------------------------------------------------------------------- */
+
+static void test_tools(void **state)
+{
+    struct tl_openai_request r;
+    (void)state;
+    check_good(&r, TL_OPENAI_CHAT, CHAT(",\"tools\":[" TOOL "],\"tool_choice\":\"required\",\"parallel_tool_calls\":false"));
+    assert_true(r.tool_choice == TL_TOOLS_REQUIRED && r.one_call && r.tools);
+    tl_openai_done(&r);
+    check_good(&r, TL_OPENAI_CHAT, CHAT(",\"tools\":[" TOOL "],\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}"));
+    assert_true(r.tool_choice == TL_TOOLS_ONE && !r.one_call);
+    assert_string_equal(r.tool, "f");
+    tl_openai_done(&r);
+    check_good(&r, TL_OPENAI_CHAT, CHAT(",\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":\"x\"}}]"));
+    assert_null(r.tools);
+    tl_openai_done(&r);
+}
+
+static const struct { const char *field; int64_t tokens; const char *variables; bool hidden; } thoughts[] = {
+    {"\"seed\":1", -1, NULL, false},
+    {"\"reasoning_effort\":\"low\"", 2048, "{\"reasoning_effort\":\"low\"}", false},
+    {"\"reasoning_effort\":\"high\"", -1, "{\"reasoning_effort\":\"high\"}", false},
+    {"\"reasoning_effort\":\"none\"", 0, "{\"enable_thinking\":false,\"reasoning_effort\":\"none\"}", false},
+    {"\"reasoning_effort\":\"low\",\"thinking_budget\":7", 7, "{\"reasoning_effort\":\"low\"}", false},
+    {"\"reasoning\":{\"max_tokens\":9,\"effort\":\"high\",\"exclude\":true,\"summary\":\"auto\"}", 9, "{\"reasoning_effort\":\"high\"}", true},
+    {"\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":5}", 5, "{\"enable_thinking\":true}", false},
+    {"\"thinking\":{\"type\":\"disabled\"}", 0, "{\"enable_thinking\":false}", false},
+    {"\"think\":false", 0, "{\"enable_thinking\":false}", false},
+    {"\"enable_thinking\":false", 0, "{\"enable_thinking\":false}", false},
+    {"\"chat_template_kwargs\":{\"enable_thinking\":false}", 0, "{\"enable_thinking\":false}", false},
+    {"\"chat_template_kwargs\":{\"thinking_budget\":3,\"a\":[1]}", 3, "{\"thinking_budget\":3,\"a\":[1]}", false},
+    {"\"include_reasoning\":false", -1, NULL, true},
+    {"\"reasoning_format\":\"auto\"", -1, NULL, false},
+};
+
+static void test_thoughts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(thoughts) / sizeof(thoughts[0]); i++) {
+        struct tl_openai_request r;
+        char body[500];
+        snprintf(body, sizeof(body), CHAT(",%s"), thoughts[i].field);
+        check_good(&r, TL_OPENAI_CHAT, body);
+        if (r.think_tokens != thoughts[i].tokens || !same(r.variables, thoughts[i].variables) || r.hide_reasoning != thoughts[i].hidden)
+            fail_msg("%s: %d, %s", body, (int)r.think_tokens, r.variables ? r.variables : "-");
+        tl_openai_done(&r);
+    }
 }
 
 /* --- messages --------------------------------------------------------------------------------------------------------------- */
@@ -146,7 +232,36 @@ static const struct { enum tl_openai_kind kind; const char *text, *param, *sente
     {TL_OPENAI_CHAT, "{\"messages\":{}}", "messages", "expected a list"},
     {TL_OPENAI_CHAT, "{\"messages\":[{\"role\":\"assistant\",\"audio\":{\"id\":\"x\"}}]}", "messages", "audio is not supported"},
     {TL_OPENAI_CHAT, CHAT(",\"temprature\":1"), "temprature", "is temperature meant?"},
-    {TL_OPENAI_CHAT, CHAT(",\"guided_json\":{}"), "guided_json", "a field that is not known"},
+    {TL_OPENAI_CHAT, CHAT(",\"guided_jsn\":{}"), "guided_jsn", "is guided_json meant?"},
+    {TL_OPENAI_CHAT, CHAT(",\"response_format\":{\"type\":\"xml\"}"), "response_format", "expected a type"},
+    {TL_OPENAI_CHAT, CHAT(",\"response_format\":{\"type\":\"json_schema\"}"), "response_format", "without a schema"},
+    {TL_OPENAI_CHAT, CHAT(",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"schema\":7}}"), "response_format", "expected a JSON schema"},
+    {TL_OPENAI_CHAT, CHAT(",\"response_format\":{\"type\":\"text\",\"schema\":{}}"), "response_format", "beside a schema"},
+    {TL_OPENAI_CHAT, CHAT(",\"response_format\":{\"type\":\"json_object\"},\"grammar\":\"root ::= [a]\""), "grammar", "said already, by response_format"},
+    {TL_OPENAI_CHAT, CHAT(",\"guided_choice\":[]"), "guided_choice", "a list of strings"},
+    {TL_OPENAI_CHAT, CHAT(",\"guided_choice\":[\"a\",7]"), "guided_choice", "a list of strings"},
+    {TL_OPENAI_CHAT, CHAT(",\"guided_regex\":\"a+\""), "guided_regex", "is not supported"},
+    {TL_OPENAI_CHAT, CHAT(",\"structured_outputs\":{\"regex\":\"a\"}"), "structured_outputs", "\"regex\" is not supported"},
+    {TL_OPENAI_CHAT, CHAT(",\"structured_outputs\":{\"json\":{},\"grammar\":\"a\"}"), "structured_outputs", "expected one member"},
+    {TL_OPENAI_CHAT, CHAT(",\"tool_choice\":\"required\""), "tool_choice", "there are no tools"},
+    {TL_OPENAI_CHAT, CHAT(",\"tool_choice\":\"all\""), "tool_choice", "expected \"auto\""},
+    {TL_OPENAI_CHAT, CHAT(",\"tool_choice\":{\"type\":\"function\"}"), "tool_choice", "expected \"auto\""},
+    {TL_OPENAI_CHAT, CHAT(",\"tool_choice\":{\"type\":\"allowed_tools\",\"name\":\"f\"}"), "tool_choice", "expected \"auto\""},
+    {TL_OPENAI_CHAT, CHAT(",\"tools\":[" TOOL "],\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"g\"}}"), "tool_choice", "\"g\" is no function"},
+    {TL_OPENAI_CHAT, CHAT(",\"tools\":[{\"type\":\"function\",\"function\":{}}]"), "tools", "functions with names"},
+    {TL_OPENAI_CHAT, CHAT(",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"\"}}]"), "tools", "functions with names"},
+    {TL_OPENAI_CHAT, CHAT(",\"tools\":[7]"), "tools", "to be an object"},
+    {TL_OPENAI_CHAT, CHAT(",\"reasoning_effort\":\"much\""), "reasoning_effort", "expected an effort"},
+    {TL_OPENAI_CHAT, CHAT(",\"thinking\":{\"type\":\"some\"}"), "thinking", "expected a type"},
+    {TL_OPENAI_CHAT, CHAT(",\"thinking\":{\"budget_tokens\":-5}"), "thinking", "expected an integer"},
+    {TL_OPENAI_CHAT, CHAT(",\"reasoning\":{\"depth\":3}"), "reasoning", "\"depth\" is not known"},
+    {TL_OPENAI_CHAT, CHAT(",\"reasoning_format\":\"none\""), "reasoning_format", "told apart"},
+    {TL_OPENAI_CHAT, CHAT(",\"mirostat\":2"), "mirostat", "only 0"},
+    {TL_OPENAI_EMBEDDING, "{}", "input", "input: missing"},
+    {TL_OPENAI_EMBEDDING, "{\"input\":\"a\",\"encoding_format\":\"int8\"}", "encoding_format", "expected \"float\""},
+    {TL_OPENAI_EMBEDDING, "{\"input\":\"a\",\"dimensions\":0}", "dimensions", "expected an integer"},
+    {TL_OPENAI_EMBEDDING, "{\"input\":\"a\",\"temperature\":0}", "temperature", "a field of chats, not of embeddings"},
+    {TL_OPENAI_EMBEDDING, "{\"input\":{}}", "input", "expected a text"},
     {TL_OPENAI_CHAT, CHAT(",\"temperature\":\"hot\""), "temperature", "expected a number"},
     {TL_OPENAI_CHAT, CHAT(",\"temperature\":-1"), "temperature", "from 0 to 100"},
     {TL_OPENAI_CHAT, CHAT(",\"temperature\":1,\"temperature\":1"), "temperature", "said twice"},
@@ -163,16 +278,11 @@ static const struct { enum tl_openai_kind kind; const char *text, *param, *sente
     {TL_OPENAI_CHAT, CHAT(",\"top_logprobs\":3"), "top_logprobs", "needs logprobs"},
     {TL_OPENAI_CHAT, CHAT(",\"logprobs\":true,\"top_logprobs\":21"), "top_logprobs", "from 0 to 20"},
     {TL_OPENAI_CHAT, CHAT(",\"logprobs\":3"), "logprobs", "true or false"},
-    {TL_OPENAI_CHAT, CHAT(",\"response_format\":{\"type\":\"json_object\"}"), "response_format", "only \"text\""},
     {TL_OPENAI_CHAT, CHAT(",\"response_format\":{}"), "response_format", "expected a type"},
-    {TL_OPENAI_CHAT, CHAT(",\"tool_choice\":\"required\""), "tool_choice", "cannot be forced"},
-    {TL_OPENAI_CHAT, CHAT(",\"tool_choice\":{\"type\":\"function\"}"), "tool_choice", "cannot be forced"},
-    {TL_OPENAI_CHAT, CHAT(",\"parallel_tool_calls\":false"), "parallel_tool_calls", "not supported"},
     {TL_OPENAI_CHAT, CHAT(",\"modalities\":[\"text\",\"audio\"]"), "modalities", "only \"text\""},
     {TL_OPENAI_CHAT, CHAT(",\"functions\":[]"), "functions", "the old form of tools"},
-    {TL_OPENAI_CHAT, CHAT(",\"grammar\":\"root ::= x\""), "grammar", "not bound to a grammar"},
     {TL_OPENAI_CHAT, CHAT(",\"tools\":{}"), "tools", "expected a list"},
-    {TL_OPENAI_CHAT, CHAT(",\"prompt\":\"a\""), "prompt", "belongs to completions"},
+    {TL_OPENAI_CHAT, CHAT(",\"prompt\":\"a\""), "prompt", "a field of completions, not of chats"},
     {TL_OPENAI_CHAT, CHAT("") " x", "", "expected the end"},
     {TL_OPENAI_COMPLETION, "{}", "prompt", "prompt: missing"},
     {TL_OPENAI_COMPLETION, "{\"prompt\":[]}", "prompt", "prompt: missing"},
@@ -180,7 +290,7 @@ static const struct { enum tl_openai_kind kind; const char *text, *param, *sente
     {TL_OPENAI_COMPLETION, "{\"prompt\":[1,\"a\"]}", "prompt", "expected a text"},
     {TL_OPENAI_COMPLETION, "{\"prompt\":[1,-2]}", "prompt", "token ids, found -2"},
     {TL_OPENAI_COMPLETION, "{\"prompt\":[99999999999]}", "prompt", "token ids"},
-    {TL_OPENAI_COMPLETION, "{\"prompt\":\"a\",\"messages\":[]}", "messages", "belongs to chats"},
+    {TL_OPENAI_COMPLETION, "{\"prompt\":\"a\",\"messages\":[]}", "messages", "a field of chats, not of completions"},
     {TL_OPENAI_COMPLETION, "{\"prompt\":\"a\",\"suffix\":\"b\"}", "suffix", "not supported"},
     {TL_OPENAI_COMPLETION, "{\"prompt\":\"a\",\"best_of\":3}", "best_of", "only the value of n"},
     {TL_OPENAI_COMPLETION, "{\"prompt\":[\"a\",\"b\"],\"n\":65}", "n", "at most 128 together"},
@@ -224,7 +334,8 @@ static void test_many(void **state)
 
 static void test_no_memory(void **state)
 {
-    static const char chat[] = CHAT(",\"stop\":[\"a\",\"b\"],\"logit_bias\":{\"1\":1},\"tools\":[1],\"enable_thinking\":true,\"chat_template_kwargs\":{\"a\":1}");
+    static const char chat[] = CHAT(",\"stop\":[\"a\",\"b\"],\"logit_bias\":{\"1\":1},\"tools\":[" TOOL "],\"enable_thinking\":true,\"chat_template_kwargs\":{\"a\":1},"
+                               "\"tool_choice\":{\"function\":{\"name\":\"f\"}},\"reasoning_effort\":\"low\",\"response_format\":{\"type\":\"json_object\",\"schema\":{}}");
     static const char completion[] = "{\"prompt\":[\"a\",[1,2]],\"model\":\"m\",\"stop\":\"x\"}";
     (void)state;
     for (int kind = 0; kind < 2; kind++) {
@@ -245,6 +356,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_fields), cmocka_unit_test(test_prompts), cmocka_unit_test(test_defaults_below),
+        cmocka_unit_test(test_bounds), cmocka_unit_test(test_tools), cmocka_unit_test(test_thoughts),
         cmocka_unit_test(test_messages), cmocka_unit_test(test_bad), cmocka_unit_test(test_many), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,6 +129,7 @@ struct trill_model_figures {
     /* Of the weights outside the routed experts: stored bytes that are not in memory and pass through it in every step, 0: all
      * are resident; the memory that they pass through. */
     uint64_t passing_bytes, ring_bytes;
+    uint64_t memory_bytes;               /* of weights that steps read, wherever they were */
 };
 
 TRILL_API int trill_model_figures(struct trill_model *model, struct trill_model_figures *figures, size_t size);

@@ -139,6 +139,7 @@ static void fill_model(struct tl_engine *engine, struct trill_model_figures *f)
     f->decode_tokens = tl_meter_get(&engine->meters, TL_METER_DECODE_TOKENS);
     f->prefill_seconds = (double)tl_meter_get(&engine->meters, TL_METER_PREFILL_NS) * 1e-9;
     f->decode_seconds = (double)tl_meter_get(&engine->meters, TL_METER_DECODE_NS) * 1e-9;
+    f->memory_bytes = tl_meter_get(&engine->meters, TL_METER_MEMORY_BYTES);
     f->passing_bytes = tl_store_passing_bytes(tl_model_store(engine->model));
     f->ring_bytes = tl_store_ring_bytes(tl_model_store(engine->model));
     f->threads = limits->threads;

@@ -231,7 +231,7 @@ static int run(const void *given)
     if (r >= 0 && !settings->output)
         r = tl_fail(TL_E_USAGE, "no place for the answers: -o OUT.jsonl");
     if (r >= 0)
-        r = tl_decoding_json(&settings->decoding, &defaults);
+        r = tl_decoding_json(&settings->decoding, true, &defaults);
     struct order order = {.input = settings->input, .output = settings->output, .defaults = defaults.data, .sequences = settings->sequences};
     if (r >= 0)
         r = survey(settings, &order, &surveyed);

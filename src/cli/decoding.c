@@ -64,7 +64,7 @@ int tl_decoding_apply(const struct tl_decoding *decoding, struct trill_generate_
     return 0;
 }
 
-int tl_decoding_json(const struct tl_decoding *d, struct tl_buffer *out)
+int tl_decoding_json(const struct tl_decoding *d, bool with_seed, struct tl_buffer *out)
 {
     struct trill_generate_options checked;
     struct trill_bias *bias = NULL;
@@ -72,8 +72,10 @@ int tl_decoding_json(const struct tl_decoding *d, struct tl_buffer *out)
     int r = tl_decoding_apply(d, &checked, &bias);
     tl_buffer_printf(out, "{\"temperature\":%.9g,\"top_k\":%" PRIu64 ",\"top_p\":%.9g,\"min_p\":%.9g,\"typical_p\":%.9g,\"repeat_penalty\":%.9g",
                      d->temperature, d->top_k, d->top_p, d->min_p, d->typical_p, d->repeat_penalty);
-    tl_buffer_printf(out, ",\"presence_penalty\":%.9g,\"frequency_penalty\":%.9g,\"repeat_last_n\":%" PRIu64 ",\"seed\":%" PRId64,
-                     d->presence_penalty, d->frequency_penalty, d->repeat_last, (int64_t)d->seed);
+    tl_buffer_printf(out, ",\"presence_penalty\":%.9g,\"frequency_penalty\":%.9g,\"repeat_last_n\":%" PRIu64,
+                     d->presence_penalty, d->frequency_penalty, d->repeat_last);
+    if (with_seed)
+        tl_buffer_printf(out, ",\"seed\":%" PRId64, (int64_t)d->seed);
     if (d->tokens >= 0)
         tl_buffer_printf(out, ",\"max_tokens\":%" PRId64, d->tokens);
     tl_buffer_printf(out, ",\"skip_special_tokens\":%s,\"stop\":[", d->special ? "false" : "true");

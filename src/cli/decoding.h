@@ -24,6 +24,6 @@ struct tl_decoding {
 int tl_decoding_apply(const struct tl_decoding *decoding, struct trill_generate_options *options, struct trill_bias **ret_bias);
 
 /* The same as fields of a request, a JSON object: what requests leave unsaid. */
-int tl_decoding_json(const struct tl_decoding *decoding, struct tl_buffer *out);
+int tl_decoding_json(const struct tl_decoding *decoding, bool with_seed, struct tl_buffer *out);
 
 #endif

@@ -197,10 +197,10 @@ static int serve(const struct settings *settings, const struct tl_serve_model *m
         prefixes = tl_file_join(cache, "prefixes");
     struct served served = {.settings = settings,
                             .prefix_folder = settings->no_prefix_folder ? NULL : settings->prefix_folder ? settings->prefix_folder : prefixes};
-    int r = tl_decoding_json(&settings->decoding, &defaults);
+    int r = tl_decoding_json(&settings->decoding, settings->decoding.seed != 0, &defaults);
     struct tl_serve_options order = {
         .models = models, .n_models = n_models, .aliases = settings->aliases.items, .n_aliases = settings->aliases.count,
-        .open = open_model, .close = close_model, .context = &served, .defaults = defaults.data, .host = settings->host,
+        .open = open_model, .close = close_model, .context = &served, .defaults = defaults.data, .vary_seed = settings->decoding.seed == 0, .host = settings->host,
         .port = (uint16_t)settings->port, .queue = (uint32_t)settings->queue, .keys = keys->list, .n_keys = keys->n,
         .keyless = settings->no_key, .origins = settings->origins.items, .n_origins = settings->origins.count,
         .hosts = settings->hosts.items, .n_hosts = settings->hosts.count, .state = settings->no_conversations ? NULL : state,

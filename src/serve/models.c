@@ -101,7 +101,8 @@ static int open_current(struct tl_models *models)
     if (r >= 0) {
         models->opened = (int64_t)time(NULL);
         trill_model_figures(models->model, &models->figures, sizeof(models->figures));
-        r = tl_server_opened(models->server, models->model, models->figures.sessions);
+        tl_cost_begin(&models->server->cost);
+        r = tl_answers_open(&models->server->answers, models->model, models->figures.sessions);
         if (r < 0)
             models->options->close(models->options->context, models->model, models->account, r);
     }
@@ -120,7 +121,7 @@ void tl_models_close(struct tl_models *models, int status)
     if (!models->model)
         return;
     set_state(models, TL_MODELS_CLOSED);
-    tl_server_closing(models->server);
+    tl_answers_close(&models->server->answers);
     models->options->close(models->options->context, models->model, models->account, status);
     models->model = NULL;
     models->account = NULL;

@@ -41,19 +41,6 @@ const struct tl_route *tl_route_find(const char *method, const char *path, const
 
 /* --- errors --------------------------------------------------------------------------------------------------------------- */
 
-const char *tl_routes_error_type(int http_status)
-{
-    static const struct { int status; const char *type; } types[] = {
-        {400, "invalid_request_error"}, {401, "authentication_error"}, {403, "permission_error"}, {404, "not_found_error"},
-        {405, "invalid_request_error"}, {413, "request_too_large"}, {429, "rate_limit_error"}, {501, "not_supported_error"},
-        {503, "unavailable_error"},
-    };
-    for (size_t i = 0; i < TL_COUNT(types); i++)
-        if (types[i].status == http_status)
-            return types[i].type;
-    return "server_error";
-}
-
 int tl_routes_http_status(int status)
 {
     return status == TL_E_USAGE || status == TL_E_FILE ? 400 : status == TL_E_BUDGET ? 503 : 500;
@@ -71,13 +58,15 @@ static void retry_headers(struct tl_exchange *exchange, int http_status)
 int tl_exchange_fail(struct tl_exchange *exchange, int http_status, const char *message, const char *code)
 {
     struct tl_buffer body;
-    bool messages = exchange->route && strcmp(exchange->route->form, "messages") == 0;
+    char *document = NULL;
     tl_buffer_init(&body, 0);
-    tl_buffer_printf(&body, "{%s\"error\":{\"message\":", messages ? "\"type\":\"error\"," : "");
-    tl_buffer_json_string(&body, message, strlen(message));
-    tl_buffer_printf(&body, ",\"type\":\"%s\",\"param\":null", tl_routes_error_type(http_status));
-    tl_buffer_json_member(&body, "code", code);
-    tl_buffer_printf(&body, "}}\n");
+    if (trill_form_error(exchange->route ? exchange->route->form : "chat", http_status, message, code, &document) >= 0 ||
+        trill_form_error("chat", http_status, message, code, &document) >= 0)
+        tl_buffer_append(&body, document, strlen(document));
+    else
+        tl_buffer_printf(&body, "{\"error\":{\"message\":\"the request failed\",\"type\":\"server_error\",\"param\":null,\"code\":null}}");
+    trill_free(document);
+    tl_buffer_append(&body, "\n", 1);
     retry_headers(exchange, http_status);
     return tl_exchange_reply(exchange, http_status, NULL, &body);
 }

@@ -31,8 +31,6 @@ const struct tl_route *tl_route_find(const char *method, const char *path, const
 void tl_routes_admit(struct tl_exchange *exchange);
 void tl_routes_handle(struct tl_exchange *exchange);
 
-/* "invalid_request_error" and its like. */
-const char *tl_routes_error_type(int http_status);
 /* The status for a failure of this program's: 400 where the request is at fault. */
 int tl_routes_http_status(int status);
 

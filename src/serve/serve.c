@@ -25,24 +25,15 @@ void tl_server_log(const struct tl_server *server, const char *format, ...)
         server->options->log(server->options->context, line);
 }
 
-int tl_server_opened(struct tl_server *server, struct trill_model *model, uint32_t sessions)
-{
-    (void)server, (void)model, (void)sessions;
-    return 0;
-}
-
-void tl_server_closing(struct tl_server *server)
-{
-    (void)server;
-}
-
 static void tick(struct tl_server *server)
 {
-    (void)server;
+    tl_answers_tick(&server->answers, server->options->ping_seconds);
+    tl_cost_tick(server);
 }
 
 static void log_done(struct tl_server *server, const struct tl_exchange *exchange, int http_status, uint64_t n_bytes, double seconds)
 {
+    tl_metrics_replied(&server->metrics, http_status);
     if (server->options->access_log)
         tl_server_log(server, "%s %s %s %d %llu bytes %.3f s", exchange->client, exchange->method, exchange->path, http_status,
                       (unsigned long long)n_bytes, seconds);
@@ -110,6 +101,8 @@ int tl_serve(const struct tl_serve_options *options)
     if (r < 0)
         return r;
     tl_models_init(&server.models, &server);
+    tl_answers_init(&server.answers, &server, options->queue);
+    tl_cost_init(&server.cost);
     r = start(&server);
     if (r >= 0) {
         if (options->ready)
@@ -122,6 +115,8 @@ int tl_serve(const struct tl_serve_options *options)
     }
     tl_http_close(server.http);
     tl_desk_done(&server.desk);
+    tl_cost_done(&server.cost);
+    tl_answers_done(&server.answers);
     tl_models_done(&server.models);
     tl_gate_done(&server.gate);
     return r;

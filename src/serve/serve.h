@@ -25,6 +25,7 @@ struct tl_serve_options {
     void (*close)(void *context, struct trill_model *model, struct trill_account *account, int status);
     void *context;
     const char *defaults;                /* JSON: fields that requests leave unsaid; NULL: none */
+    bool vary_seed;                      /* a request that names no seed has one of its own; `defaults` name none */
     const char *host;                    /* address to listen on; NULL: 127.0.0.1 */
     uint16_t port;                       /* 0: any that is free */
     uint32_t queue;                      /* parts of requests that may wait; beyond: 429 */

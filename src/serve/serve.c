@@ -89,6 +89,8 @@ static int start(struct tl_server *server)
     server->gate.host = host_of(options);
     if (r >= 0)
         r = tl_desk_init(&server->desk);
+    if (r >= 0 && options->state)
+        r = tl_conversations_new(options->state, &server->conversations);
     if (r >= 0)
         r = tl_http_open(&http, &server->http);
     return r;
@@ -117,6 +119,7 @@ int tl_serve(const struct tl_serve_options *options)
     tl_desk_done(&server.desk);
     tl_cost_done(&server.cost);
     tl_answers_done(&server.answers);
+    tl_conversations_free(server.conversations);
     tl_models_done(&server.models);
     tl_gate_done(&server.gate);
     return r;

@@ -5,6 +5,7 @@
 
 #include "serve/answers.h"
 #include "serve/cost.h"
+#include "serve/conversations.h"
 #include "serve/desk.h"
 #include "serve/exchange.h"
 #include "serve/gate.h"
@@ -22,6 +23,7 @@ struct tl_server {
     struct tl_cost cost;
     struct tl_desk desk;
     struct tl_http *http;
+    struct tl_conversations *conversations;          /* NULL: none are kept */
     uint64_t began_ns;
     int64_t began;                       /* seconds since 1970 */
     bool stopping;

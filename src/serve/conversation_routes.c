@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Conversations over HTTP: /trill/conversations and what lies below it. Without a folder to keep them in there are none, and every
+ * path says so. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/parse.h"
+#include "serve/conversations.h"
+#include "serve/routes.h"
+#include "serve/server.h"
+
+enum { DEFAULT_LIST = 50, MOST_DOCUMENT = 400 << 20 };
+
+static int http_status(int status)
+{
+    return status == TL_E_USAGE || status == TL_E_FILE ? 400 : status == TL_E_BUDGET ? 507 : 500;
+}
+
+static int fail(struct tl_exchange *exchange, int status, struct tl_buffer *out)
+{
+    tl_buffer_done(out);
+    return tl_exchange_fail(exchange, http_status(status), tl_error_text(), status == TL_E_BUDGET ? "no_room" : NULL);
+}
+
+/* NULL: refused. */
+static struct tl_conversations *store(struct tl_exchange *exchange)
+{
+    if (!exchange->server->conversations)
+        tl_exchange_fail(exchange, 404, "this server keeps no conversations", "no_history");
+    return exchange->server->conversations;
+}
+
+/* What became of one of an id. */
+static int conclude(struct tl_exchange *exchange, int status, int http_good, const char *type, struct tl_buffer *out)
+{
+    if (status < 0)
+        return fail(exchange, status, out);
+    if (status > 0)
+        return tl_exchange_reply(exchange, http_good, type, out);
+    tl_buffer_done(out);
+    return tl_exchange_fail(exchange, 404, "there is no such conversation", "no_such_conversation");
+}
+
+static bool read_number(const struct tl_exchange *exchange, const char *name, uint64_t most, uint64_t *number)
+{
+    const char *text = tl_exchange_query(exchange, name);
+    return !text || (tl_parse_u64(text, strlen(text), number) && *number <= most);
+}
+
+int tl_conversation_routes_list(struct tl_exchange *exchange)
+{
+    struct tl_conversations *conversations = store(exchange);
+    uint64_t before = 0, limit = DEFAULT_LIST;
+    struct tl_buffer out;
+    if (!conversations)
+        return 0;
+    if (!read_number(exchange, "before", (uint64_t)1 << 52, &before) || !read_number(exchange, "limit", TL_CONVERSATION_LIST, &limit))
+        return tl_exchange_fail(exchange, 400, "before and limit are whole numbers", NULL);
+    tl_buffer_init(&out, MOST_DOCUMENT);
+    int status = tl_conversations_list(conversations, tl_exchange_query(exchange, "search"), (int64_t)before, (uint32_t)limit, &out);
+    return conclude(exchange, status < 0 ? status : 1, 200, NULL, &out);
+}
+
+int tl_conversation_routes_get(struct tl_exchange *exchange)
+{
+    struct tl_conversations *conversations = store(exchange);
+    const char *format = tl_exchange_query(exchange, "format");
+    struct tl_buffer out;
+    if (!conversations)
+        return 0;
+    bool markdown = format && strcmp(format, "markdown") == 0;
+    if (format && !markdown && strcmp(format, "json") != 0)
+        return tl_exchange_fail(exchange, 400, "format: expected json or markdown", NULL);
+    tl_buffer_init(&out, MOST_DOCUMENT);
+    int status = markdown ? tl_conversations_markdown(conversations, exchange->rest, &out) : tl_conversations_get(conversations, exchange->rest, &out);
+    return conclude(exchange, status, 200, markdown ? "text/markdown; charset=utf-8" : NULL, &out);
+}
+
+int tl_conversation_routes_add(struct tl_exchange *exchange)
+{
+    struct tl_conversations *conversations = store(exchange);
+    struct tl_buffer out;
+    if (!conversations)
+        return 0;
+    tl_buffer_init(&out, 0);
+    return conclude(exchange, tl_conversations_add(conversations, exchange->body, exchange->n_bytes, &out), 201, NULL, &out);
+}
+
+int tl_conversation_routes_change(struct tl_exchange *exchange)
+{
+    struct tl_conversations *conversations = store(exchange);
+    struct tl_buffer out;
+    if (!conversations)
+        return 0;
+    tl_buffer_init(&out, 0);
+    int status = tl_conversations_change(conversations, exchange->rest, exchange->body, exchange->n_bytes, &out);
+    return conclude(exchange, status, 200, NULL, &out);
+}
+
+int tl_conversation_routes_remove(struct tl_exchange *exchange)
+{
+    struct tl_conversations *conversations = store(exchange);
+    struct tl_buffer out;
+    if (!conversations)
+        return 0;
+    tl_buffer_init(&out, 0);
+    tl_buffer_printf(&out, "{}\n");
+    return conclude(exchange, tl_conversations_remove(conversations, exchange->rest), 200, NULL, &out);
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* trill completion: scripts for bash, zsh and fish, written from the rows of commands and options. Models complete to the
- * names in the cache folder, and to files. */
+ * names that trill models lists, and to files. */
 #include <stddef.h>
 #include <string.h>
 
@@ -11,8 +11,8 @@ struct settings { const char *shell; };
 
 static const struct tl_command_word words[] = {{"SHELL", offsetof(struct settings, shell)}};
 
-/* Lists the models in the cache, one name a line; the same in every shell that runs sh. */
-#define LIST_MODELS "ls \"${XDG_CACHE_HOME:-$HOME/.cache}/trill\" 2>/dev/null | sed -n 's/\\.gguf$//p'"
+/* Lists the models at hand, one name a line; the same in every shell that runs sh. */
+#define LIST_MODELS "trill models --names 2>/dev/null"
 
 /* The words of "a|b|c", with `between` between them. */
 static void append_choices(struct tl_buffer *out, const struct tl_option *row, const char *between)

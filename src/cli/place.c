@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds models by name. What exists as typed wins over the cache, so that a path always means itself. */
+/* Finds models by name. What exists as typed wins over all caches, so that a path always means itself; then trill's own cache,
+ * the hub's, ollama's. */
 #include "cli/place.h"
 
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buffer.h"
+#include "base/array.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/option.h"
+#include "pull/cache.h"
+#include "pull/name.h"
 
 enum { CANDIDATES = 256 };           /* names looked at for "did you mean" */
 
@@ -71,6 +74,98 @@ void tl_place_folders(const char *home, const char **state, const char **config,
         *config = ret_folders[1];
 }
 
+/* --- other programs' models --------------------------------------------------------------------------------------- */
+
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+/* The first variable that is set, with `below` in its folder; where none is, `usual` in the user's own folder. */
+static int place_below(const char *const rows[][2], size_t n, const char *usual, char **ret_path)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *folder = variable(rows[i][0]);
+        if (folder)
+            return join(folder, rows[i][1], ret_path);
+    }
+    const char *user = variable("HOME");
+    if (!user)
+        return tl_fail(TL_E_USAGE, "HOME is not set, and neither is %s", rows[0][0]);
+    return join(user, usual, ret_path);
+}
+
+int tl_place_hub_cache(char **ret_folder)
+{
+    static const char *const rows[][2] = {{"HF_HUB_CACHE", ""}, {"HUGGINGFACE_HUB_CACHE", ""}, {"HF_HOME", "hub"}, {"XDG_CACHE_HOME", "huggingface/hub"}};
+    return place_below(rows, TL_COUNT(rows), ".cache/huggingface/hub", ret_folder);
+}
+
+int tl_place_ollama(char *ret_folders[TL_PLACE_STORES], size_t *ret_count)
+{
+    static const char *const services[] = {"/usr/share/ollama/.ollama/models", "/var/lib/ollama/.ollama/models"};
+    const char *said = variable("OLLAMA_MODELS"), *user = variable("HOME");
+    size_t n = 0;
+    int r = 0;
+    if (said)
+        r = join(said, "", &ret_folders[n++]);
+    else if (user)
+        r = join(user, ".ollama/models", &ret_folders[n++]);
+    for (size_t i = 0; i < TL_COUNT(services) && !said && r >= 0; i++)
+        if (tl_file_is_folder(services[i]))
+            r = join(services[i], "", &ret_folders[n++]);
+    for (size_t i = 0; r < 0 && i + 1 < n; i++)
+        tl_free(ret_folders[i]);
+    *ret_count = r < 0 ? 0 : n;
+    return r;
+}
+
+/* The file that `huggingface-cli login` writes; none is as good as an empty one. */
+static int read_token(char **ret_token)
+{
+    static const char *const rows[][2] = {{"HF_TOKEN_PATH", ""}, {"HF_HOME", "token"}, {"XDG_CACHE_HOME", "huggingface/token"}};
+    TL_AUTO char *path = NULL;
+    char text[512];
+    if (place_below(rows, TL_COUNT(rows), ".cache/huggingface/token", &path) < 0 || !tl_file_glance(path, text, sizeof text))
+        return 0;
+    text[strcspn(text, " \t\r\n")] = 0;
+    return !*text || (*ret_token = tl_strdup(text)) ? 0 : TL_E_NOMEM;
+}
+
+int tl_place_hub(const char **ret_endpoint, char **ret_token, const char **ret_authorities)
+{
+    const char *token = variable("HF_TOKEN");
+    *ret_endpoint = variable("HF_ENDPOINT");
+    *ret_authorities = variable("SSL_CERT_FILE");
+    if (!*ret_authorities)
+        *ret_authorities = variable("CURL_CA_BUNDLE");
+    *ret_token = NULL;
+    if (!token)
+        return read_token(ret_token);
+    return (*ret_token = tl_strdup(token)) ? 0 : TL_E_NOMEM;
+}
+
+/* In the hub's cache, then in ollama's stores: 1, 0 where it is in none. */
+static int find_elsewhere(const char *model, char **ret_path)
+{
+    TL_AUTO char *hub = NULL;
+    char *stores[TL_PLACE_STORES];
+    size_t n = 0;
+    if (tl_place_hub_cache(&hub) < 0)
+        return 0;
+    int r = tl_cache_find(hub, model, ret_path);
+    if (r == 0)
+        r = tl_place_ollama(stores, &n);
+    for (size_t i = 0; i < n; i++) {
+        r = r == 0 ? tl_ollama_find(stores[i], model, ret_path) : r;
+        tl_free(stores[i]);
+    }
+    return r;
+}
+
+/* --- models by name ----------------------------------------------------------------------------------------------- */
+
 /* The model in `folder` whose name is most like `model`; tl_free, NULL when none is. */
 static char *nearest_in(const char *folder, const char *model)
 {
@@ -94,41 +189,45 @@ static char *nearest_in(const char *folder, const char *model)
 
 static int fail_unknown(const char *model, const char *folder)
 {
+    struct tl_pull_name name;
     TL_AUTO char *guess = nearest_in(folder, model);
+    if (tl_pull_name_parse(model, NULL, &name) >= 0)
+        return tl_fail(TL_E_FILE, "%s: no such file or folder, and no model of this name here; trill pull %s would fetch it", model, model);
+    if (strchr(model, '/'))
+        return tl_fail(TL_E_FILE, "%s: no such file or folder", model);
     if (guess)
         return tl_fail(TL_E_FILE, "%s: no such file, and no model of this name in %s; did you mean %s?", model, folder, guess);
     return tl_fail(TL_E_FILE, "%s: no such file or folder, and no model of this name in %s", model, folder);
 }
 
+static int use(const char *path, char **ret_path)
+{
+    char *copy = tl_strdup(path);
+    if (!copy)
+        return TL_E_NOMEM;
+    *ret_path = copy;
+    return 1;
+}
+
+/* NAME or NAME.gguf in trill's own cache: 1, 0 where neither is there. */
+static int find_in_cache(const char *folder, const char *model, char **ret_path)
+{
+    TL_AUTO char *path = tl_file_join(folder, model);
+    TL_AUTO char *file = path ? tl_file_beside(path, ".gguf") : NULL;
+    if (!file)
+        return TL_E_NOMEM;
+    return tl_file_exists(path) ? use(path, ret_path) : tl_file_exists(file) ? use(file, ret_path) : 0;
+}
+
 int tl_place_model(const char *model, const char *home, char **ret_path)
 {
-    if (tl_file_exists(model)) {
-        char *path = tl_strdup(model);
-        if (!path)
-            return TL_E_NOMEM;
-        *ret_path = path;
-        return 0;
-    }
-    if (strchr(model, '/'))
-        return tl_fail(TL_E_FILE, "%s: no such file or folder", model);
     TL_AUTO char *folder = NULL;
-    TL_AUTO char *path = NULL;
-    int r = tl_place_cache(home, &folder);
-    if (r < 0 || (r = join(folder, model, &path)) < 0)
-        return r;
-    if (!tl_file_exists(path)) {
-        struct tl_buffer name;
-        tl_buffer_init(&name, 0);
-        r = tl_buffer_printf(&name, "%s.gguf", path);
-        tl_free(path);
-        path = tl_buffer_take(&name, NULL);
-        tl_buffer_done(&name);
-        if (r < 0 || !path)
-            return TL_E_NOMEM;
-        if (!tl_file_exists(path))
-            return fail_unknown(model, folder);
-    }
-    *ret_path = path;
-    path = NULL;
-    return 0;
+    int r = tl_file_exists(model) ? use(model, ret_path) : 0;
+    if (r == 0)
+        r = tl_place_cache(home, &folder);
+    if (r == 0 && !strchr(model, '/'))
+        r = find_in_cache(folder, model, ret_path);
+    if (r == 0 && *model != '/' && *model != '.')
+        r = find_elsewhere(model, ret_path);
+    return r == 0 ? fail_unknown(model, folder) : r < 0 ? r : 0;
 }

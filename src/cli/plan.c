@@ -92,7 +92,7 @@ static int resolve(struct found *found, const char *name, const char *home, cons
 {
     char *path;
     *ret_name = name;
-    if (tl_file_exists(name) || strchr(name, '/') || tl_place_model(name, home, &path) < 0)
+    if (tl_file_exists(name) || tl_place_model(name, home, &path) < 0)
         return 0;
     return keep(found, path, ret_name);
 }

@@ -101,7 +101,7 @@ static void places_done(struct places *places)
 static int find_models(struct settings *s, struct places *places)
 {
     int r = 0;
-    if (s->model && !tl_file_exists(s->model) && !strchr(s->model, '/') && tl_place_model(s->model, s->home, &places->model) >= 0)
+    if (s->model && !tl_file_exists(s->model) && tl_place_model(s->model, s->home, &places->model) >= 0)
         s->model = places->model;
     if (s->vocab) {
         r = tl_place_model(s->vocab, s->home, &places->vocab);

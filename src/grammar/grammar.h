@@ -30,17 +30,19 @@ const char *tl_grammar_dropped(const struct tl_grammar *grammar);     /* names o
 /* Bytes of the shortest text of the language, and that text (tl_free). */
 int tl_grammar_shortest(const struct tl_grammar *grammar, char **ret_text, size_t *ret_bytes);
 
-/* A vocabulary as the trie of its tokens' bytes; built once a tokenizer and shared. */
+/* A vocabulary as the trie of its tokens' bytes; built once a tokenizer, which it borrows, and shared by threads. */
 struct tl_trie;
 int tl_trie_new(const struct tl_tokenizer *tokenizer, struct tl_trie **ret_trie);
 void tl_trie_free(struct tl_trie *trie);
 
-/* Where an answer is in a grammar. One thread's at a time. */
+/* Where an answer is in a grammar. One thread's at a time. Grammar and trie are borrowed. Without a trie only take_bytes, may_end
+ * and must_end may be asked. */
 struct tl_matcher;
 int tl_matcher_new(const struct tl_grammar *grammar, const struct tl_trie *trie, struct tl_matcher **ret_matcher);
 void tl_matcher_free(struct tl_matcher *matcher);
-/* Sets the bit of every id whose bytes the grammar allows here, and, where it may end, of the ends of generation. With `left`
- * tokens still to come (this one included) only ids behind which a way to the end is left. Clears the others. */
+/* Sets the bit of every id whose bytes the grammar allows here, and, where it may end, of the ends of generation. Clears the others.
+ * With `left` tokens still to come (this one included, ends of generation not) only ids behind which a way to the end is left; where
+ * there is none, because `left` is below tl_matcher_least, it is not looked at. allowed: [(vocabulary + 63) / 64]. */
 int tl_matcher_allow(struct tl_matcher *matcher, uint32_t left, uint64_t *allowed);
 int tl_matcher_take(struct tl_matcher *matcher, int32_t id);          /* TL_E_USAGE: not allowed here */
 int tl_matcher_take_bytes(struct tl_matcher *matcher, const char *bytes, size_t n_bytes);

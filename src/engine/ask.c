@@ -12,7 +12,8 @@
 static int chat_ids(const struct tl_engine *engine, const struct tl_ask_how *how, struct tl_ask *ask)
 {
     const struct tl_openai_request *request = &ask->request;
-    struct tl_chat chat = {.messages = request->messages, .tools = request->tools, .variables = request->variables, .now = how->now};
+    struct tl_chat chat = {.messages = request->messages, .tools = request->tools, .variables = request->variables, .now = how->now,
+                           .goes_on = true};
     return tl_chat_tokenize(engine, &chat, &ask->prompt[0].ids, &ask->prompt[0].n_ids);
 }
 

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/memory.h"
 
 static const char *name_of(const struct tl_engine *engine, int32_t id)
@@ -24,7 +25,7 @@ static int render(const struct tl_engine *engine, const struct tl_template *temp
     return tl_template_render(template, &input, ret_parts);
 }
 
-int tl_chat_render(const struct tl_engine *engine, const struct tl_chat *chat, struct tl_parts *ret_parts)
+static int render_any(const struct tl_engine *engine, const struct tl_chat *chat, struct tl_parts *ret_parts)
 {
     if (!chat->template_text && !engine->template)
         return tl_fail(TL_E_USAGE, "%s: the model brings no chat template; give one, or a raw prompt", tl_modelfile_path(engine->file));
@@ -38,6 +39,87 @@ int tl_chat_render(const struct tl_engine *engine, const struct tl_chat *chat, s
     tl_template_free(template);
     return status;
 }
+
+/* --- answers that are begun ---------------------------------------------------------------------------------------------------- */
+
+/* Behind the beginning of a message: is it the assistant's? *ret_content is its text, NULL where it has none. */
+static int read_message(struct tl_json *json, bool *ret_assistant, char **ret_content)
+{
+    int r = 0;
+    tl_free(*ret_content);
+    *ret_content = NULL;
+    *ret_assistant = false;
+    while (r >= 0 && (r = tl_json_next(json)) == TL_JSON_KEY) {
+        bool role = tl_json_is(json, "role"), content = tl_json_is(json, "content");
+        if (!role && !content) {
+            r = tl_json_skip(json);
+        } else if ((r = tl_json_next(json)) == TL_JSON_STRING) {
+            if (role)
+                *ret_assistant = tl_json_is(json, "assistant");
+            else if (!*ret_content && !(*ret_content = tl_strndup(json->string.data, json->string.len)))
+                r = TL_E_NOMEM;
+        } else if (r == TL_JSON_OBJECT || r == TL_JSON_ARRAY) {
+            r = tl_json_skip(json);
+        }
+    }
+    return r;
+}
+
+/* The text of the last message where that is the assistant's; NULL: there is none. */
+static int begun_answer(const char *messages, char **ret_text)
+{
+    struct tl_json json;
+    bool assistant = false;
+    char *content = NULL;
+    tl_json_init(&json, "messages", messages, strlen(messages));
+    int r = tl_json_next(&json);
+    while (r >= 0 && (r = tl_json_next(&json)) == TL_JSON_OBJECT)
+        r = read_message(&json, &assistant, &content);
+    tl_json_done(&json);
+    if (r < 0 || !assistant || !content || !*content) {
+        tl_free(content);
+        content = NULL;
+    }
+    *ret_text = content;
+    return r < 0 ? r : 0;
+}
+
+static bool ends_with(const char *text, const char *part, size_t n_bytes)
+{
+    size_t n = strlen(text);
+    while (n && strchr(" \t\r\n", text[n - 1]) && (n_bytes == 0 || part[n_bytes - 1] != text[n - 1]))
+        n--;                             /* templates trim */
+    return n_bytes && n_bytes <= n && memcmp(text + n - n_bytes, part, n_bytes) == 0;
+}
+
+/* Leaves out what the template writes behind the answer that is begun. */
+static int cut_behind(const char *begun, struct tl_parts *parts)
+{
+    size_t last = parts->count;
+    while (last && !parts->part[last - 1].from_user)
+        last--;
+    if (!last || !ends_with(begun, parts->part[last - 1].text, parts->part[last - 1].n_bytes))
+        return tl_fail(TL_E_USAGE, "messages: the model's chat template cannot go on with an answer that is begun");
+    for (size_t i = last; i < parts->count; i++)
+        tl_free(parts->part[i].text);
+    parts->count = last;
+    return 0;
+}
+
+int tl_chat_render(const struct tl_engine *engine, const struct tl_chat *chat, struct tl_parts *ret_parts)
+{
+    TL_AUTO char *begun = NULL;
+    struct tl_chat how = *chat;
+    int status = chat->goes_on ? begun_answer(chat->messages, &begun) : 0;
+    how.no_generation_prompt |= begun != NULL;
+    if (status >= 0)
+        status = render_any(engine, &how, ret_parts);
+    if (status >= 0 && begun && (status = cut_behind(begun, ret_parts)) < 0)
+        tl_parts_done(ret_parts);
+    return status;
+}
+
+/* --- ids ---------------------------------------------------------------------------------------------------------------------- */
 
 int tl_chat_join(const struct tl_parts *parts, char **ret_text, uint8_t **ret_plain, size_t *ret_bytes)
 {

@@ -9,6 +9,7 @@ struct tl_chat {
     const char *messages, *tools, *variables;        /* JSON; the last two may be NULL */
     const char *template_text;           /* NULL: the model's own */
     bool no_generation_prompt;
+    bool goes_on;                        /* a last message of the assistant's, if there is one, is how the answer begins */
     int64_t now;                         /* seconds since 1970, for templates that tell the date; 0: the time that it is */
 };
 

@@ -52,58 +52,57 @@ function bytesOf(answer) {
             uses > 0 && meter(t("live_hits"), answer.expert_hits / uses)];
 }
 
+/* Stalls are shown by themselves, out of the stages in which they were. */
 function stagesOf(answer) {
-    const stall = answer.stall_seconds ?? 0, prompt = answer.prefill_seconds ?? 0, decode = answer.decode_seconds ?? 0;
-    const busy = Math.max(prompt + decode, 1e-9), wait = answer.queue_seconds ?? answer.wait_seconds ?? 0;
-    const of = (part) => part - stall * part / busy;             /* stalls are shown by themselves */
-    return [el("h4", {}, t("live_stages")), stack([[t("stage_wait"), "wait", wait, seconds(wait)], [t("stage_prompt"), "prompt", of(prompt), seconds(of(prompt))],
-            [t("stage_decode"), "decode", of(decode), seconds(of(decode))], [t("stage_stall"), "stall", stall, seconds(stall)]])];
+    const {queue_s: wait = 0, prefill_s: prompt = 0, decode_s: decode = 0, stall_s: stall = 0} = answer;
+    const share = 1 - Math.min(1, stall / Math.max(prompt + decode, 1e-9));
+    const parts = [["stage_wait", "wait", wait], ["stage_prompt", "prompt", prompt * share], ["stage_decode", "decode", decode * share], ["stage_stall", "stall", stall]];
+    return [el("h4", {}, t("live_stages")), stack(parts.map(([name, kind, amount]) => [t(name), kind, amount, seconds(amount)]))];
 }
 
-function speedOf(answer) {
-    const rate = answer.tokens_per_second ?? (answer.decode_seconds > 0 ? (answer.tokens ?? 0) / answer.decode_seconds : NaN);
-    return [known(rate) && fact(t("live_speed"), number(rate)),
+/* Of the better of what memory and drive could have brought in the time. */
+function limitOf(answer, limits = {}) {
+    const least = Math.max((answer.memory_bytes ?? 0) / (limits.memory_bytes_per_s || Infinity), (answer.drive_bytes ?? 0) / (limits.drive_bytes_per_s || Infinity));
+    return least / Math.max(answer.step_s || answer.prefill_s + answer.decode_s, 1e-9);
+}
+
+function speedOf(answer, live) {
+    const rate = answer.decode_s > 0 ? (answer.tokens ?? 0) / answer.decode_s : 0, share = limitOf(answer, live?.limits);
+    return [rate > 0 && fact(t("live_speed"), number(rate)),
             fact(t("live_tokens"), t("live_tokens_of", {prompt: number(answer.prompt_tokens ?? 0), out: number(answer.tokens ?? 0)})),
             answer.reused_tokens > 0 && fact("", t("live_reused", {n: number(answer.reused_tokens)})),
             answer.drafted_tokens > 0 && fact("", t("live_drafted", {n: number(answer.accepted_tokens), of: number(answer.drafted_tokens)})),
-            known(answer.limit_share) && meter(t("live_limit"), answer.limit_share)];
+            share > 0 && meter(t("live_limit"), share)];
 }
 
 function costOf(answer) {
     const text = known(answer.joules) ? joules(answer.joules) : "";
     return [text && fact(t("live_energy"), answer.joules_source === "estimated" ? t("live_energy_estimated", {n: text}) : text),
-            known(answer.money) && fact(t("live_money"), `${number(answer.money)}${answer.currency ? " " + answer.currency : ""}`)];
+            known(answer.money) && fact(t("live_money"), number(answer.money))];
 }
 
-/* The last answer of this conversation, as the server's figures or, where it forgot them, as they were kept with the message. */
-function answerShown(live) {
-    const message = path(state.conversation).findLast(({role}) => role === "assistant");
-    const id = state.runs.get(state.conversation)?.id || message?.data.answer || "";
-    const told = (live?.answers ?? []).find((answer) => id && (answer.id === id || id.endsWith("-" + answer.id)));
-    if (told)
-        return told;
-    const {usage, timings} = message?.data ?? {};
-    return timings ? {prompt_tokens: usage?.prompt_tokens ?? timings.cache_n + timings.prompt_n, tokens: usage?.completion_tokens ?? timings.predicted_n,
-                      reused_tokens: timings.cache_n, prefill_seconds: timings.prompt_ms / 1000, decode_seconds: timings.predicted_ms / 1000,
-                      tokens_per_second: timings.predicted_per_second} : null;
+/* What was kept with the message, as the server told it when it ended. */
+function answerShown() {
+    return path(state.conversation).findLast(({role, data}) => role === "assistant" && data.figures)?.data.figures ?? null;
 }
 
 function nowOf(live) {
-    const {now = {}} = live;
+    const {queue = {}, rates} = live;
     return section(t("live_now"),
-        known(now.running) && fact(t("live_queue"), t("live_queue_of", {running: now.running, waiting: now.waiting ?? 0})),
-        known(now.tokens_per_second) && [fact(t("live_speed"), number(now.tokens_per_second)), curve(t("live_speed"), (one) => one.rate)],
-        known(now.drive_bytes_per_second) && [fact(t("live_drive"), bytes(now.drive_bytes_per_second) + "/s"), curve(t("live_drive"), (one) => one.drive)],
-        known(now.drive_duty) && meter(t("live_duty"), now.drive_duty));
+        fact(t("live_queue"), t("live_queue_of", {running: queue.running ?? 0, waiting: (queue.waiting ?? 0) + (live.parked ?? 0)})),
+        rates && [fact(t("live_speed"), number(rates.decode_tokens_per_s)), curve(t("live_speed"), (one) => one.rate),
+                  fact(t("live_from_memory"), bytes(rates.memory_bytes_per_s) + "/s"), fact(t("live_from_drive"), bytes(rates.drive_bytes_per_s) + "/s"),
+                  curve(t("live_from_drive"), (one) => one.drive), meter(t("live_duty"), rates.drive_duty),
+                  known(rates.hit_share) && meter(t("live_hits"), rates.hit_share), rates.stall_share > 0 && meter(t("stage_stall"), rates.stall_share)]);
 }
 
 function draw() {
-    const {live} = state, answer = answerShown(live), running = state.runs.has(state.conversation);
+    const {live} = state, answer = answerShown(), running = state.runs.has(state.conversation);
     byId("live").replaceChildren(
         el("div", {class: "live-head"}, el("h2", {}, t("live_title")), button("close", t("close"), () => show(false))),
-        answer ? section(t(running ? "live_answer" : "live_last"), stagesOf(answer), bytesOf(answer), speedOf(answer), costOf(answer))
-               : section(t("live_answer"), el("p", {class: "none"}, t("live_none"))),
-        live ? nowOf(live) : "");
+        live ? nowOf(live) : "",
+        answer ? section(t(running ? "live_last" : "live_answer"), stagesOf(answer), bytesOf(answer), speedOf(answer, live), costOf(answer))
+               : section(t("live_answer"), el("p", {class: "none"}, t("live_none"))));
 }
 
 async function look() {
@@ -112,7 +111,7 @@ async function look() {
         return;
     try {
         state.live = await get("trill/live");
-        past.push({rate: state.live.now?.tokens_per_second ?? 0, drive: state.live.now?.drive_bytes_per_second ?? 0});
+        past.push({rate: state.live.rates?.decode_tokens_per_s ?? 0, drive: state.live.rates?.drive_bytes_per_s ?? 0});
         past.splice(0, past.length - pastSeconds);
     } catch (failure) {
         if (failure.status === 404)

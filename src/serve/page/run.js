@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers: asking for one, taking it as it comes, stopping it. An answer belongs to its conversation, whichever is shown, and
  * what has come of it is kept while it comes, so that a reload finds it. */
-import {events, request} from "./api.js";
+import {events, get, request} from "./api.js";
 import {save} from "./store.js";
 import {state, tell} from "./state.js";
 import {add, path, titleOf} from "./tree.js";
@@ -16,9 +16,10 @@ function requestOf(conversation, message) {
     const body = {model: settings.model || state.model, messages: [], stream: true, return_progress: true, stream_options: {include_usage: true}};
     if (settings.system)
         body.messages.push({role: "system", content: settings.system});
-    for (const {id, role, content} of path({...conversation, head: message.parent}).concat(message.content ? [message] : []))
-        if (content || id !== message.id)
-            body.messages.push({role, content});
+    for (const {role, content} of path({...conversation, head: message.parent}))
+        body.messages.push({role, content});
+    if (message.content)                         /* it is continued */
+        body.messages.push({role: message.role, content: message.content, ...(message.reasoning && {reasoning_content: message.reasoning})});
     for (const name of sampling)
         if (settings[name] !== undefined && settings[name] !== null && settings[name] !== "")
             body[name] = settings[name];
@@ -120,6 +121,19 @@ function conclude(run, failure) {
     data.seconds = (data.seconds ?? 0) + (performance.now() - run.begunAt) / 1000;
 }
 
+/* What the server says that this answer took; one that was continued begins anew. */
+async function figuresOf(run) {
+    const name = run.id.replace(/^chatcmpl-/, "");
+    if (!name)
+        return undefined;
+    try {
+        const live = await get("trill/live", {signal: AbortSignal.timeout(3000)}), found = live.answers?.find(({id}) => id === name);
+        return found && {...found, joules_source: live.totals?.joules_source};
+    } catch {
+        return undefined;
+    }
+}
+
 /* Answers in this message, behind what it holds already. */
 export async function answer(conversation, message) {
     const run = {conversation, message, stage: "waiting", begunAt: performance.now(), savedAt: performance.now(), firstAt: 0, pieces: 0,
@@ -135,7 +149,7 @@ export async function answer(conversation, message) {
         failed = failure;
     }
     conclude(run, failed);
-    message.data.answer = run.id;
+    message.data.figures = await figuresOf(run);
     state.runs.delete(conversation);
     save(conversation, [], message);
     tell("message", message);
@@ -189,6 +203,9 @@ export function goOn(conversation, message) {
     if (runs(conversation))
         return;
     conversation.head = message.id;
+    message.content = message.content.trimEnd();
+    if (!message.content)
+        message.reasoning = "";              /* reasoning that was cut off begins again */
     show(conversation);
     return answer(conversation, message);
 }

@@ -41,11 +41,11 @@ const english = {
     set_all: "Begin new conversations so", set_reset: "Reset", set_key: "Forget the key",
     temperature_hint: "0 is always the same answer", top_p_hint: "0 to 1", top_k_hint: "0 is all", min_p_hint: "0 to 1", repeat_hint: "1 is none", max_hint: "as long as it goes", seed_hint: "any",
 
-    live_title: "Where the time goes", live_answer: "This answer", live_last: "Last answer", live_now: "Server now", live_none: "Nothing was asked yet.", live_missing: "This server does not tell.",
-    live_bytes: "Bytes of weights", live_memory: "memory", live_drive: "drive", live_hits: "Expert hits", live_stages: "Seconds",
+    live_title: "Where the time goes", live_answer: "This answer", live_last: "Last answer", live_now: "Server now", live_none: "Nothing was asked yet.",
+    live_bytes: "Bytes of weights", live_from_memory: "From memory", live_from_drive: "From the drive", live_memory: "memory", live_drive: "drive", live_hits: "Expert hits", live_stages: "Seconds",
     stage_wait: "waiting", stage_prompt: "prompt", stage_decode: "answer", stage_stall: "stalls",
     live_speed: "Tokens a second", live_tokens: "Tokens", live_tokens_of: "{prompt} in, {out} out", live_reused: "{n} reused", live_drafted: "{n} of {of} drafts kept",
-    live_energy: "Energy", live_energy_estimated: "{n}, estimated", live_money: "Money", live_limit: "Share of the limit", live_duty: "Drive duty", live_rate: "Bytes a second", live_queue: "Answers", live_queue_of: "{running} running, {waiting} waiting",
+    live_energy: "Energy", live_energy_estimated: "{n}, estimated", live_money: "Money", live_limit: "Share of the limit", live_duty: "Drive duty", live_queue: "Answers", live_queue_of: "{running} running, {waiting} waiting",
     live_history: "the last minute",
 };
 

@@ -11,7 +11,7 @@ struct options {
     const char *geometry, *output, *format, *to, *experts, *trunk, *embed, *head;
     uint64_t layers, share, seed, threads;
     double skew;
-    bool tiny, force;
+    bool tiny, ahead, force;
 };
 
 #define ROW(...) TL_OPTION_ROW(struct options, __VA_ARGS__)
@@ -30,6 +30,7 @@ static const struct tl_option rows[] = {
     ROW(seed, U64, "seed", "S", .fallback = "0"),
     ROW(threads, U64, "threads", "N", .min = 1, .max = 4096),
     ROW(tiny, FLAG, "tiny", NULL),
+    ROW(ahead, FLAG, "ahead", NULL),
     ROW(force, FLAG, "force", NULL),
 };
 
@@ -59,7 +60,7 @@ int tl_job_synth(struct tl_job_run *run)
         return tl_fail(TL_E_USAGE, "GEOMETRY is missing: a name such as qwen3-30b-a3b, a config.json, or a folder that holds one");
     struct tl_synth how = {
         .source = o.geometry, .output = o.output, .format = o.format,
-        .formats = {o.to, o.experts, o.trunk, o.embed, o.head}, .threads = (uint32_t)o.threads, .skew = o.skew, .seed = o.seed, .force = o.force,
+        .formats = {o.to, o.experts, o.trunk, o.embed, o.head}, .threads = (uint32_t)o.threads, .skew = o.skew, .seed = o.seed, .ahead = o.ahead, .force = o.force,
         .sizes = {.layers = (uint32_t)o.layers, .tiny = o.tiny, .stored_experts = (uint32_t)o.share},
     };
     status = tl_synth_write(&how, &run->progress, &figures);

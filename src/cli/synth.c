@@ -15,7 +15,7 @@ struct settings {
     const char *geometry, *output, *format, *to, *experts, *trunk, *embed, *head, *home;
     uint64_t layers, share, seed, threads;
     double skew;
-    bool tiny, force, json, quiet, no_ledger;
+    bool tiny, ahead, force, json, quiet, no_ledger;
 };
 
 #define ROW(...) TL_COMMAND_OPTION(struct settings, __VA_ARGS__)
@@ -30,6 +30,7 @@ static const struct tl_option options[] = {
     ROW(head, TEXT, 0, "head", "FORMAT", .help = "that of the head"),
     ROW(layers, U64, 0, "layers", "N", .min = 1, .max = 4096, .help = "only the first N layers"),
     ROW(tiny, FLAG, 0, "tiny", NULL, .help = "the same architecture with every size shrunk"),
+    ROW(ahead, FLAG, 0, "ahead", NULL, .help = "with the layer that predicts a further token, for --draft heads"),
     ROW(share, U64, 0, "share", "N", .min = 1, .max = 65536, .help = "store N experts a layer, each in place of many"),
     ROW(skew, F64, 0, "skew", "S", .fallback = "0.25", .min = 0.25, .max = 1,
         .help = "choices that the busiest quarter of experts takes"),

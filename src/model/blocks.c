@@ -116,6 +116,17 @@ int tl_build_delta_net(struct tl_builder *b)
     return tl_build_add(b, TL_S_H, TL_S_X);
 }
 
+/* DeepSeek-V3 (2024), section 2.2: both are normed and joined by a matrix, the embedding first. */
+int tl_build_join(struct tl_builder *b)
+{
+    uint32_t width = b->geometry->width;
+    TL_TRY(tl_build_norm(b, TL_S_X, TL_S_H, TL_R_AHEAD_EMBED_NORM, 1));
+    TL_TRY(tl_build_copy(b, TL_S_H, TL_S_EH, (struct tl_copy){ 1, 0, width, 0, 0 }));
+    TL_TRY(tl_build_norm(b, TL_S_AH, TL_S_H, TL_R_AHEAD_STATE_NORM, 1));
+    TL_TRY(tl_build_copy(b, TL_S_H, TL_S_EH, (struct tl_copy){ 1, 0, width, width, 0 }));
+    return tl_build_linear(b, TL_S_EH, TL_S_X, TL_R_AHEAD_JOIN, TL_ROLES);
+}
+
 int tl_build_dense_ffn(struct tl_builder *b, unsigned features)
 {
     TL_TRY(tl_build_norm(b, TL_S_X, TL_S_H, TL_R_FFN_NORM, 1));

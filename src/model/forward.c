@@ -260,6 +260,8 @@ static int run_step(struct tl_model *model, struct tl_pool *pool)
     struct tl_step *s = &model->step;
     uint32_t from = s->batch->first_layer, n_layers = s->geometry->n_layers;
     tl_pool_run(pool, s->n_tokens, rope_piece, s);
+    if (s->batch->hidden)
+        memcpy(s->base[TL_S_AH], s->batch->hidden, s->n_tokens * (uint64_t)s->geometry->width * sizeof(float));
     int status = from ? 0 : run_part(s, pool, 0, s->n_tokens);
     for (uint32_t part = 0; part < 1 + from && from && status >= 0; part++)
         status = pass_part(s, part);
@@ -299,6 +301,8 @@ int tl_model_forward(struct tl_model *model, struct tl_pool *pool, const struct 
     s->kernel = kernel;
     s->batch = batch;
     int status = check_batch(s, batch);
+    if (status >= 0 && (s->geometry->ahead > 0) != (batch->hidden != NULL))
+        return tl_fail(TL_E_USAGE, "a layer that predicts a further token needs what was said before, and no other does");
     for (uint32_t i = 0; i < batch->n_spans && status >= 0; i++)
         status = tl_state_reserve(batch->spans[i].state, batch->spans[i].n_tokens);
     if (status < 0 || s->n_tokens == 0)
@@ -310,7 +314,8 @@ int tl_model_forward(struct tl_model *model, struct tl_pool *pool, const struct 
     uint32_t mode = tl_pool_float_mode();
     status = run_step(model, pool);
     tl_pool_float_restore(mode);
-    count_step(model, batch, begin_ns, missed);
+    if (!s->geometry->ahead)
+        count_step(model, batch, begin_ns, missed);
     for (uint32_t i = 0; i < batch->n_spans && status >= 0; i++)
         tl_state_append(batch->spans[i].state, batch->spans[i].n_tokens);
     return status;

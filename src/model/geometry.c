@@ -219,6 +219,17 @@ uint32_t tl_geometry_packed(const struct tl_geometry *g, uint32_t layer)
     return pack ? (g->head_dim + (pack == TL_INDEXED_PACK ? g->index_dim : 0) + pack - 1) / pack : 0;
 }
 
+void tl_geometry_ahead(const struct tl_geometry *g, struct tl_geometry *ret)
+{
+    *ret = *g;
+    ret->ahead = g->n_layers;
+    ret->n_layers = 1;
+    ret->n_dense = ret->n_hashed = 0;
+    memset(ret->layer_window, 0, sizeof(ret->layer_window));
+    memset(ret->layer_pack, 0, sizeof(ret->layer_pack));
+    memset(ret->layer_recurrent, 0, sizeof(ret->layer_recurrent));
+}
+
 bool tl_geometry_is_outline(const struct tl_modelfile *file) { return tl_modelfile_tensors(file) == 0; }
 
 static void set_prefix(const struct tl_modelfile *file, struct tl_geometry *g)

@@ -56,6 +56,7 @@ struct tl_geometry {
     bool kda;                            /* delta nets whose every channel decays by itself */
     bool rope_none, latent_gate;         /* latent attention that turns nothing; a gate of the heads' values */
     bool tied;                           /* the embedding is the head */
+    uint32_t ahead;                      /* of the layer that predicts a further token: its number in the file; 0: of the model itself */
     struct tl_rope rope[TL_ROPES];       /* 0: full layers, 1: windowed layers */
     uint32_t layer_window[TL_MAX_LAYERS];        /* 0: full attention */
     uint16_t layer_pack[TL_MAX_LAYERS];          /* so many positions become one that stays in sight behind the window; 0: none do */
@@ -67,6 +68,9 @@ uint32_t tl_geometry_packed(const struct tl_geometry *geometry, uint32_t layer);
 
 /* Reads what every architecture shares and then calls the architecture's own reader. */
 int tl_geometry_read(const struct tl_modelfile *file, struct tl_geometry *ret_geometry);
+
+/* Of the layer that predicts a further token, as a model of one layer. */
+void tl_geometry_ahead(const struct tl_geometry *geometry, struct tl_geometry *ret_ahead);
 
 /* A configuration without tensors (tl_modelfile_outline): what tensors would tell is then read from it. */
 bool tl_geometry_is_outline(const struct tl_modelfile *file);

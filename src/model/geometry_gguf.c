@@ -31,10 +31,11 @@ static int put_f32(const struct target *target, const char *tail, float value)
 }
 
 /* Other programs take experts for what the file says of them, so a model without has none of their keys. */
-static struct tl_geometry plain(const struct tl_geometry *geometry)
+static struct tl_geometry plain(const struct tl_geometry *geometry, bool ahead)
 {
     struct tl_geometry g = *geometry;
-    g.n_heads_ahead = 0;
+    g.n_heads_ahead = ahead;
+    g.n_layers += ahead;                 /* counted among the blocks */
     g.n_stored = g.n_stored == g.n_experts ? 0 : g.n_stored;
     g.ff_expert = g.n_experts ? g.ff_expert : 0;
     g.delta_width = g.delta_v_heads * g.delta_v_dim;
@@ -108,10 +109,10 @@ static int put_router(const struct target *target, const struct tl_geometry *g)
     return status < 0 ? status : tl_writer_bool(target->writer, key_of(target, "expert_weights_norm", key, sizeof(key)), g->route_norm);
 }
 
-int tl_geometry_write_gguf(const struct tl_geometry *geometry, const struct tl_modelfile *config, struct tl_writer *writer)
+int tl_geometry_write_gguf(const struct tl_geometry *geometry, const struct tl_modelfile *config, bool ahead, struct tl_writer *writer)
 {
     struct target target = { writer, geometry->arch->name };
-    struct tl_geometry g = plain(geometry);
+    struct tl_geometry g = plain(geometry, ahead);
     int status = tl_writer_string(writer, "general.architecture", target.arch, strlen(target.arch));
     if (status >= 0)
         status = put_fields(&target, &g);

@@ -6,8 +6,9 @@
 #include "model/geometry.h"
 #include "modelfile/writer.h"
 
-/* `config` is where the geometry was read from: it says what the geometry keeps only the results of. */
-int tl_geometry_write_gguf(const struct tl_geometry *geometry, const struct tl_modelfile *config, struct tl_writer *writer);
+/* `config` is where the geometry was read from: it says what the geometry keeps only the results of. ahead: the file has the layer
+ * that predicts a further token too. */
+int tl_geometry_write_gguf(const struct tl_geometry *geometry, const struct tl_modelfile *config, bool ahead, struct tl_writer *writer);
 
 /* What such a file divides each rotation frequency by in a tensor of its own [n_rot / 2], because metadata cannot say it
  * (Llama 3.1). Returns 1: there is one; 0: none. */

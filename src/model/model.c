@@ -81,9 +81,11 @@ static int build(struct tl_model *model, const struct tl_model_choices *choices)
     if (status >= 0)
         status = tl_program_build(&model->geometry, &binder, choices->exact, &model->program);
     if (status >= 0)
-        status = tl_model_order(model, choices->walked_back);
-    if (status >= 0)
         status = tl_cache_init(&model->cache, &model->geometry, kv);
+    if (status >= 0 && choices->ahead)
+        status = tl_ahead_new(model, choices->exact);
+    if (status >= 0)
+        status = tl_model_order(model, choices->walked_back);
     if (status >= 0)
         model->cache.fingerprint = fingerprint(model, choices->exact);
     if (status >= 0 && choices->n_adapters)
@@ -114,6 +116,7 @@ void tl_model_free(struct tl_model *model)
 {
     if (!model)
         return;
+    tl_ahead_free(model);
     tl_program_done(&model->program);
     tl_adapt_free(model->adapt);
     tl_store_free(model->store);
@@ -137,6 +140,8 @@ static int lay_out(struct tl_model *model, const struct tl_model_limits *limits,
         status = tl_cache_layout(&model->cache, limits->context, limits->sessions, limits->chunk, states);
     if (status >= 0)
         status = tl_step_layout(&model->step, &model->geometry, &model->program, limits, batch);
+    if (status >= 0 && model->ahead)
+        status = tl_ahead_layout(model, limits, states, batch);
     if (status >= 0 && model->adapt)
         tl_adapt_layout(model->adapt, model->step.max_block > model->step.max_out ? model->step.max_block : model->step.max_out,
                         limits->threads, weights, batch);

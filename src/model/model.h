@@ -24,6 +24,7 @@ struct tl_model_choices {
     bool walked_back;                    /* a step uses the layers forward and then backwards, for training on a frozen model */
     const struct tl_adapter_choice *adapters;            /* adapt.h; their files stay open until the model is loaded */
     uint32_t n_adapters;
+    bool ahead;                          /* with the layer that predicts a further token; TL_E_USAGE where the file has none */
     void (*log)(void *context, int level, const char *text);          /* may be NULL */
     void *log_context;
 };
@@ -56,6 +57,8 @@ uint64_t tl_model_weight_bytes(const struct tl_model *model);
 struct tl_store *tl_model_store(const struct tl_model *model);
 const struct tl_adapt *tl_model_adapt(const struct tl_model *model);  /* NULL: no adapters */
 uint32_t tl_model_logit_rows(const struct tl_model *model);          /* that a step computes together, as laid out */
+/* The layer that predicts a further token, as a model whose steps want tl_batch.hidden; NULL: not asked for. */
+struct tl_model *tl_model_ahead(struct tl_model *model);
 uint64_t tl_model_staging_bytes(const struct tl_model *model);       /* a thread takes while loading */
 
 /* A run of tokens that follow each other in one sequence. */
@@ -98,6 +101,7 @@ struct tl_batch {
     void *context;
     const struct tl_tap *tap;            /* NULL: nobody observes */
     uint32_t first_layer;                /* of sweeps: earlier layers have run; needs tap->border */
+    const float *hidden;                 /* [tokens][width], of tl_model_ahead: what the last norm says of the token before each; else NULL */
 };
 
 /* Advances every state by its span (of sweeps: for tl_state_truncate to 0 alone); on failure (TL_E_CANCEL, TL_E_USAGE, TL_E_BUDGET) no state has advanced. */

@@ -67,6 +67,15 @@ static const struct tl_name common[] = {
     { TL_R_SHARED_UP, "", "model.layers.%u.mlp.shared_expert.up_proj.weight", 0 },
     { TL_R_SHARED_DOWN, "", "model.layers.%u.mlp.shared_expert.down_proj.weight", 0 },
     { TL_R_SHARED_SWITCH, "blk.%u.ffn_gate_inp_shexp.weight", "model.layers.%u.mlp.shared_expert_gate.weight", 0 },
+    { TL_R_AHEAD_EMBED_NORM, "blk.%u.nextn.enorm.weight", "model.layers.%u.enorm.weight", 0 },
+    { TL_R_AHEAD_EMBED_NORM, "", "mtp.pre_fc_norm_embedding.weight", 0 },
+    { TL_R_AHEAD_STATE_NORM, "blk.%u.nextn.hnorm.weight", "model.layers.%u.hnorm.weight", 0 },
+    { TL_R_AHEAD_STATE_NORM, "", "mtp.pre_fc_norm_hidden.weight", 0 },
+    { TL_R_AHEAD_JOIN, "blk.%u.nextn.eh_proj.weight", "model.layers.%u.eh_proj.weight", 0 },
+    { TL_R_AHEAD_JOIN, "", "mtp.fc.weight", 0 },
+    { TL_R_AHEAD_NORM, "blk.%u.nextn.shared_head_norm.weight", "model.layers.%u.shared_head.norm.weight", 0 },
+    { TL_R_AHEAD_NORM, "", "mtp.norm.weight", 0 },
+    { TL_R_AHEAD_NORM, "output_norm.weight", "model.norm.weight", 0 },
     { 0, NULL, NULL, 0 },
 };
 
@@ -117,6 +126,18 @@ static const struct tl_tensor *look_up_any(const struct tl_modelfile *file, char
     return tensor;
 }
 
+/* Qwen's layers that predict further tokens are numbered by themselves. */
+static const struct tl_tensor *look_up_ahead(const struct tl_modelfile *file, const struct tl_geometry *g, const char *pattern, uint32_t expert, char *name)
+{
+    static const char layers[] = "model.layers.%u.";
+    char own[TL_NAME_BYTES];
+    if (!g->ahead || g->format != TL_MODELFILE_SAFETENSORS || !tl_text_begins(pattern, layers))
+        return NULL;
+    snprintf(own, sizeof(own), "mtp.layers.0.%s", pattern + strlen(layers));
+    fill_in(own, 0, expert, name);
+    return look_up_any(file, name);
+}
+
 static const struct tl_tensor *search(const struct tl_modelfile *file, const struct tl_geometry *g, const struct tl_name *row,
                                       enum tl_role role, uint32_t layer, uint32_t expert, const struct tl_name **ret_name, char *tried)
 {
@@ -129,6 +150,8 @@ static const struct tl_tensor *search(const struct tl_modelfile *file, const str
         if (!tried[0])
             memcpy(tried, name, sizeof(name));
         const struct tl_tensor *tensor = look_up_any(file, name);
+        if (!tensor)
+            tensor = look_up_ahead(file, g, pattern, expert, name);
         *ret_name = row;
         if (tensor)
             return tensor;

@@ -26,7 +26,7 @@ static int bind(struct tl_builder *b, struct tl_want want, uint32_t *ret_id, con
 {
     struct tl_program *p = b->program;
     const struct tl_number *number = NULL;
-    want.layer = b->layer;
+    want.layer = b->geometry->ahead ? b->geometry->ahead : b->layer;
     int status = b->binder->bind(b->binder->context, &want, ret_id, &number);
     if (status < 0 || *ret_id == TL_NO_WEIGHT)
         return status;
@@ -284,7 +284,7 @@ static int build_head(struct tl_builder *b)
 {
     const struct tl_geometry *g = b->geometry;
     b->layer = g->n_layers;
-    TL_TRY(tl_build_norm(b, TL_S_OUT, TL_S_OUT, TL_R_OUT_NORM, 1));
+    TL_TRY(tl_build_norm(b, TL_S_OUT, TL_S_OUT, g->ahead ? TL_R_AHEAD_NORM : TL_R_OUT_NORM, 1));
     TL_TRY(tl_build_linear(b, TL_S_OUT, TL_S_LOGITS, g->tied ? TL_R_EMBED : TL_R_HEAD, TL_ROLES));
     if (g->logit_softcap > 0)
         return append(b, (struct tl_op){ .kind = TL_OP_SOFTCAP, .in = TL_S_LOGITS, .out = TL_S_LOGITS });
@@ -334,6 +334,8 @@ static int build_parts(struct tl_builder *b)
         uint32_t first_op = p->n_ops;
         b->layer = layer;
         memset(b->acts_stream, -1, sizeof(b->acts_stream));
+        if (g->ahead)
+            TL_TRY(tl_build_join(b));
         TL_TRY(g->arch->layer(b));
         TL_TRY(cut_part(p, first_op));
     }

@@ -56,6 +56,8 @@
     STREAM(KD, g->kda ? g->delta_k_heads * g->delta_k_dim : 0) \
     STREAM(L, g->expert_width)               /* input of routed experts that are narrower than the model, and their output */ \
     STREAM(LM, g->expert_width) \
+    STREAM(AH, g->ahead ? g->width : 0)      /* layer that predicts a further token: what the layer before it says, normed */ \
+    STREAM(EH, g->ahead ? 2 * g->width : 0)  /* the token's embedding and that, beside each other */ \
     STREAM(OUT, g->width)                    /* rows whose logits are wanted */ \
     STREAM(LOGITS, g->vocab)
 
@@ -85,6 +87,7 @@ enum tl_role {
     TL_R_EXPERT_GATE, TL_R_EXPERT_UP, TL_R_EXPERT_DOWN,
     TL_R_EXPERT_GATE_BIAS, TL_R_EXPERT_UP_BIAS, TL_R_EXPERT_DOWN_BIAS,
     TL_R_SHARED_GATE, TL_R_SHARED_UP, TL_R_SHARED_DOWN, TL_R_SHARED_SWITCH,
+    TL_R_AHEAD_EMBED_NORM, TL_R_AHEAD_STATE_NORM, TL_R_AHEAD_JOIN, TL_R_AHEAD_NORM,
     TL_ROLES
 };
 
@@ -227,6 +230,7 @@ enum { TL_HEAD_NORMS = 1, TL_POST_NORMS = 2, TL_BIASES = 4, TL_SINKS = 8, TL_EXP
 int tl_build_gqa(struct tl_builder *builder, unsigned features);
 int tl_build_mla(struct tl_builder *builder);         /* latent attention, absorbed (DeepSeek-V2, section 2.1) */
 int tl_build_delta_net(struct tl_builder *builder);   /* gated delta net (Yang et al. 2024) as Qwen3-Next has it */
+int tl_build_join(struct tl_builder *builder);        /* X, embedded, and AH -> X: how a layer that predicts a further token begins */
 int tl_build_dense_ffn(struct tl_builder *builder, unsigned features);
 int tl_build_shared(struct tl_builder *builder);      /* M += the shared expert of H */
 int tl_build_expert_ffn(struct tl_builder *builder, unsigned features);       /* shared expert too, where the geometry has one */

@@ -13,6 +13,7 @@ struct lister {
     const struct tl_recipe *recipe;
     struct tl_listing *listing;
     uint64_t bytes;                      /* of all so far */
+    uint32_t head;                       /* listed as this one; TL_NO_WEIGHT: not yet */
 };
 
 static const uint64_t most_bytes = 1000000000000000000u;
@@ -84,6 +85,12 @@ static int bind(void *context, const struct tl_want *want, uint32_t *ret_id, con
         *ret_number = listing->tensors[0].number;
         return 0;
     }
+    if (want->role == TL_R_HEAD && lister->head != TL_NO_WEIGHT) {   /* of a layer that predicts a further token */
+        *ret_id = lister->head;
+        *ret_number = listing->tensors[lister->head].number;
+        return 0;
+    }
+    lister->head = want->role == TL_R_HEAD ? listing->n_tensors : lister->head;
     struct tl_listed listed = {.want = *want, .number = tl_recipe_number(lister->recipe, want)};
     *ret_id = listing->n_tensors;
     *ret_number = listed.number;
@@ -99,14 +106,32 @@ static int bank(void *context, const uint32_t ids[TL_BANK_MATRICES], uint32_t *r
     return 0;
 }
 
+static int list_ahead(struct lister *lister)
+{
+    struct tl_geometry *ahead = tl_alloc(1, sizeof(*ahead));
+    struct tl_binder binder = {.context = lister, .bind = bind, .bank = bank};
+    struct tl_program program;
+    if (!ahead)
+        return TL_E_NOMEM;
+    tl_geometry_ahead(lister->geometry, ahead);
+    int status = tl_program_build(ahead, &binder, false, &program);
+    if (status >= 0)
+        tl_program_done(&program);
+    tl_free(ahead);
+    return status;
+}
+
 int tl_listing_make(const struct tl_geometry *geometry, const struct tl_modelfile *config, const struct tl_recipe *recipe,
                     struct tl_listing *ret_listing)
 {
     struct tl_listing listing = {0};
-    struct lister lister = {.geometry = geometry, .config = config, .recipe = recipe, .listing = &listing};
+    struct lister lister = {.geometry = geometry, .config = config, .recipe = recipe, .listing = &listing, .head = TL_NO_WEIGHT};
     struct tl_binder binder = {.context = &lister, .bind = bind, .bank = bank};
     int status = tl_program_build(geometry, &binder, false, &listing.program);
+    if (status >= 0 && recipe->ahead)
+        status = list_ahead(&lister);
     if (status < 0) {
+        tl_program_done(&listing.program);
         tl_free(listing.tensors);
         return status;
     }

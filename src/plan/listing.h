@@ -13,6 +13,7 @@ struct tl_recipe {
     const struct tl_number *trunk;       /* all other matrices */
     const struct tl_number *embed, *head, *router;
     const struct tl_number *vectors;     /* norms, biases */
+    bool ahead;                          /* with the layer that predicts a further token */
 };
 
 struct tl_listed {

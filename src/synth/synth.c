@@ -65,6 +65,8 @@ static int check_geometry(const struct job *job)
     const char *source = job->how->source;
     if (g->vocab < TL_TOKENIZER_LEAST)
         return tl_fail(TL_E_USAGE, "%s: a vocabulary of %u tokens, at least %d are needed for one a byte", source, g->vocab, TL_TOKENIZER_LEAST);
+    if (job->how->ahead && !g->n_heads_ahead)
+        return tl_fail(TL_E_USAGE, "--ahead: %s has no layer that predicts further tokens", source);
     if (job->how->skew < 0.25 || job->how->skew > 1)
         return tl_fail(TL_E_USAGE, "--skew: found %g, expected the share of choices of the busiest quarter, 0.25 to 1", job->how->skew);
     return 0;
@@ -110,6 +112,7 @@ static int prepare(struct job *job)
     r = check_geometry(job);
     if (r >= 0)
         r = tl_recipe_make(&job->how->formats, job->format, job->outline->known, job->geometry.n_experts > 0, &job->recipe);
+    job->recipe.ahead = job->how->ahead;
     if (r >= 0)
         r = tl_listing_make(&job->geometry, job->outline->file, &job->recipe, &job->listing);
     if (r >= 0)
@@ -137,7 +140,7 @@ static int write_weights(struct job *job, const char *path, struct tl_progress *
     struct tl_writer *writer = NULL;
     int r = tl_writer_open(path, job->format, &writer);
     if (r >= 0 && job->format == TL_MODELFILE_GGUF) {
-        r = tl_geometry_write_gguf(&job->outline->geometry, job->outline->file, writer);
+        r = tl_geometry_write_gguf(&job->outline->geometry, job->outline->file, job->how->ahead, writer);
         if (r >= 0)
             r = tl_writer_string(writer, "general.name", job->how->source, strlen(job->how->source));
         if (r >= 0)

@@ -16,6 +16,7 @@ struct tl_synth {
     struct tl_outline_sizes sizes;
     double skew;                         /* share of the choices that the busiest quarter of experts takes; 0.25: even */
     uint64_t seed;
+    bool ahead;                          /* with the layer that predicts a further token, where the geometry has one */
     bool force;                          /* an output that is there is replaced */
 };
 

@@ -61,7 +61,7 @@ static int write_metas(struct writing *w)
     if (tl_modelfile_outlined(w->file)) {
         struct tl_geometry vendor = *tl_model_geometry(w->weights->model);
         vendor.format = TL_MODELFILE_SAFETENSORS;        /* keys of the configuration */
-        status = tl_geometry_write_gguf(&vendor, w->file, w->writer);
+        status = tl_geometry_write_gguf(&vendor, w->file, false, w->writer);
         if (status >= 0)
             status = tl_geometry_gguf_factors(&vendor, w->file, w->factors);
         w->n_factors = status > 0 ? vendor.n_rot / 2 : 0;

@@ -10,6 +10,7 @@ const char *trill_version(void) { return TRILL_VERSION; }
 const char *trill_error(void) { return tl_error_text(); }
 int trill_exit_code(int status) { return tl_status_exit(status); }
 void trill_free(void *memory) { tl_free(memory); }
+const char *trill_drafts(void) { return tl_drafts_names(); }
 const char *trill_cpu_levels(void) { return tl_kernel_names(); }
 
 void trill_model_options_init(struct trill_model_options *options, size_t size)
@@ -54,6 +55,7 @@ static int translate(const struct trill_model_options *from, struct tl_engine_ad
         .lookahead = from->lookahead, .fewer_sessions = from->fewer_sessions, .shorter_context = from->shorter_context,
         .score_tokens = from->score_tokens, .score_text = from->score_text,
         .score_taps = from->score_statistics, .adapters = adapters, .n_adapters = (uint32_t)from->n_adapters,
+        .drafts = from->drafts, .draft_model = from->draft_model,
     };
     return translate_order(from->order, to);
 }

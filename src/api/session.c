@@ -108,6 +108,7 @@ static int hand_out(struct tl_session *session, struct tl_answer *answer, struct
         .size = sizeof(g), .finish = (enum trill_finish)answer->finish, .count = answer->n_ids, .prompt_tokens = answer->prompt_tokens,
         .reused_tokens = answer->reused_tokens, .first_token_seconds = answer->first_token_seconds,
         .prefill_seconds = answer->prefill_seconds, .decode_seconds = answer->decode_seconds, .decode_steps = answer->decode_steps,
+        .drafted_tokens = answer->drafted_tokens, .accepted_tokens = answer->accepted_tokens,
     };
     tl_buffer_append(&answer->text, "", 0);
     if (answer->text.status < 0)

@@ -68,6 +68,8 @@ void tl_answer_add(struct tl_answer_sums *sums, const struct trill_generation *g
     sums->reused_tokens += generation->reused_tokens;
     sums->tokens += generation->count;
     sums->steps += generation->decode_steps;
+    sums->drafted += generation->drafted_tokens;
+    sums->accepted += generation->accepted_tokens;
     sums->prefill_seconds += generation->prefill_seconds;
     sums->decode_seconds += generation->decode_seconds;
     sums->first_token_seconds = generation->first_token_seconds;
@@ -78,9 +80,10 @@ static double rate(double count, double seconds)
     return seconds > 0 && isfinite(count / seconds) ? count / seconds : 0;
 }
 
+/* A step gives one token, and those of its draft that were accepted. */
 static double decode_rate(const struct tl_answer_sums *sums)
 {
-    return rate((double)sums->steps, sums->decode_seconds);
+    return rate((double)(sums->steps + sums->accepted), sums->decode_seconds);
 }
 
 static double prefill_rate(const struct tl_answer_sums *sums)
@@ -109,7 +112,10 @@ void tl_answer_note(const struct tl_answer_sums *sums, const struct tl_streaming
         tl_output_note(" (%" PRIu64 " reused)", sums->reused_tokens);
     tl_output_note(", %.1f tokens/s; answer: %" PRIu64 " tokens, %.1f tokens/s; first token after %.3f s\n",
                    prefill_rate(sums), sums->tokens, decode_rate(sums), sums->first_token_seconds);
-    double weights = decode_rate(sums) * (double)figures->bytes_per_token;
+    if (sums->drafted)
+        tl_output_note("drafts: %" PRIu64 " tokens, %" PRIu64 " of them accepted (%.0f %%), in %" PRIu64 " steps\n", sums->drafted, sums->accepted,
+                       100 * (double)sums->accepted / (double)sums->drafted, sums->steps);
+    double weights = rate((double)sums->steps, sums->decode_seconds) * (double)figures->bytes_per_token;
     double memory = measure && !tl_streaming_is(figures) && sums->steps >= STEPS_WORTH_MEASURING ? measure_memory(figures) : 0;
     tl_output_note("loaded in %.3f s; peak memory %.1f MiB; ", figures->load_seconds, (double)figures->peak_bytes / (1 << 20));
     tl_output_note("weights at %.1f GB/s", weights * 1e-9);
@@ -149,6 +155,8 @@ int tl_answer_json(const struct trill_generation *generation, const struct tl_st
     tl_buffer_printf(buffer, ",\"load_s\":%.6f,\"first_token_s\":%.6f", figures->load_seconds, sums.first_token_seconds);
     tl_buffer_printf(buffer, ",\"prefill_tokens_per_s\":%.3f,\"decode_tokens_per_s\":%.3f", prefill_rate(&sums),
                      decode_rate(&sums));
+    tl_buffer_printf(buffer, ",\"decode_steps\":%" PRIu64 ",\"drafted_tokens\":%" PRIu64 ",\"accepted_tokens\":%" PRIu64, sums.steps,
+                     sums.drafted, sums.accepted);
     tl_buffer_printf(buffer, ",\"peak_bytes\":%" PRIu64 ",\"read_bytes\":%" PRIu64, figures->peak_bytes, figures->read_bytes);
     tl_buffer_printf(buffer, ",\"ledger\":%s", ledger);
     tl_streaming_json(streaming, buffer);

@@ -18,7 +18,7 @@ int tl_answer_generate(struct trill_session *session, const struct trill_generat
                        struct trill_generation *ret_generation);
 
 struct tl_answer_sums {              /* over answers */
-    uint64_t prompt_tokens, reused_tokens, tokens, steps;
+    uint64_t prompt_tokens, reused_tokens, tokens, steps, drafted, accepted;
     double prefill_seconds, decode_seconds, first_token_seconds;     /* the last of the last answer */
 };
 

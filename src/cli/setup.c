@@ -55,6 +55,8 @@ static void fill(struct trill_model_options *options, const struct tl_setup *set
     options->policy = setup->policy;
     options->lookahead = setup->lookahead;
     options->order = setup->order;
+    options->drafts = setup->drafts;
+    options->draft_model = setup->draft_model;
     options->vocabulary_only = needs->vocabulary_only;
     options->fewer_sessions = needs->fewer_sessions;
     options->shorter_context = needs->shorter_context && !setup->context;

@@ -17,7 +17,7 @@ struct tl_setup {
     const char *home;        /* --home; NULL: the usual folders */
     const char *state, *config;                              /* of the account; NULL: those of home */
     uint64_t threads, context, ram_bytes, chunk;             /* 0: the library's choice */
-    const char *cpu, *kv, *activations, *io, *policy, *lookahead, *order;      /* NULL: the library's choice */
+    const char *cpu, *kv, *activations, *io, *policy, *lookahead, *order, *drafts, *draft_model;      /* NULL: the library's choice */
     struct tl_option_list lora;
     bool quiet, explain, no_ledger;
 };

@@ -52,6 +52,8 @@ int tl_answering_begin(struct tl_answering *a, struct tl_session *session, const
     tl_stop_init(&a->stop, session->engine->tokenizer, how, &answer->text);
     if (session->n_ids == 0)
         return tl_fail(TL_E_USAGE, "nothing to continue: the prompt is empty");
+    if (session->drafter)
+        tl_drafter_begin(session->drafter);
     int status = make_room(a);
     if (status >= 0)
         ask_for_rows(a);
@@ -114,6 +116,19 @@ void tl_answering_count(struct tl_answering *a)
     a->answer->decode_steps += a->first_ns != 0;
     a->first_ns = a->first_ns ? a->first_ns : a->last_ns;
     a->answer->drafted_tokens += a->request.n_draft;
+    a->answer->accepted_tokens += a->n_accepted;
+    if (a->session->drafter && a->request.decodes)
+        tl_drafter_told(a->session->drafter, a->request.n_draft, a->n_accepted, a->n_ids - a->session->n_ids);
+    a->n_accepted = 0;
+}
+
+uint32_t tl_answering_draft(struct tl_answering *a)
+{
+    struct tl_session *session = a->session;
+    uint32_t left = tl_answering_left(a, a->n_ids);
+    struct tl_draft_place place = {.ids = session->ids, .n_ids = a->n_ids, .n_prompt = a->n_prompt, .guide = a->how->guide,
+                                   .sampling = &a->how->sampling, .choice = a->how->choice};
+    return session->drafter ? tl_drafter_next(session->drafter, &place, left > 0 ? left - 1 : 0, session->ids + a->n_ids) : 0;
 }
 
 /* --- told ------------------------------------------------------------------------------------------------------------------- */

@@ -17,6 +17,7 @@ struct tl_answering {
     struct tl_stop stop;
     uint32_t context, n_prompt;
     uint32_t n_ids;                      /* the prompt's and those that are drawn */
+    uint32_t n_accepted;                 /* of the step's draft */
     uint32_t n_told, n_prompt_told, n_done_told;         /* given out, and of the prompt: with echo; as progress */
     bool ended, stopped;                 /* no id follows; a stop string is complete */
     uint64_t begin_ns, first_ns, last_ns;
@@ -35,7 +36,9 @@ uint32_t tl_answering_left(const struct tl_answering *a, uint32_t n);
 struct tl_event_logprob *tl_answering_seen(const struct tl_answering *a, uint32_t place);
 /* Notes those of a prompt's id, from the logits in front of it. */
 void tl_answering_echo(struct tl_answering *a, uint32_t place, float *logits);
-void tl_answering_count(struct tl_answering *a);     /* the time, between two steps */
+/* Between two steps: the time, and what became of the draft; before the session has the ids that were drawn. */
+void tl_answering_count(struct tl_answering *a);
+uint32_t tl_answering_draft(struct tl_answering *a);         /* ids put behind the session's: how many */
 /* 1: go on; TL_E_CANCEL: the reader wants no more. */
 int tl_answering_tell_prompt(struct tl_answering *a, uint32_t n_done);
 int tl_answering_tell_token(struct tl_answering *a, uint32_t place);

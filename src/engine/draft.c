@@ -29,27 +29,48 @@ struct tl_drafter {
 
 /* --- which ---------------------------------------------------------------------------------------------------------------- */
 
-static int choose_one(const char *name, size_t n, bool on[TL_DRAFT_KINDS])
+const char *tl_drafts_names(void)
 {
-    char known[200] = "";
-    for (size_t i = 0, used = 0; i < TL_COUNT(rows); i++) {
-        if (strlen(rows[i].name) == n && !memcmp(rows[i].name, name, n))
-            return (int)(on[i] = true);
-        used += (size_t)snprintf(known + used, sizeof(known) - used, " %s", rows[i].name);
-    }
-    return tl_fail(TL_E_USAGE, "there are no drafts of the kind \"%.*s\" (there are:%s; off, auto)", n > 40 ? 40 : (int)n, name, known);
+#define DRAFT(name, always, help) " " #name
+    static const char names[] =
+#include "engine/drafts.def"
+        ;
+#undef DRAFT
+    return names + 1;
 }
 
-int tl_drafts_choose(const char *names, bool ret_on[TL_DRAFT_KINDS])
+static int choose_one(const char *name, size_t n, struct tl_draft_choice *choice)
+{
+    for (size_t i = 0; i < TL_COUNT(rows); i++)
+        if (strlen(rows[i].name) == n && !memcmp(rows[i].name, name, n))
+            return (int)(choice->on[i] = true);
+    if (n == strlen("always") && !memcmp(name, "always", n))
+        return (int)(choice->always = true);
+    return tl_fail(TL_E_USAGE, "there are no drafts of the kind \"%.*s\" (there are: %s; always; auto; off)", n > 40 ? 40 : (int)n, name,
+                   tl_drafts_names());
+}
+
+static void choose_usual(struct tl_draft_choice *choice)
+{
+    for (size_t i = 0; i < TL_COUNT(rows); i++)
+        choice->on[i] = rows[i].always;
+}
+
+int tl_drafts_choose(const char *names, struct tl_draft_choice *ret_choice)
 {
     int status = 0;
-    memset(ret_on, 0, TL_DRAFT_KINDS * sizeof(*ret_on));
-    for (size_t i = 0; i < TL_COUNT(rows) && (!names || !strcmp(names, "auto")); i++)
-        ret_on[i] = rows[i].always;
+    *ret_choice = (struct tl_draft_choice){0};
+    if (!names || !strcmp(names, "auto"))
+        choose_usual(ret_choice);
     if (!names || !strcmp(names, "auto") || !strcmp(names, "off"))
         return 0;
+    if (!strcmp(names, "always")) {
+        choose_usual(ret_choice);
+        ret_choice->always = true;
+        return 0;
+    }
     for (const char *at = names; at && status >= 0; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
-        status = choose_one(at, strcspn(at, ","), ret_on);
+        status = choose_one(at, strcspn(at, ","), ret_choice);
     return status < 0 ? status : 0;
 }
 
@@ -73,20 +94,20 @@ static void give_up(struct tl_drafts *drafts, size_t i)
         drafts->log(drafts->log_context, 1, text);
 }
 
-uint64_t tl_drafts_bytes(const bool on[TL_DRAFT_KINDS], uint32_t context, uint32_t sessions)
+uint64_t tl_drafts_bytes(const struct tl_draft_choice *choice, uint32_t context, uint32_t sessions)
 {
     uint64_t bytes = sessions * (uint64_t)sizeof(struct tl_drafter);
     for (size_t i = 0; i < TL_COUNT(rows); i++)
-        bytes += on[i] && rows[i].kind->bytes ? rows[i].kind->bytes(context, sessions) : 0;
+        bytes += choice->on[i] && rows[i].kind->bytes ? rows[i].kind->bytes(context, sessions) : 0;
     return bytes;
 }
 
-void tl_drafts_open(struct tl_drafts *drafts, const bool on[TL_DRAFT_KINDS])
+void tl_drafts_open(struct tl_drafts *drafts, const struct tl_draft_choice *choice)
 {
-    drafts->priced = true;
+    drafts->priced = !choice->always;
     for (size_t i = 0; i < TL_COUNT(rows); i++) {
-        drafts->on[i] = on[i];
-        if (on[i] && rows[i].kind->open && rows[i].kind->open(drafts, &drafts->shared[i]) < 0)
+        drafts->on[i] = choice->on[i];
+        if (choice->on[i] && rows[i].kind->open && rows[i].kind->open(drafts, &drafts->shared[i]) < 0)
             give_up(drafts, i);
     }
 }
@@ -101,10 +122,10 @@ void tl_drafts_close(struct tl_drafts *drafts)
 
 void tl_drafts_stepped(struct tl_drafts *drafts, uint32_t n_sequences, uint32_t n_tokens, bool pure, double seconds)
 {
-    tl_price_note(&drafts->price, &drafts->step);
-    drafts->step = (struct tl_price_step){0};
+    tl_draft_price_note(&drafts->price, &drafts->step);
+    drafts->step = (struct tl_draft_step){0};
     if (pure)
-        drafts->step = (struct tl_price_step){.n_sequences = n_sequences, .n_tokens = n_tokens, .seconds = seconds, .own_seconds = drafts->own_seconds};
+        drafts->step = (struct tl_draft_step){.n_sequences = n_sequences, .n_tokens = n_tokens, .seconds = seconds, .own_seconds = drafts->own_seconds};
     drafts->own_seconds = drafts->expected = 0;
     drafts->n_sequences = drafts->n_tokens = n_sequences ? n_sequences : 1;
 }
@@ -164,11 +185,11 @@ static uint32_t ask(struct tl_drafter *d, size_t i, const struct tl_draft_place 
     tl_odds_read(&d->odds[i][d->class], &drafts->odds[i][d->class], rows[i].kind->prior[d->class], odds);
     if (!drafts->priced || most == 0)
         return most;
-    struct tl_price_ask question = {
+    struct tl_draft_ask question = {
         .n_sequences = drafts->n_sequences ? drafts->n_sequences : 1, .n_tokens = drafts->n_tokens ? drafts->n_tokens : 1,
-        .expected = drafts->expected, .own_each = drafts->own_each[i], .odds = odds, .most = most,
+        .expected = drafts->expected, .own_each = drafts->own_each[i], .odds = odds, .most = most, .replays = drafts->replays,
     };
-    return tl_price_choose(&drafts->price, &question, &d->patience[i]);
+    return tl_draft_price_choose(&drafts->price, &question, &d->patience[i]);
 }
 
 static uint32_t draft(struct tl_drafter *d, size_t i, const struct tl_draft_place *place, uint32_t room, int32_t *ret_ids)
@@ -187,7 +208,7 @@ static uint32_t draft(struct tl_drafter *d, size_t i, const struct tl_draft_plac
         return 0;
     drafts->own_each[i] += (seconds / given - drafts->own_each[i]) / 8;
     drafts->n_tokens += (uint32_t)given;
-    drafts->expected += tl_price_expected(odds, (uint32_t)given);
+    drafts->expected += tl_draft_price_expected(odds, (uint32_t)given);
     return (uint32_t)given;
 }
 

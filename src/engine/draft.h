@@ -58,17 +58,18 @@ struct tl_draft_figures { uint64_t drafted, accepted; double own_seconds; };
 /* Of an engine. */
 struct tl_drafts {
     struct tl_engine *engine;
+    bool replays;                        /* what is drafted in vain is computed again up to its first wrong id: recurrent layers */
     uint32_t context;                    /* ids of a sequence */
     void (*log)(void *context, int level, const char *text);
     void *log_context;
     bool on[TL_DRAFT_KINDS];
-    bool priced;                         /* else always as much as there is, for tests and measurements */
+    bool priced;                         /* else always as much as there is */
     void *shared[TL_DRAFT_KINDS];
     struct tl_odds odds[TL_DRAFT_KINDS][TL_DRAFT_CLASSES];
     double own_each[TL_DRAFT_KINDS];     /* seconds that drafting an id takes, of late */
     struct tl_draft_figures figures[TL_DRAFT_KINDS];
-    struct tl_price price;
-    struct tl_price_step step;           /* the last one, until the next has run; n_sequences 0: none to be noted */
+    struct tl_draft_price price;
+    struct tl_draft_step step;           /* the last one, until the next has run; n_sequences 0: none to be noted */
     double own_seconds;                  /* drafting for the next one */
     uint32_t n_sequences, n_tokens;      /* that will probably be in it; tokens with what is drafted so far */
     double expected;                     /* drafted ids of it that will probably be accepted */
@@ -77,11 +78,15 @@ struct tl_drafts {
 /* Of a session. */
 struct tl_drafter;
 
-/* names: with commas between them, "auto" or NULL, "off". TL_E_USAGE lists them. */
-int tl_drafts_choose(const char *names, bool ret_on[TL_DRAFT_KINDS]);
-uint64_t tl_drafts_bytes(const bool on[TL_DRAFT_KINDS], uint32_t context, uint32_t sessions);     /* that the kinds take on the heap */
+/* Which kinds; always: whatever they cost, for tests and measurements. */
+struct tl_draft_choice { bool on[TL_DRAFT_KINDS], always; };
+
+/* names: with commas between them, "always" among them; "auto" or NULL, "off". TL_E_USAGE lists them. */
+int tl_drafts_choose(const char *names, struct tl_draft_choice *ret_choice);
+const char *tl_drafts_names(void);                                    /* blanks between them */
+uint64_t tl_drafts_bytes(const struct tl_draft_choice *choice, uint32_t context, uint32_t sessions);      /* on the heap */
 /* engine, context and log are set before. A kind that cannot be had is told to the log, and off. */
-void tl_drafts_open(struct tl_drafts *drafts, const bool on[TL_DRAFT_KINDS]);
+void tl_drafts_open(struct tl_drafts *drafts, const struct tl_draft_choice *choice);
 void tl_drafts_close(struct tl_drafts *drafts);
 bool tl_drafts_any(const struct tl_drafts *drafts);
 

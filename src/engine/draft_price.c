@@ -37,7 +37,7 @@ void tl_odds_read(const struct tl_odds *own, const struct tl_odds *all, float pr
     }
 }
 
-double tl_price_expected(const float *odds, uint32_t n_ids)
+double tl_draft_price_expected(const float *odds, uint32_t n_ids)
 {
     double sum = 0, chance = 1;
     for (uint32_t i = 0; i < n_ids && i < TL_DRAFT_MOST; i++) {
@@ -52,11 +52,11 @@ double tl_price_expected(const float *odds, uint32_t n_ids)
 static uint32_t point_of(uint32_t n_tokens)
 {
     uint32_t point = n_tokens <= EXACT_TOKENS ? n_tokens : EXACT_TOKENS + (n_tokens - EXACT_TOKENS + WIDE_TOKENS - 1) / WIDE_TOKENS;
-    return point < TL_PRICE_POINTS ? point : TL_PRICE_POINTS - 1;
+    return point < TL_DRAFT_POINTS ? point : TL_DRAFT_POINTS - 1;
 }
 
 /* The line through all measurements of late, by least squares; its slope begins as guessed. */
-static double on_line(const struct tl_price *p, uint32_t n_tokens)
+static double on_line(const struct tl_draft_price *p, uint32_t n_tokens)
 {
     double x = p->x / p->n, y = p->y / p->n, covariance = p->xy - x * p->y, variance = p->xx - x * p->x;
     double slope = (covariance + guess_weight * guess * y) / (variance + guess_weight);
@@ -64,7 +64,7 @@ static double on_line(const struct tl_price *p, uint32_t n_tokens)
     return seconds > y / 64 ? seconds : y / 64;
 }
 
-double tl_price_seconds(const struct tl_price *price, uint32_t n_tokens)
+double tl_draft_price_seconds(const struct tl_draft_price *price, uint32_t n_tokens)
 {
     uint32_t point = point_of(n_tokens);
     double weight = (double)price->weight[point];
@@ -73,7 +73,7 @@ double tl_price_seconds(const struct tl_price *price, uint32_t n_tokens)
     return (weight * (double)price->seconds[point] + line_weight * on_line(price, n_tokens)) / (weight + line_weight);
 }
 
-static void measured(struct tl_price *p, uint32_t n_tokens, double seconds)
+static void measured(struct tl_draft_price *p, uint32_t n_tokens, double seconds)
 {
     uint32_t point = point_of(n_tokens);
     double x = n_tokens;
@@ -82,16 +82,16 @@ static void measured(struct tl_price *p, uint32_t n_tokens, double seconds)
     p->y = p->y * line_fade + seconds;
     p->xx = p->xx * line_fade + x * x;
     p->xy = p->xy * line_fade + x * seconds;
-    for (uint32_t i = 0; i < TL_PRICE_POINTS; i++)
+    for (uint32_t i = 0; i < TL_DRAFT_POINTS; i++)
         p->weight[i] *= point_fade;
     float share = 1 / (1 + (p->weight[point] < most_weight ? p->weight[point] : most_weight));
     p->seconds[point] += share * ((float)seconds - p->seconds[point]);
     p->weight[point] += 1;
 }
 
-void tl_price_note(struct tl_price *price, const struct tl_price_step *step)
+void tl_draft_price_note(struct tl_draft_price *price, const struct tl_draft_step *step)
 {
-    double seconds = step->seconds, usual = tl_price_seconds(price, step->n_tokens);
+    double seconds = step->seconds, usual = tl_draft_price_seconds(price, step->n_tokens);
     if (step->n_sequences == 0 || step->n_tokens < step->n_sequences || !(seconds > 0))
         return;
     seconds = usual > 0 && seconds > freak * usual ? freak * usual : seconds;        /* the machine was busy with something else */
@@ -100,27 +100,29 @@ void tl_price_note(struct tl_price *price, const struct tl_price_step *step)
     price->lost -= price->lost / REMEMBERED;
     if (step->n_tokens == step->n_sequences && !(step->own_seconds > 0))
         return;
-    double plain = tl_price_seconds(price, step->n_sequences);
+    double plain = tl_draft_price_seconds(price, step->n_sequences);
     price->lost += seconds + step->own_seconds - plain * step->n_given / step->n_sequences;
     price->lost = price->lost < -most_saved * plain ? -most_saved * plain : price->lost;
 }
 
-bool tl_price_blocked(const struct tl_price *price, uint32_t n_sequences)
+bool tl_draft_price_blocked(const struct tl_draft_price *price, uint32_t n_sequences)
 {
-    return price->lost > most_lost * price->total + tl_price_seconds(price, n_sequences);
+    return price->lost > most_lost * price->total + tl_draft_price_seconds(price, n_sequences);
 }
 
 /* --- choosing --- */
 
-static uint32_t best_of(const struct tl_price *price, const struct tl_price_ask *ask)
+static uint32_t best_of(const struct tl_draft_price *price, const struct tl_draft_ask *ask)
 {
     uint32_t best = 0;
-    double given = ask->n_sequences + ask->expected, chance = 1;
-    double best_rate = least_gain * given / tl_price_seconds(price, ask->n_tokens);
+    double given = ask->n_sequences + ask->expected, chance = 1, again = 0, plain = tl_draft_price_seconds(price, ask->n_tokens);
+    double best_rate = least_gain * given / plain, each = tl_draft_price_seconds(price, ask->n_tokens + 1) - plain;
     for (uint32_t n = 1; n <= ask->most && n <= TL_DRAFT_MOST; n++) {
-        chance *= (double)ask->odds[n - 1];
+        double odds = (double)ask->odds[n - 1];
+        again += ask->replays ? chance * (1 - odds) * n * each : 0;
+        chance *= odds;
         given += chance;
-        double rate = given / (tl_price_seconds(price, ask->n_tokens + n) + ask->own_seconds + n * ask->own_each);
+        double rate = given / (tl_draft_price_seconds(price, ask->n_tokens + n) + again + n * ask->own_each);
         if (rate > best_rate) {
             best = n;
             best_rate = rate;
@@ -129,9 +131,9 @@ static uint32_t best_of(const struct tl_price *price, const struct tl_price_ask 
     return best;
 }
 
-uint32_t tl_price_choose(const struct tl_price *price, const struct tl_price_ask *ask, struct tl_patience *patience)
+uint32_t tl_draft_price_choose(const struct tl_draft_price *price, const struct tl_draft_ask *ask, struct tl_patience *patience)
 {
-    if (ask->most == 0 || ask->n_sequences == 0 || !(tl_price_seconds(price, ask->n_tokens) > 0) || tl_price_blocked(price, ask->n_sequences))
+    if (ask->most == 0 || ask->n_sequences == 0 || !(tl_draft_price_seconds(price, ask->n_tokens) > 0) || tl_draft_price_blocked(price, ask->n_sequences))
         return 0;
     uint32_t best = best_of(price, ask);
     patience->wait = best > 0 || patience->wait == 0 ? FIRST_WAIT : patience->wait;

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/meter.h"
 #include "base/pool.h"
+#include "engine/draft.h"
 #include "kernel/kernel.h"
 #include "model/model.h"
 #include "modelfile/modelfile.h"
@@ -42,6 +43,7 @@ struct tl_engine_options {
     bool fewer_sessions, shorter_context;        /* what is said of them is a wish: as much of it as fits */
     const struct tl_engine_adapter *adapters;    /* added to its linear operations, each `scale` times what its file says */
     uint32_t n_adapters;
+    const char *drafts, *draft_model;    /* kinds (draft.h), NULL: the usual ones; a smaller model of the same vocabulary, or NULL */
     void (*log)(void *context, int level, const char *text);
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
     void *context_pointer;
@@ -84,6 +86,8 @@ struct tl_engine {
     struct tl_span *step_spans;
     struct tl_request **step_requests;
     struct tl_row_piece *step_rows;
+    struct tl_draft_choice draft_choice;
+    struct tl_drafts drafts;
     double decode_ns, prompt_token_ns;   /* of steps of late: one that only decodes; a prompt's token */
 };
 

@@ -25,7 +25,7 @@ static int draw_row(void *context, uint32_t place, float *logits)
     if (drawn == TL_DRAWN_ENDS)
         return 0;
     bool drafted = n < session->n_ids + a->request.n_draft && session->ids[n] == id;
-    a->answer->accepted_tokens += drafted;
+    a->n_accepted += drafted;
     session->ids[n] = id;
     a->n_ids = n + 1;
     return drafted && !a->ended;
@@ -35,11 +35,13 @@ static int draw_row(void *context, uint32_t place, float *logits)
 static int go_on(void *context)
 {
     struct tl_answering *a = context;
+    bool ends = a->ended || a->how->prompt_only;
     tl_answering_count(a);
     a->session->n_ids = a->n_ids;
     a->request.rows_from = a->n_ids - 1;
-    a->request.n_draft = 0;
-    return !a->ended && !a->how->prompt_only;
+    a->request.decodes = true;
+    a->request.n_draft = ends ? 0 : tl_answering_draft(a);
+    return !ends;
 }
 
 /* An id's likelihood, then the text that it completes. 1: go on; 0: a stop string is complete. */

@@ -231,6 +231,19 @@ static void learn(struct step *step, double ns)
         move_towards(&engine->prompt_token_ns, (ns > 1.1 * rest ? ns - rest : 0.1 * rest) / step->n_prompt_tokens);
 }
 
+/* How many of them continue an answer, and with how many tokens. */
+static uint32_t count_decoding(const struct step *step, uint32_t *ret_tokens)
+{
+    uint32_t n = 0;
+    *ret_tokens = 0;
+    for (uint32_t i = 0; i < step->n_requests; i++) {
+        const struct tl_request *r = step->engine->step_requests[i];
+        n += r->decodes;
+        *ret_tokens += r->decodes ? r->n_now : 0;
+    }
+    return n;
+}
+
 static int compute(struct step *step)
 {
     struct tl_engine *engine = step->engine;
@@ -238,7 +251,9 @@ static int compute(struct step *step)
         .ids = engine->step_ids, .spans = engine->step_spans, .n_spans = step->n_requests, .wanted = engine->step_wanted,
         .logits = on_logits, .stop = all_cancelled, .context = step,
     };
+    uint32_t n_tokens, n_decoding = count_decoding(step, &n_tokens);
     uint64_t before[SHARED], began = tl_clock_ns();
+    batch.decodes = n_decoding == step->n_requests;
     for (int i = 0; i < SHARED; i++)
         before[i] = tl_meter_get(&engine->meters, shared[i]);
     int status = tl_model_forward(engine->model, engine->pool, engine->kernel, &batch);
@@ -246,6 +261,8 @@ static int compute(struct step *step)
     count_shares(step, (double)ns * 1e-9, before);
     if (status >= 0)
         learn(step, (double)ns);
+    if (status >= 0)
+        tl_drafts_stepped(&engine->drafts, n_decoding, n_tokens, batch.decodes, (double)ns * 1e-9);
     return status;
 }
 

@@ -125,6 +125,17 @@ static int open_model(struct tl_engine *engine, const struct tl_engine_options *
     return status < 0 ? status : fit(engine, options);
 }
 
+static void open_drafts(struct tl_engine *engine, const struct tl_engine_options *options)
+{
+    struct tl_drafts *drafts = &engine->drafts;
+    drafts->engine = engine;
+    drafts->context = engine->fit.limits.context;
+    drafts->replays = tl_model_cache(engine->model)->records.n_layers > 0;
+    drafts->log = options->log;
+    drafts->log_context = options->context_pointer;
+    tl_drafts_open(drafts, &engine->draft_choice);
+}
+
 static int load_model(struct tl_engine *engine, const struct tl_engine_options *options)
 {
     const struct tl_model_limits *limits = &engine->fit.limits;
@@ -132,6 +143,8 @@ static int load_model(struct tl_engine *engine, const struct tl_engine_options *
     if (status >= 0)
         status = tl_model_load(engine->model, engine->pool, options->cancel, options->progress, options->context_pointer);
     engine->max_sessions = limits->sweep ? 0 : limits->sessions;
+    if (status >= 0 && engine->max_sessions)
+        open_drafts(engine, options);
     return status < 0 ? status : tl_scheduler_new(engine, limits->chunk);
 }
 
@@ -143,7 +156,9 @@ int tl_engine_open(const char *path, const struct tl_engine_options *options, st
     pthread_mutex_init(&engine->lock, NULL);
     pthread_cond_init(&engine->changed, NULL);
     engine->exact = options->exact;
-    int status = tl_modelfile_open(path, &engine->file);
+    int status = tl_drafts_choose(options->drafts, &engine->draft_choice);
+    if (status >= 0)
+        status = tl_modelfile_open(path, &engine->file);
     if (status >= 0 && tl_adapter_is(engine->file))
         status = tl_fail(TL_E_USAGE, "%s is an adapter and no model: open its base, and this with --lora", path);
     if (status >= 0)
@@ -167,6 +182,7 @@ void tl_engine_close(struct tl_engine *engine)
     if (!engine)
         return;
     tl_scheduler_free(engine);
+    tl_drafts_close(&engine->drafts);
     tl_model_free(engine->model);
     for (uint32_t i = 0; i < engine->n_adapters; i++)
         tl_adapter_close(engine->adapters[i]);

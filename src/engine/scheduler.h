@@ -28,6 +28,7 @@ struct tl_request {
     uint32_t rows_from;                  /* `row` is called behind the id at this place and behind all later ones; what is in
                                             front of it may be taken from others who have computed it */
     uint32_t n_draft;                    /* ids behind the session's n_ids that the step computes too; may be cut for want of room */
+    bool decodes;                        /* its ids continue an answer: set by `next` */
     uint32_t most_ahead;                 /* ids that `next` may be ahead of `news`; the request rests there. 0: no bound */
 
     /* Logits behind the id at `place`, in order; may be overwritten. From any thread of a step, while those of other requests

@@ -45,6 +45,8 @@ int tl_session_open(struct tl_engine *engine, struct tl_session **ret_session)
     status = session->ids && session->logits ? tl_state_new(tl_model_cache(engine->model), &session->state) : TL_E_NOMEM;
     if (status >= 0)
         status = tl_sampler_new(vocab, &session->sampler);
+    if (status >= 0 && tl_drafts_any(&engine->drafts))
+        status = tl_drafter_new(&engine->drafts, &session->drafter);
     if (status < 0) {
         tl_session_close(session);
         return status;
@@ -61,6 +63,7 @@ void tl_session_close(struct tl_session *session)
     tl_state_free(session->state);
     session->engine->n_sessions--;
     tl_engine_leave(session->engine);
+    tl_drafter_free(session->drafter);
     tl_sampler_free(session->sampler);
     tl_free(session->ids);
     tl_free(session->logits);

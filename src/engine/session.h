@@ -14,6 +14,7 @@ struct tl_session {
     float *logits;                       /* [vocab] */
     uint32_t logits_at;                  /* they follow this many ids; 0: none */
     struct tl_sampler *sampler;
+    struct tl_drafter *drafter;          /* NULL: nothing is drafted */
     _Atomic int cancel;
     const volatile int *stop;            /* of whoever drives it: while not 0, as good as cancelled; may be NULL */
 };

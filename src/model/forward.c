@@ -275,10 +275,10 @@ static int run_step(struct tl_model *model, struct tl_pool *pool)
     return status < 0 ? status : give_logits(model, pool);
 }
 
-/* A step in which every sequence gets one token only decodes. */
+/* A step in which every sequence gets one token only decodes; so do those that say so. */
 static void count_step(struct tl_model *model, const struct tl_batch *batch, uint64_t begin_ns, uint64_t missed_before)
 {
-    bool decodes = model->step.n_tokens == batch->n_spans;
+    bool decodes = batch->decodes || model->step.n_tokens == batch->n_spans;
     uint64_t behind = 0;
     uint64_t missed = tl_meter_get(model->meters, TL_METER_MISSED_BYTES) - missed_before;
     for (uint32_t i = 0; i < batch->n_spans; i++) {

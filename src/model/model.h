@@ -101,6 +101,7 @@ struct tl_batch {
     void *context;
     const struct tl_tap *tap;            /* NULL: nobody observes */
     uint32_t first_layer;                /* of sweeps: earlier layers have run; needs tap->border */
+    bool decodes;                        /* counted as such though it has more tokens than sequences: drafts */
     const float *hidden;                 /* [tokens][width], of tl_model_ahead: what the last norm says of the token before each; else NULL */
 };
 

@@ -15,11 +15,11 @@ enum { CONTEXT = 4096 };
 
 static void open_drafts(struct tl_drafts *drafts, const char *names)
 {
-    bool on[TL_DRAFT_KINDS];
+    struct tl_draft_choice on;
     memset(drafts, 0, sizeof(*drafts));
     drafts->context = CONTEXT;
-    assert_int_equal(tl_drafts_choose(names, on), 0);
-    tl_drafts_open(drafts, on);
+    assert_int_equal(tl_drafts_choose(names, &on), 0);
+    tl_drafts_open(drafts, &on);
     drafts->priced = false;
 }
 
@@ -31,17 +31,17 @@ static uint32_t ask(struct tl_drafter *d, const int32_t *ids, uint32_t n_ids, ui
 
 static void test_choose(void **state)
 {
-    bool on[TL_DRAFT_KINDS];
+    struct tl_draft_choice on;
     (void)state;
-    assert_int_equal(tl_drafts_choose(NULL, on), 0);
-    assert_true(on[TL_DRAFT_ngram] && on[TL_DRAFT_grammar] && on[TL_DRAFT_answers]);
-    assert_int_equal(tl_drafts_choose("off", on), 0);
-    assert_false(on[TL_DRAFT_ngram] || on[TL_DRAFT_grammar] || on[TL_DRAFT_answers]);
-    assert_int_equal(tl_drafts_choose("ngram,grammar", on), 0);
-    assert_true(on[TL_DRAFT_ngram] && on[TL_DRAFT_grammar] && !on[TL_DRAFT_answers]);
+    assert_int_equal(tl_drafts_choose(NULL, &on), 0);
+    assert_true(on.on[TL_DRAFT_ngram] && on.on[TL_DRAFT_grammar] && on.on[TL_DRAFT_answers]);
+    assert_int_equal(tl_drafts_choose("off", &on), 0);
+    assert_false(on.on[TL_DRAFT_ngram] || on.on[TL_DRAFT_grammar] || on.on[TL_DRAFT_answers]);
+    assert_int_equal(tl_drafts_choose("ngram,grammar", &on), 0);
+    assert_true(on.on[TL_DRAFT_ngram] && on.on[TL_DRAFT_grammar] && !on.on[TL_DRAFT_answers]);
     static const char *const wrong[] = { "", ",", "ngram,", "ngrams", "off,ngram", "NGRAM", "ngram ,grammar" };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        assert_int_equal(tl_drafts_choose(wrong[i], on), TL_E_USAGE);
+        assert_int_equal(tl_drafts_choose(wrong[i], &on), TL_E_USAGE);
         assert_non_null(strstr(tl_error_text(), "ngram"));
     }
 }

@@ -26,21 +26,21 @@ static double step_seconds(const struct machine *m, uint32_t n_tokens, uint64_t 
 /* Sequences in one step, each by itself. fixed: so many ids always; -1: as priced. Returns seconds for each id. */
 static double run(const struct machine *m, uint32_t n_sequences, int fixed, uint64_t seed)
 {
-    struct tl_price price = {0};
+    struct tl_draft_price price = {0};
     struct tl_odds own[8] = {0}, odds = {0};
     struct tl_patience patience = {0};
     double seconds = 0;
     uint32_t given = 0;
     while (given < IDS * n_sequences) {
-        struct tl_price_step step = { .n_sequences = n_sequences, .n_tokens = n_sequences };
+        struct tl_draft_step step = { .n_sequences = n_sequences, .n_tokens = n_sequences };
         uint32_t drafted[16], all = 0;
         double expected = 0;
         for (uint32_t s = 0; s < n_sequences; s++) {
             float now[TL_DRAFT_MOST];
             tl_odds_read(&own[s], &odds, m->prior, now);
-            struct tl_price_ask ask = { n_sequences, step.n_tokens, expected, 0, m->own_each, now, TL_DRAFT_MOST };
-            drafted[s] = fixed >= 0 ? (uint32_t)fixed : tl_price_choose(&price, &ask, &patience);
-            expected += tl_price_expected(now, drafted[s]);
+            struct tl_draft_ask ask = { n_sequences, step.n_tokens, expected, m->own_each, now, TL_DRAFT_MOST, false };
+            drafted[s] = fixed >= 0 ? (uint32_t)fixed : tl_draft_price_choose(&price, &ask, &patience);
+            expected += tl_draft_price_expected(now, drafted[s]);
             step.n_tokens += drafted[s];
             all += drafted[s];
         }
@@ -53,7 +53,7 @@ static double run(const struct machine *m, uint32_t n_sequences, int fixed, uint
         }
         step.seconds = step_seconds(m, step.n_tokens, &seed);
         step.own_seconds = all * m->own_each;
-        tl_price_note(&price, &step);
+        tl_draft_price_note(&price, &step);
         seconds += step.seconds + step.own_seconds;
         given += step.n_given;
     }
@@ -90,7 +90,7 @@ static void test_turn(void **state)
     (void)state;
     for (int good_first = 0; good_first < 2; good_first++) {
         struct machine m = { .slope = 0.2, .prior = 0.5f };
-        struct tl_price price = {0};
+        struct tl_draft_price price = {0};
         struct tl_odds own = {0}, odds = {0};
         struct tl_patience patience = {0};
         double seconds = 0, plain = 0;
@@ -100,11 +100,11 @@ static void test_turn(void **state)
             bool good = (i < 3000) == good_first;
             float now[TL_DRAFT_MOST];
             tl_odds_read(&own, &odds, m.prior, now);
-            struct tl_price_ask ask = { 1, 1, 0, 0, 0, now, TL_DRAFT_MOST };
-            uint32_t n = tl_price_choose(&price, &ask, &patience), kept = good ? n : 0;
-            struct tl_price_step step = { 1, 1 + n, 1 + kept, step_seconds(&m, 1 + n, &seed), 0 };
+            struct tl_draft_ask ask = { 1, 1, 0, 0, now, TL_DRAFT_MOST, false };
+            uint32_t n = tl_draft_price_choose(&price, &ask, &patience), kept = good ? n : 0;
+            struct tl_draft_step step = { 1, 1 + n, 1 + kept, step_seconds(&m, 1 + n, &seed), 0 };
             tl_odds_note(&own, &odds, n, kept);
-            tl_price_note(&price, &step);
+            tl_draft_price_note(&price, &step);
             seconds += step.seconds;
             plain += (1 + kept) * 1e-3;
             drafted_late += i > 5500 && good ? n > 0 : 0;
@@ -122,29 +122,29 @@ static void test_turn(void **state)
 static void test_freak(void **state)
 {
     (void)state;
-    struct tl_price price = {0};
-    struct tl_price_step plain = { 1, 1, 1, 1e-3, 0 }, drafted = { 1, 5, 5, 1.2e-3, 0 }, slept = { 1, 5, 1, 60, 0 };
+    struct tl_draft_price price = {0};
+    struct tl_draft_step plain = { 1, 1, 1, 1e-3, 0 }, drafted = { 1, 5, 5, 1.2e-3, 0 }, slept = { 1, 5, 1, 60, 0 };
     for (int i = 0; i < 100; i++)
-        tl_price_note(&price, &plain);
-    tl_price_note(&price, &drafted);
-    tl_price_note(&price, &slept);
+        tl_draft_price_note(&price, &plain);
+    tl_draft_price_note(&price, &drafted);
+    tl_draft_price_note(&price, &slept);
     for (int i = 0; i < 20; i++)
-        tl_price_note(&price, &plain);
-    assert_false(tl_price_blocked(&price, 1));
-    assert_true(tl_price_seconds(&price, 5) < 2e-3);
+        tl_draft_price_note(&price, &plain);
+    assert_false(tl_draft_price_blocked(&price, 1));
+    assert_true(tl_draft_price_seconds(&price, 5) < 2e-3);
 }
 
 static void test_nothing_known(void **state)
 {
     (void)state;
-    struct tl_price price = {0};
+    struct tl_draft_price price = {0};
     struct tl_patience patience = {0};
     float odds[TL_DRAFT_MOST] = {1, 1, 1};
-    struct tl_price_ask ask = { 1, 1, 0, 0, 0, odds, 3 };
-    struct tl_price_step nothing = {0};
-    tl_price_note(&price, &nothing);
-    assert_int_equal(tl_price_choose(&price, &ask, &patience), 0);
-    assert_true(tl_price_seconds(&price, 4) == 0);
+    struct tl_draft_ask ask = { 1, 1, 0, 0, odds, 3, false };
+    struct tl_draft_step nothing = {0};
+    tl_draft_price_note(&price, &nothing);
+    assert_int_equal(tl_draft_price_choose(&price, &ask, &patience), 0);
+    assert_true(tl_draft_price_seconds(&price, 4) == 0);
 }
 
 int main(void)

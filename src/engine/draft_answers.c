@@ -119,6 +119,6 @@ static int give(void *context, const struct tl_draft_place *place, uint32_t n_id
 }
 
 const struct tl_draft_kind tl_draft_answers = {
-    .prior = {0.2f, 0.35f, 0.5f, 0.7f, 0.85f}, .bytes = bytes, .open = open_shared, .close = close_shared, .start = start, .stop = tl_free,
+    .prior = {0.08f, 0.2f, 0.4f, 0.6f, 0.85f}, .bytes = bytes, .open = open_shared, .close = close_shared, .start = start, .stop = tl_free,
     .begin = begin, .look = look, .give = give,
 };

@@ -55,5 +55,5 @@ static int give(void *context, const struct tl_draft_place *place, uint32_t n_id
 }
 
 const struct tl_draft_kind tl_draft_ngram = {
-    .prior = {0.25f, 0.4f, 0.6f, 0.75f, 0.9f}, .bytes = bytes, .start = start, .stop = stop, .begin = begin, .look = look, .give = give,
+    .prior = {0.12f, 0.3f, 0.5f, 0.7f, 0.9f}, .bytes = bytes, .start = start, .stop = stop, .begin = begin, .look = look, .give = give,
 };

@@ -10,6 +10,11 @@
 
 enum { SUPER = TL_NUMBER_MAX_BLOCK, MAX_GROUPS = SUPER / 16 };
 
+#define ONES_4 1, 1, 1, 1
+#define ONES_16 ONES_4, ONES_4, ONES_4, ONES_4
+#define ONES_64 ONES_16, ONES_16, ONES_16, ONES_16
+const float tl_fit_ones[256] = {ONES_64, ONES_64, ONES_64, ONES_64};
+
 float tl_fit_largest(const float *values, uint32_t n)
 {
     float largest = 0;

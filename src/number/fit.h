@@ -5,6 +5,7 @@
 #define TL_NUMBER_FIT_H
 
 #include <float.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Nearest integer, halves away from zero, held within [low, high]; NaN: low. */
@@ -40,6 +41,10 @@ static inline float tl_fit_inverse(float scale)
     float size = __builtin_fabsf(scale);
     return size >= 0x1p-100f && size <= FLT_MAX ? 1 / scale : 0;
 }
+
+/* Of a block of 256 at most. */
+extern const float tl_fit_ones[256];
+static inline const float *tl_fit_weights(const float *weights, size_t at) { return weights ? weights + at : tl_fit_ones; }
 
 float tl_fit_largest(const float *values, uint32_t n);               /* the first value of greatest magnitude, with its sign */
 float tl_fit_magnitude(const float *values, uint32_t n);             /* the greatest magnitude */

@@ -62,6 +62,8 @@ struct tl_number {
     void (*part)(const void *block, float *ret_values, float *ret_scale);
     /* n f32 (a multiple of block_elems) -> stored form, round to nearest even where the format is plain. */
     void (*encode)(const float *values, size_t n_elems, void *ret_bytes);
+    /* Block formats: the same with more care, for files: the sum of weights[i] * error^2 is made small. weights >= 0; NULL: all 1. */
+    void (*fit)(const float *values, const float *weights, size_t n_elems, void *ret_bytes);
     const struct tl_number_apart *apart; /* NULL: files hold whole blocks */
 };
 

@@ -14,9 +14,11 @@ from gguf.quants import dequantize, quantize
 
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'number')
 NAMES = 'F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K Q3_K Q4_K Q5_K Q6_K IQ4_NL IQ4_XS MXFP4 NVFP4'.split()
+GRIDS = 'IQ3_S IQ3_XXS IQ2_S IQ2_XS IQ2_XXS IQ1_M IQ1_S'.split()
 # Where the f16 scales of a block lie.
 SCALES = dict(Q8_0=[0], Q4_0=[0], Q4_1=[0, 2], Q5_0=[0], Q5_1=[0, 2], Q2_K=[80, 82], Q3_K=[108], Q4_K=[0, 2],
-              Q5_K=[0, 2], Q6_K=[208], IQ4_NL=[0], IQ4_XS=[0], MXFP4=[], NVFP4=[])
+              Q5_K=[0, 2], Q6_K=[208], IQ4_NL=[0], IQ4_XS=[0], MXFP4=[], NVFP4=[],
+              IQ3_S=[0], IQ3_XXS=[0], IQ2_S=[0], IQ2_XS=[0], IQ2_XXS=[0], IQ1_M=[], IQ1_S=[0])
 EXTREME = [0x0000, 0x8000, 0x0001, 0x8001, 0x03ff, 0x0400, 0x3c00, 0xbc00, 0x7bff, 0xfbff, 0x7c00, 0xfc00, 0x7e00]
 
 
@@ -80,6 +82,18 @@ def values_to_encode(rng):
     return x
 
 
+def put_format(name, values, rng, put):
+    blocks = blocks_of(name, rng)
+    with np.errstate(all='ignore'):
+        decoded = dequantize(blocks, T[name]).astype(np.float32)
+    put(name.lower() + '.blocks', blocks)
+    put(name.lower() + '.values', decoded)
+    try:
+        put(name.lower() + '.encoded', quantize(values, T[name]))
+    except NotImplementedError:
+        pass
+
+
 def main():
     os.makedirs(OUT, exist_ok=True)
     rng = np.random.default_rng(20260101)
@@ -87,20 +101,14 @@ def main():
     values = values_to_encode(rng)
     put('encode.values', values)
     for name in NAMES:
-        blocks = blocks_of(name, rng)
-        with np.errstate(all='ignore'):
-            decoded = dequantize(blocks, T[name]).astype(np.float32)
-        put(name.lower() + '.blocks', blocks)
-        put(name.lower() + '.values', decoded)
-        try:
-            put(name.lower() + '.encoded', quantize(values, T[name]))
-        except NotImplementedError:
-            pass
+        put_format(name, values, rng, put)
     for make in int4_g32, fp8_b128:
         with np.errstate(all='ignore'):
             blocks, decoded = make(rng)
         put(make.__name__ + '.blocks', blocks)
         put(make.__name__ + '.values', decoded)
+    for name in GRIDS:
+        put_format(name, values, rng, put)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Private to this room: grids. The iq formats store runs of 8 (iq3: 4) magnitudes together as the number of a point of a
+ * grid, whose coordinates are levels; signs apart. Points lie where the weights of models lie densest. */
+#ifndef TL_NUMBER_GRID_H
+#define TL_NUMBER_GRID_H
+
+#include <stdint.h>
+
+extern const uint16_t tl_grid_iq2_xxs[256], tl_grid_iq2_xs[512], tl_grid_iq2_s[1024], tl_grid_iq3_xxs[256], tl_grid_iq3_s[512],
+    tl_grid_iq1[2048];
+
+enum { TL_GRID_DIMS = 8, TL_GRID_LEVELS = 8 };
+
+struct tl_grid {
+    const uint16_t *points;
+    uint32_t count, dims, bits;          /* of a coordinate */
+    uint32_t n_levels;
+    float levels[TL_GRID_LEVELS];        /* ascending */
+};
+
+/* Which of the grid's levels the coordinates of a point have. */
+static inline void tl_grid_point(const struct tl_grid *grid, uint32_t point, uint8_t *ret_coordinates)
+{
+    for (uint32_t i = 0; i < grid->dims; i++)
+        ret_coordinates[i] = (uint8_t)(grid->points[point] >> (grid->bits * i) & ((1u << grid->bits) - 1));
+}
+
+/* The nearest point for n values (a multiple of dims), value ~ scale * level, by the sum of weight * error^2. Returns that
+ * sum less that of the values' own squares. */
+float tl_grid_nearest(const struct tl_grid *grid, const float *values, const float *weights, uint32_t n, float scale, uint16_t *ret_points);
+/* The scale >= 0 with the least such sum, as far as a few starts and refinements find it. values of a magnitude grid are >= 0. */
+float tl_grid_scale(const struct tl_grid *grid, const float *values, const float *weights, uint32_t n);
+
+/* Signs of 8 values as 7 bits: the eighth makes the number of negative ones even. */
+static inline uint8_t tl_grid_signs(uint32_t seven) { return (uint8_t)(seven | (uint32_t)__builtin_parity(seven) << 7); }
+
+/* Splits n values into magnitudes and signs, a byte for 8. `even`: where an odd number is negative, the one whose sign costs
+ * least is turned, its magnitude becoming less than 0. */
+void tl_grid_split(const float *values, const float *weights, uint32_t n, int even, float *ret_sizes, uint8_t *ret_signs);
+
+#endif

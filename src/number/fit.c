@@ -5,10 +5,7 @@
 
 #include <math.h>
 
-#include "number/half.h"
-#include "number/number.h"
-
-enum { SUPER = TL_NUMBER_MAX_BLOCK, MAX_GROUPS = SUPER / 16 };
+#include "number/lanes.h"
 
 #define ONES_4 1, 1, 1, 1
 #define ONES_16 ONES_4, ONES_4, ONES_4, ONES_4
@@ -45,40 +42,20 @@ void tl_fit_range(const float *values, uint32_t n, float *ret_low, float *ret_hi
     *ret_high = tl_fit_flush(high);
 }
 
-/* Nearest integer within [low, high], halves to even, for |low| and |high| far below 2^22; NaN: low. One straight line,
- * which compilers turn into vectors. */
-static inline float nearest(float value, float low, float high)
+TL_WIDE float tl_fit_scale(const float *values, const float *weights, uint32_t n, int32_t low)
 {
-    const float shift = 12582912.0f;
-    value = value > low ? value : low;
-    value = value < high ? value : high;
-    return (value + shift) - shift;
-}
-
-/* Sums run in 16 lanes and are folded at the end: the order does not depend on the width of vectors. */
-enum { LANES = 16 };
-
-static inline float fold(float lanes[LANES])
-{
-    for (int width = LANES / 2; width >= 1; width /= 2)
-        for (int i = 0; i < width; i++)
-            lanes[i] += lanes[i + width];
-    return lanes[0];
-}
-
-float tl_fit_scale(const float *values, uint32_t n, int32_t low)
-{
+    const tl_lanes lowest = tl_lanes_of((float)low), highest = tl_lanes_of((float)(-low - 1));
     float unit = tl_fit_inverse(tl_fit_largest(values, n)), best_gain = 0, best_scale = 0;
     for (int32_t step = -10; step <= 10; step++) {
         float inverse = ((float)low + 0.1f * (float)step) * unit;
-        float with_codes[LANES] = {0}, of_codes[LANES] = {0};
-        for (uint32_t at = 0; at < n; at += LANES)
-            for (int i = 0; i < LANES; i++) {
-                float code = nearest(values[at + i] * inverse, (float)low, (float)(-low - 1));
-                with_codes[i] += values[at + i] * code;
-                of_codes[i] += code * code;
-            }
-        float with = fold(with_codes), of = fold(of_codes);
+        tl_lanes with_codes = {0}, of_codes = {0};
+        for (uint32_t at = 0; at < n; at += TL_LANES) {
+            tl_lanes x = tl_lanes_load(values + at), code = tl_lanes_nearest(x * inverse, lowest, highest);
+            tl_lanes weighed = tl_lanes_load(weights + at) * code;
+            with_codes += x * weighed;
+            of_codes += code * weighed;
+        }
+        float with = tl_lanes_fold(with_codes), of = tl_lanes_fold(of_codes);
         if (of > 0 && with * with > best_gain * of) {
             best_scale = with / of;
             best_gain = best_scale * with;
@@ -87,16 +64,16 @@ float tl_fit_scale(const float *values, uint32_t n, int32_t low)
     return best_scale;
 }
 
-/* The squared error of s * code - m over a group, from sums alone:
- * sum x^2 + s^2 sum c^2 + n m^2 - 2 s sum cx + 2 m sum x - 2 s m sum c. The constant sum x^2 is left out. */
+/* The weighted squared error of s * code - m over a group, from sums alone:
+ * sum w x^2 + s^2 sum w c^2 + m^2 sum w - 2 s sum w c x + 2 m sum w x - 2 s m sum w c. The first, constant, is left out. */
 struct sums { float n, x, c, cc, cx; };
 
-static float error_of(const struct sums *s, float scale, float min)
+static inline float error_of(const struct sums *s, float scale, float min)
 {
     return scale * (scale * s->cc - 2 * s->cx - 2 * min * s->c) + min * (s->n * min + 2 * s->x);
 }
 
-static void solve(const struct sums *s, float *ret_scale, float *ret_min)
+static inline void solve(const struct sums *s, int any, float *ret_scale, float *ret_min)
 {
     float determinant = s->n * s->cc - s->c * s->c;
     float scale = 0, min = 0;
@@ -104,7 +81,7 @@ static void solve(const struct sums *s, float *ret_scale, float *ret_min)
         scale = (s->n * s->cx - s->c * s->x) / determinant;
         min = (s->c * s->cx - s->cc * s->x) / determinant;
     }
-    if (!(min > 0)) {
+    if (!any && !(min > 0)) {
         min = 0;
         scale = s->cc > 0 ? s->cx / s->cc : 0;
     }
@@ -112,31 +89,33 @@ static void solve(const struct sums *s, float *ret_scale, float *ret_min)
     *ret_min = min;
 }
 
-/* The sums of the codes that a step size gives. */
-static struct sums sums_at(const float *values, uint32_t n, float low, float inverse, float high)
+TL_WIDE float tl_fit_scale_min(const float *values, const float *weights, uint32_t n, int32_t high, int any, float *ret_min)
 {
-    float sum_c[LANES] = {0}, sum_cc[LANES] = {0}, sum_cx[LANES] = {0}, sum_x[LANES] = {0};
-    for (uint32_t at = 0; at < n; at += LANES)
-        for (int i = 0; i < LANES; i++) {
-            float x = values[at + i], code = nearest((x - low) * inverse, 0, high);
-            sum_x[i] += x;
-            sum_c[i] += code;
-            sum_cc[i] += code * code;
-            sum_cx[i] += code * x;
-        }
-    return (struct sums){.n = (float)n, .x = fold(sum_x), .c = fold(sum_c), .cc = fold(sum_cc), .cx = fold(sum_cx)};
-}
-
-float tl_fit_scale_min(const float *values, uint32_t n, int32_t high, float *ret_min)
-{
+    const tl_lanes zero = {0}, highest = tl_lanes_of((float)high);
     float low, top, best_scale = 0, best_error = FLT_MAX;
     tl_fit_range(values, n, &low, &top);
-    low = low < 0 ? low : 0;
+    low = any || low < 0 ? low : 0;
     float best_min = -low, unit = tl_fit_inverse(top - low);
+    tl_lanes sum_w = {0}, sum_x = {0};
+    for (uint32_t at = 0; at < n; at += TL_LANES) {
+        sum_w += tl_lanes_load(weights + at);
+        sum_x += tl_lanes_load(weights + at) * tl_lanes_load(values + at);
+    }
+    struct sums s = {.n = tl_lanes_fold(sum_w), .x = tl_lanes_fold(sum_x)};
     for (int32_t step = -10; step <= 10 && unit > 0; step++) {
-        struct sums s = sums_at(values, n, low, ((float)high + 0.1f * (float)step) * unit, (float)high);
-        float scale, min;
-        solve(&s, &scale, &min);
+        float inverse = ((float)high + 0.1f * (float)step) * unit, scale, min;
+        tl_lanes sum_c = {0}, sum_cc = {0}, sum_cx = {0};
+        for (uint32_t at = 0; at < n; at += TL_LANES) {
+            tl_lanes x = tl_lanes_load(values + at), code = tl_lanes_nearest((x - low) * inverse, zero, highest);
+            tl_lanes weighed = tl_lanes_load(weights + at) * code;
+            sum_c += weighed;
+            sum_cc += weighed * code;
+            sum_cx += weighed * x;
+        }
+        s.c = tl_lanes_fold(sum_c);
+        s.cc = tl_lanes_fold(sum_cc);
+        s.cx = tl_lanes_fold(sum_cx);
+        solve(&s, any, &scale, &min);
         float error = error_of(&s, scale, min);
         if (error < best_error) {
             best_error = error;
@@ -148,51 +127,18 @@ float tl_fit_scale_min(const float *values, uint32_t n, int32_t high, float *ret
     return best_scale;
 }
 
-static void flush_all(const float *from, float *ret_values)
+TL_WIDE void tl_fit_codes(const float *values, uint32_t n, float scale, int32_t low, uint8_t *ret_codes)
 {
-    for (uint32_t i = 0; i < SUPER; i++)
-        ret_values[i] = tl_fit_flush(from[i]);
+    const tl_lanes lowest = tl_lanes_of((float)low), highest = tl_lanes_of((float)(-low - 1));
+    float inverse = tl_fit_inverse(scale);
+    for (uint32_t at = 0; at < n; at += TL_LANES)
+        tl_lanes_store_codes(tl_lanes_nearest(tl_lanes_load(values + at) * inverse, lowest, highest) - (float)low, ret_codes + at);
 }
 
-void tl_fit_super(const float *from, uint32_t group, int32_t low, int32_t low_step, uint8_t *d, int8_t *ret_steps,
-                  uint8_t *ret_codes)
+TL_WIDE void tl_fit_codes_min(const float *values, uint32_t n, float scale, float min, int32_t high, uint8_t *ret_codes)
 {
-    float values[SUPER], scales[MAX_GROUPS] = {0};
-    uint32_t groups = SUPER / group;
-    flush_all(from, values);
-    for (uint32_t g = 0; g < groups; g++)
-        scales[g] = tl_fit_scale(values + g * group, group, low);
-    float unit = tl_half_store(d, tl_fit_largest(scales, groups) / (float)low_step), inverse = tl_fit_inverse(unit);
-    for (uint32_t g = 0; g < groups; g++) {
-        ret_steps[g] = (int8_t)tl_fit_round(scales[g] * inverse, low_step, -low_step - 1);
-        float per_scale = tl_fit_inverse(unit * (float)ret_steps[g]);
-        for (uint32_t i = g * group; i < (g + 1) * group; i++)
-            ret_codes[i] = (uint8_t)(tl_fit_round(values[i] * per_scale, low, -low - 1) - low);
-    }
-}
-
-/* Steps of [0, high_step] for n values >= 0; stores and returns their unit. */
-static float fit_steps(const float *values, uint32_t n, int32_t high_step, uint8_t *unit_bytes, uint8_t *ret_steps)
-{
-    float unit = tl_half_store(unit_bytes, tl_fit_magnitude(values, n) / (float)high_step), inverse = tl_fit_inverse(unit);
-    for (uint32_t i = 0; i < n; i++)
-        ret_steps[i] = (uint8_t)tl_fit_round(values[i] * inverse, 0, high_step);
-    return unit;
-}
-
-void tl_fit_super_min(const float *from, uint32_t group, int32_t high, int32_t high_step, uint8_t *d, uint8_t *dmin,
-                      uint8_t *ret_steps, uint8_t *ret_min_steps, uint8_t *ret_codes)
-{
-    float values[SUPER], scales[MAX_GROUPS] = {0}, mins[MAX_GROUPS] = {0};
-    uint32_t groups = SUPER / group;
-    flush_all(from, values);
-    for (uint32_t g = 0; g < groups; g++)
-        scales[g] = tl_fit_scale_min(values + g * group, group, high, &mins[g]);
-    float unit = fit_steps(scales, groups, high_step, d, ret_steps);
-    float min_unit = fit_steps(mins, groups, high_step, dmin, ret_min_steps);
-    for (uint32_t g = 0; g < groups; g++) {
-        float per_scale = tl_fit_inverse(unit * ret_steps[g]), min = min_unit * ret_min_steps[g];
-        for (uint32_t i = g * group; i < (g + 1) * group; i++)
-            ret_codes[i] = (uint8_t)tl_fit_round((values[i] + min) * per_scale, 0, high);
-    }
+    const tl_lanes zero = {0}, highest = tl_lanes_of((float)high);
+    float inverse = tl_fit_inverse(scale);
+    for (uint32_t at = 0; at < n; at += TL_LANES)
+        tl_lanes_store_codes(tl_lanes_nearest((tl_lanes_load(values + at) + min) * inverse, zero, highest), ret_codes + at);
 }

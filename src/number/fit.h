@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Private to this room: what the encoders share. Values may be anything, NaN and infinities included: codes always
- * come out within their range. Fits minimise the plain sum of squared errors. */
+ * come out within their range. Fits minimise the sum of weight * error^2, weights >= 0. */
 #ifndef TL_NUMBER_FIT_H
 #define TL_NUMBER_FIT_H
 
@@ -35,6 +35,12 @@ static inline float tl_fit_flush(float value)
     return __builtin_fabsf(value) < 0x1p-60f ? 0 : value;
 }
 
+static inline void tl_fit_flush_all(const float *values, uint32_t n, float *ret_values)
+{
+    for (uint32_t i = 0; i < n; i++)
+        ret_values[i] = tl_fit_flush(values[i]);
+}
+
 /* 1 / scale, or 0 where a scale is not finite or far below what an f16 can hold. */
 static inline float tl_fit_inverse(float scale)
 {
@@ -51,15 +57,18 @@ float tl_fit_magnitude(const float *values, uint32_t n);             /* the grea
 void tl_fit_range(const float *values, uint32_t n, float *ret_low, float *ret_high);
 
 /* Scale s for values ~ s * code, codes in [low, -low - 1]. */
-float tl_fit_scale(const float *values, uint32_t n, int32_t low);
-/* Scale s and minimum m, both >= 0, for values ~ s * code - m, codes in [0, high]. */
-float tl_fit_scale_min(const float *values, uint32_t n, int32_t high, float *ret_min);
+float tl_fit_scale(const float *values, const float *weights, uint32_t n, int32_t low);
+/* Scale s >= 0 and minimum m for values ~ s * code - m, codes in [0, high]; m >= 0 unless `any`. */
+float tl_fit_scale_min(const float *values, const float *weights, uint32_t n, int32_t high, int any, float *ret_min);
+/* The nearest codes for a scale (and minimum), less `low`. */
+void tl_fit_codes(const float *values, uint32_t n, float scale, int32_t low, uint8_t *ret_codes);
+void tl_fit_codes_min(const float *values, uint32_t n, float scale, float min, int32_t high, uint8_t *ret_codes);
 
 /* The two levels of the K formats, over 256 values in groups of `group`. Scales are steps of one f16 d, stored at
  * `d`; minima are steps of one f16 stored at `dmin`. Codes come out with their offset added. */
-void tl_fit_super(const float *values, uint32_t group, int32_t low, int32_t low_step, uint8_t *d, int8_t *ret_steps,
+void tl_fit_super(const float *values, const float *weights, uint32_t group, int32_t low, int32_t low_step, uint8_t *d, int8_t *ret_steps,
                   uint8_t *ret_codes);
-void tl_fit_super_min(const float *values, uint32_t group, int32_t high, int32_t high_step, uint8_t *d, uint8_t *dmin,
-                      uint8_t *ret_steps, uint8_t *ret_min_steps, uint8_t *ret_codes);
+void tl_fit_super_min(const float *values, const float *weights, uint32_t group, int32_t high, int32_t high_step, uint8_t *d,
+                      uint8_t *dmin, uint8_t *ret_steps, uint8_t *ret_min_steps, uint8_t *ret_codes);
 
 #endif

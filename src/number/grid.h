@@ -9,7 +9,7 @@
 extern const uint16_t tl_grid_iq2_xxs[256], tl_grid_iq2_xs[512], tl_grid_iq2_s[1024], tl_grid_iq3_xxs[256], tl_grid_iq3_s[512],
     tl_grid_iq1[2048];
 
-enum { TL_GRID_DIMS = 8, TL_GRID_LEVELS = 8 };
+enum { TL_GRID_DIMS = 8, TL_GRID_LEVELS = 8, TL_GRID_PATTERNS = 256 };
 
 struct tl_grid {
     const uint16_t *points;
@@ -25,11 +25,21 @@ static inline void tl_grid_point(const struct tl_grid *grid, uint32_t point, uin
         ret_coordinates[i] = (uint8_t)(grid->points[point] >> (grid->bits * i) & ((1u << grid->bits) - 1));
 }
 
+/* What searching takes; made once for many values. Points ascend, so those of equal second halves of coordinates lie together:
+ * `pattern` of such a run, and its first point. places: the levels of coordinates in patterns of four bits (grid.c). */
+struct tl_grid_index {
+    uint32_t n_runs;
+    uint16_t pattern[TL_GRID_PATTERNS], first[TL_GRID_PATTERNS + 1];
+    float places[5][16];
+};
+void tl_grid_index(const struct tl_grid *grid, struct tl_grid_index *ret_index);
+
 /* The nearest point for n values (a multiple of dims), value ~ scale * level, by the sum of weight * error^2. Returns that
- * sum less that of the values' own squares. */
-float tl_grid_nearest(const struct tl_grid *grid, const float *values, const float *weights, uint32_t n, float scale, uint16_t *ret_points);
+ * sum less that of the values' own squares. points: a guess comes in, the nearer the quicker. */
+float tl_grid_nearest(const struct tl_grid *grid, const struct tl_grid_index *index, const float *values, const float *weights, uint32_t n,
+                      float scale, uint16_t *points);
 /* The scale >= 0 with the least such sum, as far as a few starts and refinements find it. values of a magnitude grid are >= 0. */
-float tl_grid_scale(const struct tl_grid *grid, const float *values, const float *weights, uint32_t n);
+float tl_grid_scale(const struct tl_grid *grid, const struct tl_grid_index *index, const float *values, const float *weights, uint32_t n);
 
 /* Signs of 8 values as 7 bits: the eighth makes the number of negative ones even. */
 static inline uint8_t tl_grid_signs(uint32_t seven) { return (uint8_t)(seven | (uint32_t)__builtin_parity(seven) << 7); }

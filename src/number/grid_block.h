@@ -19,7 +19,7 @@ struct tl_grid_fit {
 };
 
 /* values, weights: [256]; the weighted sum of squared errors is made small. */
-void tl_grid_block_fit(const struct tl_grid_block *how, const float *values, const float *weights, struct tl_grid_fit *ret_fit);
+void tl_grid_block_fit(const struct tl_grid_block *how, const struct tl_grid_index *index, const float *values, const float *weights, struct tl_grid_fit *ret_fit);
 
 /* Codes with an offset for a run of points with their signs; levels are whole numbers. */
 void tl_grid_codes(const struct tl_grid *grid, uint32_t point, uint32_t signs, uint32_t offset, uint8_t *ret_codes);

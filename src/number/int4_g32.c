@@ -37,6 +37,20 @@ static void encode(const float *values, size_t n_elems, void *ret_bytes)
     }
 }
 
+static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
+{
+    uint8_t *block = ret_bytes, codes[ELEMS];
+    float x[ELEMS];
+    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
+        tl_fit_flush_all(values + at, ELEMS, x);
+        uint16_t half = tl_half_narrow_bf16(tl_fit_scale(x, tl_fit_weights(weights, at), ELEMS, -8));
+        memset(block, 0, BYTES);
+        memcpy(block, &half, 2);
+        tl_fit_codes(x, ELEMS, scale_of(block), -8, codes);
+        tl_bits_put(codes, 16, 4, 2, 0, block + 2);
+    }
+}
+
 static void join(const void *codes, const void *scales, size_t n_elems, void *ret_blocks)
 {
     const uint8_t *from = codes, *scale = scales;
@@ -55,5 +69,5 @@ const struct tl_number tl_number_int4_g32 = {
     .id = TL_NUMBER_INT4_G32, .name = "int4_g32", .gguf_type = -1,
     .block_elems = ELEMS, .block_bytes = BYTES, .group = 32, .offset = 8, .panel_elems = ELEMS,
     .fields = {{2, 2}, {16, 4}},
-    .unpack = unpack, .encode = encode, .apart = &apart,
+    .unpack = unpack, .encode = encode, .fit = fit, .apart = &apart,
 };

@@ -11,18 +11,18 @@
 static const struct tl_grid plus = {.points = tl_grid_iq1, .count = 2048, .dims = 8, .bits = 2, .n_levels = 3, .levels = {-0.875f, 0.125f, 1.125f}};
 static const struct tl_grid minus = {.points = tl_grid_iq1, .count = 2048, .dims = 8, .bits = 2, .n_levels = 3, .levels = {-1.125f, -0.125f, 0.875f}};
 
-struct group { const float *values, *weights; uint32_t n, shared; uint16_t points[4]; uint8_t minus[4]; };
+struct group { const struct tl_grid_index *plus_index, *minus_index; const float *values, *weights; uint32_t n, shared; uint16_t points[4], with_plus[4], with_minus[4]; uint8_t minus[4]; };
 
 static float cost_at(struct group *group, float scale)
 {
     float sum = 0;
-    uint16_t with_plus[4], with_minus[4];
     for (uint32_t at = 0; at < group->n; at += group->shared) {
-        float a = tl_grid_nearest(&plus, group->values + at, group->weights + at, group->shared, scale, with_plus);
-        float b = tl_grid_nearest(&minus, group->values + at, group->weights + at, group->shared, scale, with_minus);
+        float a = tl_grid_nearest(&plus, group->plus_index, group->values + at, group->weights + at, group->shared, scale, group->with_plus + at / 8);
+        float b = tl_grid_nearest(&minus, group->minus_index, group->values + at, group->weights + at, group->shared, scale, group->with_minus + at / 8);
         for (uint32_t i = 0; i < group->shared / 8; i++) {
-            group->minus[at / 8 + i] = b < a;
-            group->points[at / 8 + i] = b < a ? with_minus[i] : with_plus[i];
+            uint32_t run = at / 8 + i;
+            group->minus[run] = b < a;
+            group->points[run] = b < a ? group->with_minus[run] : group->with_plus[run];
         }
         sum += b < a ? b : a;
     }
@@ -31,7 +31,8 @@ static float cost_at(struct group *group, float scale)
 
 static float scale_of(struct group *group)
 {
-    float a = tl_grid_scale(&plus, group->values, group->weights, group->n), b = tl_grid_scale(&minus, group->values, group->weights, group->n);
+    float a = tl_grid_scale(&plus, group->plus_index, group->values, group->weights, group->n);
+    float b = tl_grid_scale(&minus, group->minus_index, group->values, group->weights, group->n);
     return cost_at(group, a) <= cost_at(group, b) ? a : b;
 }
 
@@ -56,10 +57,13 @@ void tl_iq1_fit(const float *values, const float *weights, uint32_t group, uint3
     float flushed[TL_IQ1_ELEMS], scales[TL_IQ1_ELEMS / 16];
     uint32_t count = TL_IQ1_ELEMS / group;
     uint8_t half[2];
+    struct tl_grid_index plus_index, minus_index;
+    tl_grid_index(&plus, &plus_index);
+    tl_grid_index(&minus, &minus_index);
     for (uint32_t i = 0; i < TL_IQ1_ELEMS; i++)
         flushed[i] = tl_fit_flush(values[i]);
     for (uint32_t g = 0; g < count; g++) {
-        groups[g] = (struct group){.values = flushed + g * group, .weights = weights + g * group, .n = group, .shared = shared};
+        groups[g] = (struct group){.plus_index = &plus_index, .minus_index = &minus_index, .values = flushed + g * group, .weights = weights + g * group, .n = group, .shared = shared};
         scales[g] = scale_of(&groups[g]);
     }
     ret_fit->d = tl_half_store(half, tl_fit_magnitude(scales, count) / (2 * TL_IQ1_STEPS - 1));

@@ -42,9 +42,11 @@ static void put(const struct tl_grid_fit *found, uint8_t *block)
 static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
 {
     uint8_t *block = ret_bytes;
+    struct tl_grid_index index;
+    struct tl_grid_fit found;
+    tl_grid_index(&grid, &index);
     for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
-        struct tl_grid_fit found;
-        tl_grid_block_fit(&layout, values + at, tl_fit_weights(weights, at), &found);
+        tl_grid_block_fit(&layout, &index, values + at, tl_fit_weights(weights, at), &found);
         put(&found, block);
     }
 }

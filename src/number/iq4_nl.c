@@ -16,23 +16,22 @@ static void unpack(const void *block, uint8_t *ret_codes, float *ret_scale, floa
     tl_nibbles_look_up(bytes + 2, 16, tl_iq4_codes, ret_codes);
 }
 
-static void encode(const float *values, size_t n_elems, void *ret_bytes)
+static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
 {
     uint8_t *block = ret_bytes, nibbles[ELEMS];
     float x[ELEMS];
     for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
-        for (uint32_t i = 0; i < ELEMS; i++)
-            x[i] = tl_fit_flush(values[at + i]);
-        float inverse = tl_fit_inverse(tl_half_store(block, tl_iq4_scale(x, ELEMS)));
-        for (uint32_t i = 0; i < ELEMS; i++)
-            nibbles[i] = tl_iq4_nearest(x[i] * inverse);
+        tl_fit_flush_all(values + at, ELEMS, x);
+        tl_iq4_nibbles(x, ELEMS, tl_half_store(block, tl_iq4_scale(x, tl_fit_weights(weights, at), ELEMS)), nibbles);
         tl_nibbles_put(nibbles, 16, block + 2);
     }
 }
+
+static void encode(const float *values, size_t n_elems, void *ret_bytes) { fit(values, NULL, n_elems, ret_bytes); }
 
 const struct tl_number tl_number_iq4_nl = {
     .id = TL_NUMBER_IQ4_NL, .name = "iq4_nl", .gguf_type = 20,
     .block_elems = ELEMS, .block_bytes = BYTES, .group = 32, .offset = TL_IQ4_OFFSET, .panel_elems = ELEMS,
     .fields = {{2, 2}, {16, 4}},
-    .unpack = unpack, .encode = encode,
+    .unpack = unpack, .encode = encode, .fit = fit,
 };

@@ -22,41 +22,52 @@ static void unpack(const void *block, uint8_t *ret_codes, float *ret_scale, floa
     }
 }
 
-static void encode_block(const float *values, uint8_t *block)
+static int32_t fit_step(const float *values, const float *weights, float d, float scale)
+{
+    int32_t middle = tl_fit_round(scale * tl_fit_inverse(d), LEAST_STEP + 1, -LEAST_STEP - 2), best = middle;
+    float least = FLT_MAX;
+    for (int32_t step = middle - 1; step <= middle + 1; step++) {
+        float cost = tl_iq4_cost(values, weights, GROUP, d * (float)step);
+        best = cost < least ? step : best;
+        least = cost < least ? cost : least;
+    }
+    return best;
+}
+
+static void fit_block(const float *values, const float *weights, uint8_t *block)
 {
     float x[ELEMS], scales[GROUPS];
     uint8_t nibbles[GROUP];
     uint32_t upper = 0;
-    for (uint32_t i = 0; i < ELEMS; i++)
-        x[i] = tl_fit_flush(values[i]);
+    tl_fit_flush_all(values, ELEMS, x);
     for (uint32_t g = 0; g < GROUPS; g++)
-        scales[g] = tl_iq4_scale(x + GROUP * g, GROUP);
-    float d = tl_half_store(block, tl_fit_largest(scales, GROUPS) / LEAST_STEP), inverse = tl_fit_inverse(d);
+        scales[g] = tl_iq4_scale(x + GROUP * g, weights + GROUP * g, GROUP);
+    float d = tl_half_store(block, tl_fit_largest(scales, GROUPS) / LEAST_STEP);
     memset(block + LOWER, 0, GROUPS / 2);
     for (uint32_t g = 0; g < GROUPS; g++) {
-        int32_t step = tl_fit_round(scales[g] * inverse, LEAST_STEP, -LEAST_STEP - 1);
-        float per_scale = tl_fit_inverse(d * (float)step);
+        int32_t step = fit_step(x + GROUP * g, weights + GROUP * g, d, scales[g]);
         uint32_t bits = (uint32_t)(step - LEAST_STEP);
         upper |= bits >> 4 << 2 * g;
         block[LOWER + g / 2] |= (uint8_t)((bits & 15) << (g % 2 * 4));
-        for (uint32_t i = 0; i < GROUP; i++)
-            nibbles[i] = tl_iq4_nearest(x[GROUP * g + i] * per_scale);
+        tl_iq4_nibbles(x + GROUP * g, GROUP, d * (float)step, nibbles);
         tl_nibbles_put(nibbles, 16, block + NIBBLES + 16 * g);
     }
     block[2] = (uint8_t)upper;
     block[3] = (uint8_t)(upper >> 8);
 }
 
-static void encode(const float *values, size_t n_elems, void *ret_bytes)
+static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
 {
     uint8_t *block = ret_bytes;
     for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES)
-        encode_block(values + at, block);
+        fit_block(values + at, tl_fit_weights(weights, at), block);
 }
+
+static void encode(const float *values, size_t n_elems, void *ret_bytes) { fit(values, NULL, n_elems, ret_bytes); }
 
 const struct tl_number tl_number_iq4_xs = {
     .id = TL_NUMBER_IQ4_XS, .name = "iq4_xs", .gguf_type = 23,
     .block_elems = ELEMS, .block_bytes = BYTES, .group = GROUP, .offset = TL_IQ4_OFFSET, .panel_elems = ELEMS,
     .fields = {{4, 2}, {4, 1}, {128, 4}},
-    .unpack = unpack, .encode = encode,
+    .unpack = unpack, .encode = encode, .fit = fit,
 };

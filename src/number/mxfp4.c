@@ -43,6 +43,27 @@ static void encode(const float *values, size_t n_elems, void *ret_bytes)
     }
 }
 
+/* The scale and those next to it: which costs least. */
+static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
+{
+    uint8_t *block = ret_bytes, nibbles[ELEMS];
+    float x[ELEMS];
+    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
+        const float *w = tl_fit_weights(weights, at);
+        tl_fit_flush_all(values + at, ELEMS, x);
+        uint8_t middle = stored_scale(tl_fit_magnitude(x, ELEMS)), best = middle;
+        float least = tl_e2m1_cost(x, w, ELEMS, middle ? scale_of(middle) : 0);
+        for (uint32_t stored = middle - 1u; middle > 27 && stored <= middle + 1u; stored += 2) {
+            float cost = tl_e2m1_cost(x, w, ELEMS, scale_of((uint8_t)stored));
+            best = cost < least ? (uint8_t)stored : best;
+            least = cost < least ? cost : least;
+        }
+        tl_e2m1_nibbles(x, ELEMS, best ? scale_of(best) : 0, nibbles);
+        block[0] = best;
+        tl_nibbles_put(nibbles, 16, block + 1);
+    }
+}
+
 static void join(const void *codes, const void *scales, size_t n_elems, void *ret_blocks)
 {
     const uint8_t *from = codes, *scale = scales;
@@ -61,5 +82,5 @@ const struct tl_number tl_number_mxfp4 = {
     .id = TL_NUMBER_MXFP4, .name = "mxfp4", .gguf_type = 39,
     .block_elems = ELEMS, .block_bytes = BYTES, .group = 32, .offset = TL_E2M1_OFFSET, .panel_elems = ELEMS,
     .fields = {{1, 1}, {16, 4}},
-    .unpack = unpack, .encode = encode, .apart = &apart,
+    .unpack = unpack, .encode = encode, .fit = fit, .apart = &apart,
 };

@@ -3,43 +3,95 @@
 #include "number/nibbles.h"
 
 #include "number/fit.h"
+#include "number/lanes.h"
 
 const uint8_t tl_e2m1_codes[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
 const uint8_t tl_iq4_codes[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
 
-uint8_t tl_e2m1_nearest(float value)
+/* The values of a table that are nearest to those given: from each middle between two entries on, the next one. Of an even
+ * table the sign is put back. */
+#define nearest_entries(values, n_entries, entry, middle)                                                              \
+    ({                                                                                                                 \
+        tl_lanes of_ = (values), found_ = tl_lanes_of(entry(0));                                                       \
+        for (int i_ = 0; i_ + 1 < (n_entries); i_++)                                                                   \
+            found_ = tl_lanes_select(of_ > middle(i_), tl_lanes_of(entry(i_ + 1)), found_);                            \
+        found_;                                                                                                        \
+    })
+
+static const float e2m1_sizes[8] = {0, 1, 2, 3, 4, 6, 8, 12}, e2m1_middles[7] = {0.5f, 1.5f, 2.5f, 3.5f, 5, 7, 10};
+#define e2m1_size(i) e2m1_sizes[i]
+#define e2m1_middle(i) e2m1_middles[i]
+
+TL_WIDE float tl_e2m1_cost(const float *values, const float *weights, uint32_t n, float scale)
 {
-    static const float middles[7] = {0.5f, 1.5f, 2.5f, 3.5f, 5, 7, 10};
-    float size = __builtin_fabsf(value);
-    uint8_t nibble = 0;
-    for (int i = 0; i < 7; i++)
-        nibble = (uint8_t)(nibble + (size > middles[i]));
-    return nibble && value < 0 ? (uint8_t)(nibble | 8) : nibble;
+    float inverse = tl_fit_inverse(scale);
+    tl_lanes sum = {0};
+    for (uint32_t at = 0; at < n; at += TL_LANES) {
+        tl_lanes x = tl_lanes_load(values + at);
+        tl_lanes size = tl_lanes_select(x < 0, -x, x);
+        tl_lanes off = size - scale * nearest_entries(size * inverse, 8, e2m1_size, e2m1_middle);
+        sum += tl_lanes_load(weights + at) * off * off;
+    }
+    return tl_lanes_fold(sum);
 }
 
-uint8_t tl_iq4_nearest(float value)
+TL_WIDE void tl_e2m1_nibbles(const float *values, uint32_t n, float scale, uint8_t *ret_nibbles)
 {
-    uint8_t nibble = 0;
-    for (int i = 0; i < 15; i++)
-        nibble = (uint8_t)(nibble + (value > (float)(tl_iq4_codes[i] + tl_iq4_codes[i + 1] - 2 * TL_IQ4_OFFSET) * 0.5f));
-    return nibble;
+    float inverse = tl_fit_inverse(scale);
+    for (uint32_t at = 0; at < n; at += TL_LANES) {
+        tl_lanes x = tl_lanes_load(values + at) * inverse, size = tl_lanes_select(x < 0, -x, x);
+        tl_lane_masks nibbles = {0};
+        for (int i = 0; i < 7; i++)
+            nibbles -= size > e2m1_middles[i];
+        nibbles |= (x < 0) & (nibbles != 0) & 8;
+        tl_lanes_store_bytes(nibbles, ret_nibbles + at);
+    }
+}
+
+#define iq4_entry(i) ((float)(tl_iq4_codes[i] - TL_IQ4_OFFSET))
+#define iq4_middle(i) (0.5f * (float)(tl_iq4_codes[i] + tl_iq4_codes[(i) + 1] - 2 * TL_IQ4_OFFSET))
+
+TL_WIDE float tl_iq4_cost(const float *values, const float *weights, uint32_t n, float scale)
+{
+    float inverse = tl_fit_inverse(scale);
+    tl_lanes sum = {0};
+    for (uint32_t at = 0; at < n; at += TL_LANES) {
+        tl_lanes x = tl_lanes_load(values + at), off = x - scale * nearest_entries(x * inverse, 16, iq4_entry, iq4_middle);
+        sum += tl_lanes_load(weights + at) * off * off;
+    }
+    return tl_lanes_fold(sum);
 }
 
 /* The value of greatest magnitude lies near either end of the table; then least squares over the nibbles that gives. */
-float tl_iq4_scale(const float *values, uint32_t n)
+TL_WIDE float tl_iq4_scale(const float *values, const float *weights, uint32_t n)
 {
     float unit = tl_fit_inverse(tl_fit_largest(values, n)), best_gain = 0, best_scale = 0;
-    for (int32_t step = -10; step <= 22; step++) {
-        float inverse = (step < 10 ? -127 + 3 * (float)step : 113 + 3 * (float)(step - 16)) * unit, with = 0, of = 0;
-        for (uint32_t i = 0; i < n; i++) {
-            float code = (float)(tl_iq4_codes[tl_iq4_nearest(values[i] * inverse)] - TL_IQ4_OFFSET);
-            with += values[i] * code;
-            of += code * code;
+    for (int32_t step = 0; step < 16; step++) {
+        float inverse = (step < 9 ? -139 + 6 * (float)step : 101 + 6 * (float)(step - 9)) * unit;
+        tl_lanes with_codes = {0}, of_codes = {0};
+        for (uint32_t at = 0; at < n; at += TL_LANES) {
+            tl_lanes x = tl_lanes_load(values + at), code = nearest_entries(x * inverse, 16, iq4_entry, iq4_middle);
+            tl_lanes weighed = tl_lanes_load(weights + at) * code;
+            with_codes += x * weighed;
+            of_codes += code * weighed;
         }
+        float with = tl_lanes_fold(with_codes), of = tl_lanes_fold(of_codes);
         if (of > 0 && with * with > best_gain * of) {
             best_scale = with / of;
             best_gain = best_scale * with;
         }
     }
     return best_scale;
+}
+
+TL_WIDE void tl_iq4_nibbles(const float *values, uint32_t n, float scale, uint8_t *ret_nibbles)
+{
+    float inverse = tl_fit_inverse(scale);
+    for (uint32_t at = 0; at < n; at += TL_LANES) {
+        tl_lanes x = tl_lanes_load(values + at) * inverse;
+        tl_lane_masks nibbles = {0};
+        for (int i = 0; i < 15; i++)
+            nibbles -= x > iq4_middle(i);
+        tl_lanes_store_bytes(nibbles, ret_nibbles + at);
+    }
 }

@@ -14,14 +14,24 @@ enum { TL_E2M1_OFFSET = 12 };
 extern const uint8_t tl_e2m1_codes[16];
 
 /* The nibble whose value is nearest to `value` in halves; ties go to the smaller magnitude; NaN is 0. */
-uint8_t tl_e2m1_nearest(float value);
+static inline uint8_t tl_e2m1_nearest(float value)
+{
+    float size = __builtin_fabsf(value);
+    uint8_t nibble = (uint8_t)((size > 0.5f) + (size > 1.5f) + (size > 2.5f) + (size > 3.5f) + (size > 5) + (size > 7) + (size > 10));
+    return nibble && value < 0 ? (uint8_t)(nibble | 8) : nibble;
+}
+
+/* Of n values ~ s * (code - offset), a multiple of 16, at a scale: their nibbles, their weighted squared error. */
+void tl_e2m1_nibbles(const float *values, uint32_t n, float scale, uint8_t *ret_nibbles);
+float tl_e2m1_cost(const float *values, const float *weights, uint32_t n, float scale);
 
 /* The values of iq4_nl and iq4_xs with 128 more; ascending. */
 enum { TL_IQ4_OFFSET = 128 };
 extern const uint8_t tl_iq4_codes[16];
-uint8_t tl_iq4_nearest(float value);
-/* Scale s for values ~ s * (code - offset), n values; and their nibbles for a scale. */
-float tl_iq4_scale(const float *values, uint32_t n);
+/* The same, and the best scale. */
+void tl_iq4_nibbles(const float *values, uint32_t n, float scale, uint8_t *ret_nibbles);
+float tl_iq4_cost(const float *values, const float *weights, uint32_t n, float scale);
+float tl_iq4_scale(const float *values, const float *weights, uint32_t n);
 
 /* n bytes hold nibbles of two runs: codes[i] and codes[n + i] are looked up by the low and the high nibble of byte i. */
 static inline void tl_nibbles_look_up(const uint8_t *bytes, uint32_t n, const uint8_t table[16], uint8_t *ret_codes)

@@ -39,9 +39,35 @@ static void encode(const float *values, size_t n_elems, void *ret_bytes)
         }
 }
 
+/* From the scale that spans the group to the fourth below it, and the next above: which costs least. */
+static uint8_t fit_group(const float *x, const float *weights, uint8_t *ret_nibbles)
+{
+    int32_t middle = tl_e4m3_nearest(tl_fit_magnitude(x, GROUP) / 6) & 0x7f, best = middle;
+    float least = FLT_MAX;
+    for (int32_t stored = middle > 4 ? middle - 4 : 0; stored <= middle + 1 && stored < 0x7f; stored++) {
+        float cost = tl_e2m1_cost(x, weights, GROUP, scale_of((uint8_t)stored));
+        best = cost < least ? stored : best;
+        least = cost < least ? cost : least;
+    }
+    tl_e2m1_nibbles(x, GROUP, scale_of((uint8_t)best), ret_nibbles);
+    return (uint8_t)best;
+}
+
+static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
+{
+    uint8_t *block = ret_bytes, nibbles[GROUP];
+    float x[GROUP];
+    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES)
+        for (uint32_t g = 0; g < GROUPS; g++) {
+            tl_fit_flush_all(values + at + GROUP * g, GROUP, x);
+            block[g] = fit_group(x, tl_fit_weights(weights, at) + GROUP * g, nibbles);
+            tl_nibbles_put(nibbles, 8, block + GROUPS + 8 * g);
+        }
+}
+
 const struct tl_number tl_number_nvfp4 = {
     .id = TL_NUMBER_NVFP4, .name = "nvfp4", .gguf_type = 40,
     .block_elems = ELEMS, .block_bytes = BYTES, .group = GROUP, .offset = TL_E2M1_OFFSET, .panel_elems = ELEMS,
     .fields = {{4, 1}, {32, 4}},
-    .unpack = unpack, .encode = encode,
+    .unpack = unpack, .encode = encode, .fit = fit,
 };

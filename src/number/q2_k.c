@@ -21,12 +21,12 @@ static void unpack(const void *block, uint8_t *ret_codes, float *ret_scale, floa
         tl_bits_get(bytes + CODES + 32 * half, 32, 2, 4, ret_codes + 128 * half);
 }
 
-static void encode(const float *values, size_t n_elems, void *ret_bytes)
+static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
 {
     uint8_t *block = ret_bytes, codes[ELEMS], scales[GROUPS], mins[GROUPS];
     for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
         memset(block, 0, BYTES);
-        tl_fit_super_min(values + at, GROUP, 3, 15, block + D, block + DMIN, scales, mins, codes);
+        tl_fit_super_min(values + at, tl_fit_weights(weights, at), GROUP, 3, 15, block + D, block + DMIN, scales, mins, codes);
         for (uint32_t g = 0; g < GROUPS; g++)
             block[g] = (uint8_t)(scales[g] | mins[g] << 4);
         for (uint32_t half = 0; half < 2; half++)
@@ -34,9 +34,11 @@ static void encode(const float *values, size_t n_elems, void *ret_bytes)
     }
 }
 
+static void encode(const float *values, size_t n_elems, void *ret_bytes) { fit(values, NULL, n_elems, ret_bytes); }
+
 const struct tl_number tl_number_q2_k = {
     .id = TL_NUMBER_Q2_K, .name = "q2_k", .gguf_type = 10,
     .block_elems = ELEMS, .block_bytes = BYTES, .group = GROUP, .has_min = true, .panel_elems = ELEMS,
     .fields = {{16, 1}, {64, 4}, {4, 2}},
-    .unpack = unpack, .encode = encode,
+    .unpack = unpack, .encode = encode, .fit = fit,
 };

@@ -24,13 +24,13 @@ static void unpack(const void *block, uint8_t *ret_codes, float *ret_scale, floa
     tl_bits_get_above(bytes, 32, 1, 8, 2, ret_codes);
 }
 
-static void encode(const float *values, size_t n_elems, void *ret_bytes)
+static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
 {
     uint8_t *block = ret_bytes, codes[ELEMS], biased[GROUPS];
     int8_t steps[GROUPS];
     for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
         memset(block, 0, BYTES);
-        tl_fit_super(values + at, GROUP, -4, -32, block + D, steps, codes);
+        tl_fit_super(values + at, tl_fit_weights(weights, at), GROUP, -4, -32, block + D, steps, codes);
         for (uint32_t g = 0; g < GROUPS; g++)
             biased[g] = (uint8_t)(steps[g] + 32);
         tl_bits_put(biased, 8, 4, 2, 0, block + STEPS);
@@ -41,9 +41,11 @@ static void encode(const float *values, size_t n_elems, void *ret_bytes)
     }
 }
 
+static void encode(const float *values, size_t n_elems, void *ret_bytes) { fit(values, NULL, n_elems, ret_bytes); }
+
 const struct tl_number tl_number_q3_k = {
     .id = TL_NUMBER_Q3_K, .name = "q3_k", .gguf_type = 11,
     .block_elems = ELEMS, .block_bytes = BYTES, .group = GROUP, .offset = 4, .panel_elems = ELEMS,
     .fields = {{32, 4}, {64, 4}, {12, 1}, {2, 2}},
-    .unpack = unpack, .encode = encode,
+    .unpack = unpack, .encode = encode, .fit = fit,
 };

@@ -16,6 +16,11 @@ static void unpack(const void *block, uint8_t *ret_codes, float *ret_scale, floa
     tl_bits_get(bytes + 4, 16, 4, 2, ret_codes);
 }
 
+static void put(const uint8_t *codes, uint8_t *block)
+{
+    tl_bits_put(codes, 16, 4, 2, 0, block + 4);
+}
+
 static void encode(const float *values, size_t n_elems, void *ret_bytes)
 {
     uint8_t *block = ret_bytes, codes[ELEMS];
@@ -29,7 +34,21 @@ static void encode(const float *values, size_t n_elems, void *ret_bytes)
         memset(block, 0, BYTES);
         tl_half_store(block, scale);
         tl_half_store(block + 2, low);
-        tl_bits_put(codes, 16, 4, 2, 0, block + 4);
+        put(codes, block);
+    }
+}
+
+static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
+{
+    uint8_t *block = ret_bytes, codes[ELEMS];
+    float x[ELEMS], min;
+    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
+        tl_fit_flush_all(values + at, ELEMS, x);
+        memset(block, 0, BYTES);
+        float scale = tl_half_store(block, tl_fit_scale_min(x, tl_fit_weights(weights, at), ELEMS, 15, 1, &min));
+        min = -tl_half_store(block + 2, -min);
+        tl_fit_codes_min(x, ELEMS, scale, min, 15, codes);
+        put(codes, block);
     }
 }
 
@@ -37,5 +56,5 @@ const struct tl_number tl_number_q4_1 = {
     .id = TL_NUMBER_Q4_1, .name = "q4_1", .gguf_type = 3,
     .block_elems = ELEMS, .block_bytes = BYTES, .group = 32, .has_min = true, .panel_elems = ELEMS,
     .fields = {{4, 2}, {16, 4}},
-    .unpack = unpack, .encode = encode,
+    .unpack = unpack, .encode = encode, .fit = fit,
 };

@@ -24,21 +24,23 @@ static void unpack(const void *block, uint8_t *ret_codes, float *ret_scale, floa
         tl_bits_get(bytes + CODES + 32 * run, 32, 4, 2, ret_codes + 64 * run);
 }
 
-static void encode(const float *values, size_t n_elems, void *ret_bytes)
+static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
 {
     uint8_t *block = ret_bytes, codes[ELEMS], scales[GROUPS], mins[GROUPS];
     for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
         memset(block, 0, BYTES);
-        tl_fit_super_min(values + at, GROUP, 15, 63, block, block + 2, scales, mins, codes);
+        tl_fit_super_min(values + at, tl_fit_weights(weights, at), GROUP, 15, 63, block, block + 2, scales, mins, codes);
         tl_kscales_put(scales, mins, block + STEPS);
         for (uint32_t run = 0; run < 4; run++)
             tl_bits_put(codes + 64 * run, 32, 4, 2, 0, block + CODES + 32 * run);
     }
 }
 
+static void encode(const float *values, size_t n_elems, void *ret_bytes) { fit(values, NULL, n_elems, ret_bytes); }
+
 const struct tl_number tl_number_q4_k = {
     .id = TL_NUMBER_Q4_K, .name = "q4_k", .gguf_type = 12,
     .block_elems = ELEMS, .block_bytes = BYTES, .group = GROUP, .has_min = true, .panel_elems = ELEMS,
     .fields = {{4, 2}, {12, 1}, {128, 4}},
-    .unpack = unpack, .encode = encode,
+    .unpack = unpack, .encode = encode, .fit = fit,
 };

@@ -17,6 +17,12 @@ static void unpack(const void *block, uint8_t *ret_codes, float *ret_scale, floa
     tl_bits_get_word(bytes + 2, ret_codes);
 }
 
+static void put(const uint8_t *codes, uint8_t *block)
+{
+    tl_bits_put_word(codes, block + 2);
+    tl_bits_put(codes, 16, 4, 2, 0, block + 6);
+}
+
 static void encode(const float *values, size_t n_elems, void *ret_bytes)
 {
     uint8_t *block = ret_bytes, codes[ELEMS];
@@ -27,8 +33,19 @@ static void encode(const float *values, size_t n_elems, void *ret_bytes)
             codes[i] = tl_fit_truncate(x[i] * inverse + 16.5f, 31);
         memset(block, 0, BYTES);
         tl_half_store(block, scale);
-        tl_bits_put_word(codes, block + 2);
-        tl_bits_put(codes, 16, 4, 2, 0, block + 6);
+        put(codes, block);
+    }
+}
+
+static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
+{
+    uint8_t *block = ret_bytes, codes[ELEMS];
+    float x[ELEMS];
+    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
+        tl_fit_flush_all(values + at, ELEMS, x);
+        memset(block, 0, BYTES);
+        tl_fit_codes(x, ELEMS, tl_half_store(block, tl_fit_scale(x, tl_fit_weights(weights, at), ELEMS, -16)), -16, codes);
+        put(codes, block);
     }
 }
 
@@ -36,5 +53,5 @@ const struct tl_number tl_number_q5_0 = {
     .id = TL_NUMBER_Q5_0, .name = "q5_0", .gguf_type = 6,
     .block_elems = ELEMS, .block_bytes = BYTES, .group = 32, .offset = 16, .panel_elems = ELEMS,
     .fields = {{2, 2}, {4, 4}, {16, 4}},
-    .unpack = unpack, .encode = encode,
+    .unpack = unpack, .encode = encode, .fit = fit,
 };

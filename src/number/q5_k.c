@@ -24,12 +24,12 @@ static void unpack(const void *block, uint8_t *ret_codes, float *ret_scale, floa
     tl_bits_get_above(bytes + FIFTH, 32, 1, 8, 4, ret_codes);
 }
 
-static void encode(const float *values, size_t n_elems, void *ret_bytes)
+static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
 {
     uint8_t *block = ret_bytes, codes[ELEMS], scales[GROUPS], mins[GROUPS];
     for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
         memset(block, 0, BYTES);
-        tl_fit_super_min(values + at, GROUP, 31, 63, block, block + 2, scales, mins, codes);
+        tl_fit_super_min(values + at, tl_fit_weights(weights, at), GROUP, 31, 63, block, block + 2, scales, mins, codes);
         tl_kscales_put(scales, mins, block + STEPS);
         tl_bits_put(codes, 32, 1, 8, 4, block + FIFTH);
         for (uint32_t run = 0; run < 4; run++)
@@ -37,9 +37,11 @@ static void encode(const float *values, size_t n_elems, void *ret_bytes)
     }
 }
 
+static void encode(const float *values, size_t n_elems, void *ret_bytes) { fit(values, NULL, n_elems, ret_bytes); }
+
 const struct tl_number tl_number_q5_k = {
     .id = TL_NUMBER_Q5_K, .name = "q5_k", .gguf_type = 13,
     .block_elems = ELEMS, .block_bytes = BYTES, .group = GROUP, .has_min = true, .panel_elems = ELEMS,
     .fields = {{4, 2}, {12, 1}, {32, 4}, {128, 4}},
-    .unpack = unpack, .encode = encode,
+    .unpack = unpack, .encode = encode, .fit = fit,
 };

@@ -22,13 +22,13 @@ static void unpack(const void *block, uint8_t *ret_codes, float *ret_scale, floa
     }
 }
 
-static void encode(const float *values, size_t n_elems, void *ret_bytes)
+static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
 {
     uint8_t *block = ret_bytes, codes[ELEMS];
     int8_t steps[GROUPS];
     for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
         memset(block, 0, BYTES);
-        tl_fit_super(values + at, GROUP, -32, -128, block + D, steps, codes);
+        tl_fit_super(values + at, tl_fit_weights(weights, at), GROUP, -32, -128, block + D, steps, codes);
         memcpy(block + STEPS, steps, GROUPS);
         for (uint32_t half = 0; half < 2; half++) {
             tl_bits_put(codes + 128 * half, 64, 4, 2, 0, block + 64 * half);
@@ -37,9 +37,11 @@ static void encode(const float *values, size_t n_elems, void *ret_bytes)
     }
 }
 
+static void encode(const float *values, size_t n_elems, void *ret_bytes) { fit(values, NULL, n_elems, ret_bytes); }
+
 const struct tl_number tl_number_q6_k = {
     .id = TL_NUMBER_Q6_K, .name = "q6_k", .gguf_type = 14,
     .block_elems = ELEMS, .block_bytes = BYTES, .group = GROUP, .offset = 32, .panel_elems = ELEMS,
     .fields = {{128, 4}, {64, 4}, {16, 1}, {2, 2}},
-    .unpack = unpack, .encode = encode,
+    .unpack = unpack, .encode = encode, .fit = fit,
 };

@@ -4,6 +4,7 @@
 #include "number/fit.h"
 #include "number/formats.h"
 #include "number/half.h"
+#include "number/lanes.h"
 
 enum { ELEMS = 32, BYTES = 34 };
 
@@ -16,7 +17,7 @@ static void unpack(const void *block, uint8_t *ret_codes, float *ret_scale, floa
         ret_codes[i] = bytes[2 + i] ^ 0x80;
 }
 
-static void encode(const float *values, size_t n_elems, void *ret_bytes)
+TL_WIDE static void encode(const float *values, size_t n_elems, void *ret_bytes)
 {
     uint8_t *block = ret_bytes;
     for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {

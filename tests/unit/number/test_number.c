@@ -229,20 +229,65 @@ static void test_hostile_values(void **state)
     (void)state;
     static const float odd[] = {0, -0.0f, 1e-45f, 1e-38f, -1e-30f, 1, -1, 65504, -65504, 1e30f, -3e38f, INFINITY, -INFINITY, NAN};
     enum { ODD = sizeof odd / sizeof odd[0] };
-    float values[TL_NUMBER_MAX_BLOCK], back[TL_NUMBER_MAX_BLOCK];
+    float values[TL_NUMBER_MAX_BLOCK], weights[TL_NUMBER_MAX_BLOCK], back[TL_NUMBER_MAX_BLOCK];
     uint8_t bytes[4 * TL_NUMBER_MAX_BLOCK];
+    for (uint32_t i = 0; i < TL_NUMBER_MAX_BLOCK; i++)
+        weights[i] = i % 5 ? (float)(i % 7) : 1e20f;
     for (int id = 0; id < TL_NUMBERS; id++) {
         const struct tl_number *n = tl_number((enum tl_number_id)id);
         for (uint32_t a = 0; a < ODD; a++)
             for (uint32_t b = 0; b < ODD; b++) {
                 for (uint32_t i = 0; i < TL_NUMBER_MAX_BLOCK; i++)
                     values[i] = i % 3 ? odd[a] : odd[b];
-                n->encode(values, TL_NUMBER_MAX_BLOCK, bytes);
-                tl_number_decode(n, bytes, TL_NUMBER_MAX_BLOCK, back);
-                for (uint32_t i = 0; i < TL_NUMBER_MAX_BLOCK && a < 9 && b < 9; i++)
-                    if (!isfinite(back[i]))
-                        fail_msg("%s: %g beside %g comes back as %g", n->name, (double)odd[b], (double)odd[a], (double)back[i]);
+                for (int careful = 0; careful <= (n->fit != NULL); careful++) {
+                    if (careful)
+                        n->fit(values, a % 2 ? weights : NULL, TL_NUMBER_MAX_BLOCK, bytes);
+                    else
+                        n->encode(values, TL_NUMBER_MAX_BLOCK, bytes);
+                    tl_number_decode(n, bytes, TL_NUMBER_MAX_BLOCK, back);
+                    for (uint32_t i = 0; i < TL_NUMBER_MAX_BLOCK && a < 9 && b < 9; i++)
+                        if (!isfinite(back[i]))
+                            fail_msg("%s: %g beside %g comes back as %g", n->name, (double)odd[b], (double)odd[a], (double)back[i]);
+                }
             }
+    }
+}
+
+/* As files are written. */
+static void store(const struct tl_number *n, const float *values, size_t count, uint8_t *ret_bytes)
+{
+    if (n->fit)
+        n->fit(values, NULL, count, ret_bytes);
+    else
+        n->encode(values, count, ret_bytes);
+}
+
+/* A fit costs no more than an encoding does, by the weights that it was given. */
+static void test_fit(void **state)
+{
+    (void)state;
+    enum { N = 16 * TL_NUMBER_MAX_BLOCK };
+    static float values[N], weights[N], back[N];
+    static uint8_t bytes[N * 4];
+    uint64_t seed = 3;
+    for (int i = 0; i < N; i++) {
+        values[i] = normal(&seed);
+        weights[i] = expf(normal(&seed));
+    }
+    for (int id = 0; id < TL_NUMBERS; id++) {
+        const struct tl_number *n = tl_number((enum tl_number_id)id);
+        double error[2] = {0, 0};
+        for (int careful = 0; careful < 2 && n->fit; careful++) {
+            if (careful)
+                n->fit(values, weights, N, bytes);
+            else
+                n->encode(values, N, bytes);
+            tl_number_decode(n, bytes, N, back);
+            for (int i = 0; i < N; i++)
+                error[careful] += (double)weights[i] * pow((double)back[i] - (double)values[i], 2);
+        }
+        print_message("%-8s weighted error of a fit over that of an encoding: %.3f\n", n->name, n->fit ? error[1] / error[0] : 1);
+        assert_true(!n->fit || error[1] < 0.99 * error[0]);
     }
 }
 
@@ -262,10 +307,10 @@ static void test_float_mode(void **state)
     for (int id = 0; id < TL_NUMBERS; id++) {
         const struct tl_number *n = tl_number((enum tl_number_id)id);
         size_t n_bytes = (size_t)N / n->block_elems * n->block_bytes;
-        n->encode(values, N, bytes);
+        store(n, values, N, bytes);
         tl_number_decode(n, bytes, N, back);
         uint32_t mode = tl_pool_float_mode();
-        n->encode(values, N, flushed);
+        store(n, values, N, flushed);
         tl_number_decode(n, flushed, N, flushed_back);
         tl_pool_float_restore(mode);
         for (size_t i = 0; i < n_bytes; i++)
@@ -336,7 +381,7 @@ int main(void)
         cmocka_unit_test(test_facts),         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_golden_decode), cmocka_unit_test(test_golden_encode),
         cmocka_unit_test(test_unpack),        cmocka_unit_test(test_error_bounds),
-        cmocka_unit_test(test_hostile_values), cmocka_unit_test(test_float_mode), cmocka_unit_test(test_all_halves),
+        cmocka_unit_test(test_fit), cmocka_unit_test(test_hostile_values), cmocka_unit_test(test_float_mode), cmocka_unit_test(test_all_halves),
         cmocka_unit_test(test_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

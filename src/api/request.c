@@ -106,7 +106,7 @@ void trill_request_close(struct trill_request *request)
 int trill_request_figures(const struct trill_request *request, struct trill_request_figures *figures, size_t size)
 {
     const struct tl_ask *ask = &request->ask;
-    struct trill_request_figures f = {.size = sizeof(f), .parts = tl_ask_parts(ask), .stream = ask->request.stream, .model = ask->request.model};
+    struct trill_request_figures f = {.size = sizeof(f), .parts = tl_reply_parts(ask), .stream = ask->request.stream, .model = ask->request.model};
     for (uint32_t i = 0; i < ask->n_prompts; i++) {
         uint64_t n = ask->prompt[i].n_ids;
         f.prompt_tokens += n;

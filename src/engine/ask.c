@@ -22,7 +22,7 @@ static int copy_ids(const struct tl_engine *engine, const struct tl_openai_promp
     uint32_t vocab = tl_tokenizer_size(engine->tokenizer);
     for (size_t i = 0; i < from->n_ids; i++)
         if ((uint32_t)from->ids[i] >= vocab)
-            return tl_fail(TL_E_USAGE, "prompt: id %d is not in the vocabulary of %u", from->ids[i], vocab);
+            return tl_fail(TL_E_USAGE, "id %d is not in the vocabulary of %u", from->ids[i], vocab);
     if (!(to->ids = tl_alloc(from->n_ids + 1, sizeof(*to->ids))))
         return TL_E_NOMEM;
     if (from->n_ids)
@@ -61,7 +61,7 @@ static int make_prompts(const struct tl_engine *engine, const struct tl_ask_how 
     if (!(ask->prompt = tl_alloc(n_prompts, sizeof(*ask->prompt))))
         return TL_E_NOMEM;
     ask->n_prompts = n_prompts;
-    snprintf(ask->request.param, sizeof(ask->request.param), "%s", chat ? "messages" : "prompt");
+    snprintf(ask->request.param, sizeof(ask->request.param), "%s", chat ? "messages" : ask->request.kind == TL_OPENAI_EMBEDDING ? "input" : "prompt");
     for (uint32_t i = 0; i < n_prompts; i++) {
         int status = chat ? chat_ids(engine, how, ask) : prompt_ids(engine, ask, i);
         if (status >= 0)
@@ -81,6 +81,15 @@ static int read_fields(const struct tl_form *form, const char *body, size_t n_by
     return status < 0 ? status : form->read(request, "body", body, n_bytes);
 }
 
+static int check_width(const struct tl_engine *engine, struct tl_openai_request *request)
+{
+    uint32_t width = engine->model ? tl_model_geometry(engine->model)->width : request->dimensions;
+    if (request->dimensions <= width)
+        return 0;
+    snprintf(request->param, sizeof(request->param), "dimensions");
+    return tl_fail(TL_E_USAGE, "dimensions: embeddings of this model have %u, fewer can be asked for, and %u were", width, request->dimensions);
+}
+
 static int check_language(struct tl_openai_request *request)
 {
     bool bound = request->schema || request->grammar || request->any_json;
@@ -96,6 +105,8 @@ int tl_ask_read(const struct tl_engine *engine, const struct tl_form *form, cons
     *ret_ask = (struct tl_ask){.form = form};
     tl_openai_init(&ret_ask->request);
     int status = read_fields(form, body, n_bytes, how, &ret_ask->request);
+    if (status >= 0)
+        status = check_width(engine, &ret_ask->request);
     if (status >= 0)
         status = check_language(&ret_ask->request);
     return status < 0 ? status : make_prompts(engine, how, ret_ask);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One part after the other or side by side: a session, a turn, and the one writer that all share under a lock. */
-#include "engine/reply.h"
+/* The one writer that all parts share, under a lock: how it begins and ends, failures, signs of life. */
+#include "engine/reply_impl.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,28 +11,14 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "engine/generate.h"
 
-enum { ID_BYTES = 16 };
-
-struct tl_reply {
-    struct tl_reply_how how;
-    const struct tl_openai_request *request;
-    const struct tl_form *form;
-    struct tl_form_writer *writer;
-    char id[2 * ID_BYTES + 1];
-    volatile int cancel;                 /* all parts end soon; watched by sessions */
-    pthread_mutex_t lock;                /* of what follows, and of writing */
-    struct tl_buffer out;
-    uint32_t n_parts, n_left;
-    bool begun, failed, gone;            /* something is written; as a failure; to nobody */
-};
+enum { PARTS_OF_INPUTS = 16 };
 
 /* --- the writer ------------------------------------------------------------------------------------------------------------- */
 
-static void make_id(char ret_id[2 * ID_BYTES + 1])
+static void make_id(char ret_id[2 * TL_REPLY_ID_BYTES + 1])
 {
-    uint8_t bytes[ID_BYTES];
+    uint8_t bytes[TL_REPLY_ID_BYTES];
     if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
         uint64_t now[2] = {tl_clock_ns(), (uint64_t)(uintptr_t)ret_id};
         memcpy(bytes, now, sizeof(bytes));
@@ -48,9 +33,15 @@ static int make_writer(struct tl_reply *reply)
     const char *model = how->model ? how->model : reply->request->model;
     struct tl_writer_facts facts = {
         .request = reply->request, .tokenizer = how->engine->tokenizer, .id = how->id ? how->id : reply->id, .model = model,
-        .created = how->created ? how->created : (int64_t)time(NULL), .n_parts = reply->n_parts,
+        .created = how->created ? how->created : (int64_t)time(NULL), .n_parts = tl_ask_parts(how->ask),
     };
     return reply->form->writer_new(&facts, &reply->writer);
+}
+
+uint32_t tl_reply_parts(const struct tl_ask *ask)
+{
+    uint32_t n = tl_ask_parts(ask);
+    return ask->request.kind == TL_OPENAI_EMBEDDING && n > PARTS_OF_INPUTS ? PARTS_OF_INPUTS : n;
 }
 
 int tl_reply_new(const struct tl_reply_how *how, struct tl_reply **ret_reply)
@@ -61,7 +52,7 @@ int tl_reply_new(const struct tl_reply_how *how, struct tl_reply **ret_reply)
     reply->how = *how;
     reply->request = &how->ask->request;
     reply->form = how->ask->form;
-    reply->n_parts = reply->n_left = tl_ask_parts(how->ask);
+    reply->n_parts = reply->n_left = tl_reply_parts(how->ask);
     pthread_mutex_init(&reply->lock, NULL);
     tl_buffer_init(&reply->out, 0);
     make_id(reply->id);
@@ -104,7 +95,7 @@ static int send(struct tl_reply *reply)
     return tl_fail(TL_E_CANCEL, "the reader of the answer is gone");
 }
 
-static int begin(struct tl_reply *reply)
+int tl_reply_begin(struct tl_reply *reply)
 {
     int status = 0;
     pthread_mutex_lock(&reply->lock);
@@ -117,7 +108,7 @@ static int begin(struct tl_reply *reply)
     return status;
 }
 
-static int write_event(struct tl_reply *reply, const struct tl_event *event)
+int tl_reply_event(struct tl_reply *reply, const struct tl_event *event)
 {
     pthread_mutex_lock(&reply->lock);
     int status = reply->failed ? tl_fail(TL_E_CANCEL, "another part of the answer has failed") : reply->form->event(reply->writer, event, &reply->out);
@@ -128,7 +119,7 @@ static int write_event(struct tl_reply *reply, const struct tl_event *event)
 }
 
 /* The first failure is written and ends all parts; a reader who is gone is none. */
-static void fail(struct tl_reply *reply, int status)
+void tl_reply_fail(struct tl_reply *reply, int status)
 {
     char sentence[512];
     snprintf(sentence, sizeof(sentence), "%s", tl_error_text());
@@ -146,7 +137,7 @@ static void fail(struct tl_reply *reply, int status)
     tl_error_set(status, sentence);
 }
 
-static int end(struct tl_reply *reply)
+int tl_reply_end(struct tl_reply *reply)
 {
     int status = 0;
     pthread_mutex_lock(&reply->lock);
@@ -167,104 +158,5 @@ int tl_reply_beat(struct tl_reply *reply)
         status = send(reply);
     }
     pthread_mutex_unlock(&reply->lock);
-    return status;
-}
-
-/* --- a part ----------------------------------------------------------------------------------------------------------------- */
-
-struct part {
-    struct tl_reply *reply;
-    struct tl_session *session;
-    uint32_t index;
-    int status;                          /* of writing */
-    struct tl_answer answer;
-};
-
-static int on_text(void *context, const char *bytes, size_t n_bytes)
-{
-    struct part *part = context;
-    struct tl_event event = {.kind = TL_EVENT_CONTENT, .part = part->index, .text = bytes, .n_bytes = n_bytes};
-    part->status = write_event(part->reply, &event);
-    return part->status < 0;
-}
-
-static int generate(struct part *part)
-{
-    const struct tl_openai_request *request = part->reply->request;
-    struct tl_generate how = {
-        .sampling = request->sampling, .choice = part->index % request->n, .max_tokens = request->max_tokens > 0 ? (uint32_t)request->max_tokens : 0,
-        .stop = (const char *const *)request->stop, .n_stop = request->n_stop, .ignore_end = request->ignore_end,
-        .show_special = request->show_special, .text = on_text, .context = part,
-    };
-    if (request->max_tokens == 0) {
-        part->answer = (struct tl_answer){.finish = TL_FINISH_LENGTH, .prompt_tokens = part->session->n_ids, .reused_tokens = part->session->n_reused};
-        return tl_session_compute(part->session, NULL, NULL);
-    }
-    return tl_generate(part->session, &how, &part->answer);
-}
-
-static const char *finish_name(enum tl_finish finish)
-{
-    switch (finish) {
-    case TL_FINISH_STOP:      return "stop";
-    case TL_FINISH_CANCELLED: return "cancelled";
-    case TL_FINISH_CONTEXT: case TL_FINISH_LENGTH: return "length";
-    }
-    return "stop";
-}
-
-static void tell(const struct part *part, struct tl_replied *replied)
-{
-    const struct tl_answer *answer = &part->answer;
-    *replied = (struct tl_replied){
-        .finish = finish_name(answer->finish), .first_token_seconds = answer->first_token_seconds,
-        .usage = {.prompt_tokens = answer->prompt_tokens, .reused_tokens = answer->reused_tokens, .tokens = answer->n_ids,
-                  .prefill_seconds = answer->prefill_seconds, .decode_seconds = answer->decode_seconds},
-    };
-}
-
-static int write_end(struct part *part, const struct tl_replied *replied)
-{
-    struct tl_event event = {.kind = TL_EVENT_END, .part = part->index, .finish = replied->finish, .usage = &replied->usage};
-    int status = write_event(part->reply, &event);
-    return status < 0 ? status : end(part->reply);
-}
-
-static int answer_part(struct part *part, struct tl_replied *replied)
-{
-    struct tl_reply *reply = part->reply;
-    const struct tl_ask_prompt *prompt = &reply->how.ask->prompt[part->index / reply->request->n];
-    int status = begin(reply);
-    if (status >= 0)
-        status = tl_session_set(part->session, prompt->ids, prompt->n_ids);
-    if (status >= 0)
-        status = generate(part);
-    tell(part, replied);
-    tl_buffer_done(&part->answer.text);
-    if (status >= 0 && part->status < 0)
-        status = part->status;
-    if (status >= 0 && part->answer.finish == TL_FINISH_CANCELLED)
-        status = tl_fail(TL_E_CANCEL, "interrupted");
-    return status < 0 ? status : write_end(part, replied);
-}
-
-int tl_reply_part(struct tl_reply *reply, uint32_t index, struct tl_session *session, struct tl_replied *ret_replied)
-{
-    struct tl_replied replied = {0};
-    struct part part = {.reply = reply, .session = session, .index = index};
-    if (index >= reply->n_parts)
-        return tl_fail(TL_E_USAGE, "part %u of a request with %u", index, reply->n_parts);
-    tl_buffer_init(&part.answer.text, 0);
-    session->stop = &reply->cancel;
-    int status = answer_part(&part, &replied);
-    session->stop = NULL;
-    if (status < 0)
-        fail(reply, status);
-    if (status == TL_E_CANCEL) {
-        replied.finish = "cancelled";
-        status = 0;
-    }
-    if (status >= 0 && ret_replied)
-        *ret_replied = replied;
     return status;
 }

@@ -28,6 +28,8 @@ struct tl_replied {
     double first_token_seconds;
 };
 
+/* One for each answer to each prompt; of embeddings a few, each of several inputs. */
+uint32_t tl_reply_parts(const struct tl_ask *ask);
 int tl_reply_new(const struct tl_reply_how *how, struct tl_reply **ret_reply);
 void tl_reply_free(struct tl_reply *reply);                           /* NULL is fine */
 /* Each part once; the first begins what is written, the last to end ends it. A failure is written where a stream has begun, and

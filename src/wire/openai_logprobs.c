@@ -76,6 +76,14 @@ static size_t characters(struct piece piece)
     return n;
 }
 
+/* Control tokens stand in the text by their names only where they are shown; the count of a text's characters goes without. */
+static size_t shown_characters(const struct tl_tokenizer *tokenizer, int32_t id)
+{
+    struct piece piece = {"", 0};
+    tl_tokenizer_piece(tokenizer, id, false, &piece.bytes, &piece.n_bytes);
+    return characters(piece);
+}
+
 /* Pieces that are one text as JSON (single bytes of characters are) stand there once, with the likeliest. */
 static bool is_repeated(const struct tl_buffer *out, const size_t *starts, const size_t *ends, uint32_t n)
 {
@@ -134,7 +142,7 @@ void tl_openai_put_plain_logprobs(struct tl_buffer *out, const struct tl_tokeniz
     tl_buffer_printf(out, "%s,\"text_offset\":[", top ? "]" : "");
     for (uint64_t i = from; i < to; i++) {
         tl_buffer_printf(out, "%s%" PRIu64, i > from ? "," : "", *offset);
-        *offset += characters(piece_of(tokenizer, gather->logprobs[i * width].id));
+        *offset += shown_characters(tokenizer, gather->logprobs[i * width].id);
     }
     tl_buffer_append(out, "]}", 2);
 }

@@ -214,3 +214,86 @@ unsigned tl_turn_tools_types(const struct tl_turn_tool *tool, const char *key, s
     tl_json_done(&json);
     return types;
 }
+
+/* --- properties ------------------------------------------------------------------------------------------------------------- */
+
+void tl_turn_tools_drop(struct tl_turn_property *properties, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        tl_free(properties[i].name);
+    tl_free(properties);
+}
+
+struct properties { struct tl_turn_property *property; uint64_t n, cap; };
+
+/* Behind a key of "properties". */
+static int take_property(struct tl_json *json, struct properties *all)
+{
+    if (all->n == TL_TURN_PROPERTIES)
+        return tl_fail(TL_E_USAGE, "tools: more than %d properties", TL_TURN_PROPERTIES);
+    int r = tl_grow((void **)&all->property, all->n, &all->cap, sizeof *all->property);
+    if (r < 0)
+        return r;
+    struct tl_turn_property *property = &all->property[all->n];
+    *property = (struct tl_turn_property){.n_name = json->string.len, .types = TL_TURN_ANY};
+    if (!(property->name = tl_strndup(json->string.data, json->string.len)))
+        return TL_E_NOMEM;
+    all->n++;
+    if ((r = tl_json_next(json)) != TL_JSON_OBJECT)
+        return r < 0 ? r : tl_json_skip(json);
+    property->schema = json->raw;
+    r = types_of_schema(json, 0, &property->types);
+    property->n_schema = (size_t)(json->at - property->schema);
+    return r;
+}
+
+static int take_required(struct tl_json *json, struct properties *all, bool mark)
+{
+    int r = tl_json_next(json);
+    if (r != TL_JSON_ARRAY)
+        return r < 0 ? r : tl_json_skip(json);
+    while ((r = tl_json_next(json)) >= 0 && r != TL_JSON_ARRAY_END) {
+        for (size_t i = 0; i < all->n && mark && r == TL_JSON_STRING; i++)
+            if (all->property[i].n_name == json->string.len && memcmp(all->property[i].name, json->string.data, json->string.len) == 0)
+                all->property[i].required = true;
+        if ((r == TL_JSON_OBJECT || r == TL_JSON_ARRAY) && (r = tl_json_skip(json)) < 0)
+            return r;
+    }
+    return r;
+}
+
+/* Once for the properties, once for which of them are required, as that may be said first. */
+static int walk_schema(const struct tl_turn_tool *tool, struct properties *all, bool mark)
+{
+    struct tl_json json;
+    tl_json_init(&json, "parameters", tool->schema, tool->n_schema);
+    int r = tl_json_next(&json);
+    while (r >= 0 && (r = tl_json_next(&json)) == TL_JSON_KEY) {
+        bool properties = tl_json_is(&json, "properties") && !mark;
+        if (tl_json_is(&json, "required")) {
+            r = take_required(&json, all, mark);
+        } else if (!properties || (r = tl_json_next(&json)) != TL_JSON_OBJECT) {
+            r = r < 0 ? r : tl_json_skip(&json);
+        } else {
+            while ((r = tl_json_next(&json)) == TL_JSON_KEY && (r = take_property(&json, all)) >= 0)
+                continue;
+        }
+    }
+    tl_json_done(&json);
+    return r < 0 ? r : 0;
+}
+
+int tl_turn_tools_properties(const struct tl_turn_tool *tool, struct tl_turn_property **ret_properties, size_t *ret_count)
+{
+    struct properties all = {0};
+    int r = tool->schema ? walk_schema(tool, &all, false) : 0;
+    if (r >= 0 && tool->schema)
+        r = walk_schema(tool, &all, true);
+    if (r < 0) {
+        tl_turn_tools_drop(all.property, all.n);
+        return r;
+    }
+    *ret_properties = all.property;
+    *ret_count = all.n;
+    return 0;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers drawn at random under a turn's guide: whatever the family, calls that must come are calls, their arguments fit the
+ * tool, reasoning ends in time, and all of it fits into the tokens that are left. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/array.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "turn_vocab.h"
+#include "wire/turn.h"
+
+static const char tools[] =
+    "[{\"type\":\"function\",\"function\":{\"name\":\"get\",\"parameters\":{\"type\":\"object\",\"properties\":{\"place\":{\"type\":\"string\"},"
+    "\"days\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":99},\"detail\":{\"type\":\"boolean\"}},\"required\":[\"place\",\"days\"],"
+    "\"additionalProperties\":false}}},"
+    "{\"type\":\"function\",\"function\":{\"name\":\"get_all\",\"parameters\":{\"type\":\"object\",\"properties\":{\"place\":{\"type\":\"string\",\"maxLength\":8},"
+    "\"days\":{\"enum\":[3,5]}},\"required\":[\"days\",\"place\"],\"additionalProperties\":false}}}]";
+
+static const char specials[] =
+    "<|im_start|> <|im_end|> <|eot_id|> <|python_tag|> [TOOL_CALLS] [ARGS] [THINK] [/THINK] <｜tool▁calls▁begin｜> <｜tool▁calls▁end｜> "
+    "<｜tool▁call▁begin｜> <｜tool▁call▁end｜> <｜tool▁sep｜> <｜end▁of▁sentence｜> <|tool_calls_section_begin|> <|tool_calls_section_end|> <|tool_call_begin|> "
+    "<|tool_call_end|> <|tool_call_argument_begin|> !<think> !</think> !<tool_call> !</tool_call>";
+static const char harmony[] = "<|start|> <|end|> <|message|> <|channel|> <|constrain|> <|return|> <|call|>";
+
+static const struct { const char *name, *template, *specials, *mark; } families[] = {
+    {"hermes", "<tool_call>", specials, "<tool_call>"}, {"qwen-xml", "<tool_call> <function= <parameter=", specials, "<tool_call>"},
+    {"glm", "<tool_call> <arg_key> <arg_value>", specials, "<tool_call>"}, {"mistral", "[TOOL_CALLS] [ARGS]", specials, "[TOOL_CALLS]"},
+    {"mistral-list", "[TOOL_CALLS]", specials, "[TOOL_CALLS]["}, {"deepseek", "<｜tool▁calls▁begin｜> ```", specials, "<｜tool▁calls▁begin｜>"},
+    {"deepseek-3.1", "<｜tool▁calls▁begin｜>", specials, "<｜tool▁calls▁begin｜>"}, {"kimi", "<|tool_calls_section_begin|>", specials, "<|tool_calls_section_begin|>"},
+    {"minimax", "<minimax:tool_call>", specials, "<minimax:tool_call>"}, {"deepseek-dsml", "｜DSML｜ function_calls>", specials, "<｜DSML｜function_calls>"},
+    {"seed", "<seed:tool_call>", specials, "<seed:tool_call>"}, {"llama", "<|start_header_id|> \"parameters\"", specials, NULL},
+    {"functionary", "<function= </function>", specials, "<function="}, {"nemotron", "<TOOLCALL>[", specials, "<TOOLCALL>["},
+    {"plain", "", specials, "<tool_call>"}, {"harmony", "<|channel|>analysis <|message|>", harmony, "<|channel|>commentary to=functions.get json<|message|>"}};
+
+/* --- an answer -------------------------------------------------------------------------------------------------------------- */
+
+struct answer {
+    struct tl_buffer reasoning, content, arguments[32];
+    char name[32][32];
+    uint32_t calls, tokens;
+    bool ended;
+};
+
+static int hear(void *context, const struct tl_event *event)
+{
+    struct answer *answer = context;
+    if (event->kind == TL_EVENT_REASONING)
+        tl_buffer_append(&answer->reasoning, event->text, event->n_bytes);
+    if (event->kind == TL_EVENT_CONTENT)
+        tl_buffer_append(&answer->content, event->text, event->n_bytes);
+    if (event->kind == TL_EVENT_ARGUMENTS && event->call < 32)
+        tl_buffer_append(&answer->arguments[event->call], event->text, event->n_bytes);
+    if (event->kind == TL_EVENT_CALL && event->call < 32)
+        snprintf(answer->name[answer->calls = event->call], 32, "%s", event->name);
+    answer->calls += event->kind == TL_EVENT_CALL;
+    return 0;
+}
+
+static void drop(struct answer *answer)
+{
+    tl_buffer_done(&answer->reasoning);
+    tl_buffer_done(&answer->content);
+    for (int i = 0; i < 32; i++)
+        tl_buffer_done(&answer->arguments[i]);
+}
+
+static uint64_t dice;
+static uint32_t roll(uint32_t n)
+{
+    dice = dice * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)((dice >> 33) % n);
+}
+
+/* A printable byte where all may come, and a scripted text first. */
+static int32_t draw(const uint64_t *allowed, int bounded, uint32_t n_vocab)
+{
+    if (!bounded)
+        return (int32_t)('a' + roll(26));
+    uint32_t n = 0, k;
+    for (uint32_t i = 0; i < n_vocab; i++)
+        n += allowed[i / 64] >> (i % 64) & 1;
+    assert_true(n > 0);
+    k = roll(n);
+    for (uint32_t i = 0; i < n_vocab; i++)
+        if ((allowed[i / 64] >> (i % 64) & 1) && k-- == 0)
+            return (int32_t)i;
+    return -1;
+}
+
+static void run(struct tl_turn_how *how, const char *script, uint32_t most, struct answer *answer)
+{
+    uint32_t n_vocab = tl_tokenizer_size(how->tokenizer);
+    uint64_t *allowed = tl_alloc(n_vocab / 64 + 1, sizeof *allowed);
+    struct tl_detokenizer text;
+    struct tl_buffer out;
+    struct tl_turn *turn;
+    int32_t *ids = NULL;
+    size_t n_ids = 0, at = 0;
+    memset(answer, 0, sizeof *answer);
+    how->event = hear;
+    how->context = answer;
+    tl_buffer_init(&out, 0);
+    tl_detokenizer_init(&text, how->tokenizer, true);
+    if (script)
+        assert_true(tl_tokenizer_encode(how->tokenizer, script, strlen(script), TL_ENCODE_SPECIAL | TL_ENCODE_CONTINUE, &ids, &n_ids) >= 0);
+    if (tl_turn_new(how, &turn) < 0)
+        fail_msg("%s", tl_error_text());
+    struct tl_guide *guide = tl_turn_guide(turn);
+    assert_true(tl_turn_least(turn) <= most);
+    for (uint32_t left = most; left; left--) {
+        int bounded = guide ? guide->allow(guide, left, allowed) : 0;
+        if (bounded < 0)
+            fail_msg("%s", tl_error_text());
+        int32_t id = at < n_ids ? ids[at++] : draw(allowed, bounded, n_vocab);
+        if ((answer->ended = tl_tokenizer_ends(how->tokenizer, id)))
+            break;
+        int r = guide ? guide->take(guide, id) : 1;
+        if (r < 0)
+            fail_msg("%s: %s", script ? script : "", tl_error_text());
+        tl_buffer_clear(&out);
+        assert_true(tl_detokenizer_push(&text, id, &out) >= 0 && tl_turn_text(turn, out.data ? out.data : "", out.len) >= 0);
+        answer->tokens++;
+        if ((answer->ended = r == 0))
+            break;
+    }
+    assert_true(tl_turn_end(turn) >= 0);
+    tl_turn_free(turn);
+    tl_buffer_done(&out);
+    tl_free(ids);
+    tl_free(allowed);
+}
+
+/* {"place": string, "days": integer, "detail": boolean}, the first two there. */
+static void check_arguments(const char *family, const char *name, const struct tl_buffer *arguments)
+{
+    struct tl_json json;
+    bool place = false, days = false;
+    tl_json_init(&json, "arguments", arguments->data ? arguments->data : "", arguments->len);
+    int r = tl_json_next(&json);
+    while (r >= 0 && (r = tl_json_next(&json)) == TL_JSON_KEY) {
+        char key = json.string.data[1];
+        r = tl_json_next(&json);
+        place |= key == 'l' && r == TL_JSON_STRING;
+        days |= key == 'a' && r == TL_JSON_NUMBER && json.raw_bytes < 3 && (strcmp(name, "get") == 0 || json.raw[0] == '3' || json.raw[0] == '5');
+        if (key == 'e' && r != TL_JSON_TRUE && r != TL_JSON_FALSE)
+            r = -1;
+    }
+    if (r != TL_JSON_OBJECT_END || tl_json_next(&json) != TL_JSON_END || !place || !days || (strcmp(name, "get") && strcmp(name, "get_all")))
+        fail_msg("%s: %s(%s): %s", family, name, arguments->data ? arguments->data : "", tl_error_text());
+    tl_json_done(&json);
+}
+
+static void check_calls(const char *family, struct answer *answer, const struct tl_turn_how *how)
+{
+    if (!answer->calls || (!how->parallel && answer->calls > 1))
+        fail_msg("%s: %u calls; content %s", family, answer->calls, answer->content.data ? answer->content.data : "");
+    for (uint32_t i = 0; i < answer->calls && i < 32; i++)
+        check_arguments(family, answer->name[i], &answer->arguments[i]);
+}
+
+/* --- tests ------------------------------------------------------------------------------------------------------------------ */
+
+static void test_calls(void **state)
+{
+    struct answer answer;
+    (void)state;
+    for (size_t i = 0; i < TL_COUNT(families); i++) {
+        struct tl_tokenizer *tokenizer = turn_vocab(families[i].specials);
+        struct tl_trie *trie;
+        assert_int_equal(tl_trie_new(tokenizer, &trie), 0);
+        for (int k = 0; k < 60; k++) {
+            struct tl_turn_how how = {.family = tl_turn_family_of(families[i].template, tokenizer), .tokenizer = tokenizer, .trie = trie, .tools = tools,
+                                      .choice = k % 3 == 2 ? TL_TOOLS_AUTO : k % 3 ? TL_TOOLS_ONE : TL_TOOLS_REQUIRED, .tool = "get_all",
+                                      .parallel = k % 2, .think_tokens = k % 4 * 4};
+            assert_string_equal(tl_turn_family_name(how.family), families[i].name);
+            if (how.choice == TL_TOOLS_AUTO && !families[i].mark)
+                continue;
+            if (how.choice == TL_TOOLS_AUTO)
+                how.think_tokens = UINT32_MAX;
+            dice = (uint64_t)k + 1;
+            run(&how, how.choice == TL_TOOLS_AUTO ? families[i].mark : NULL, 700, &answer);
+            if (how.choice != TL_TOOLS_AUTO)
+                assert_true(answer.ended && answer.content.len == 0);
+            if (how.choice != TL_TOOLS_AUTO || answer.tokens < 700)
+                check_calls(families[i].name, &answer, &how);
+            assert_true(answer.reasoning.len <= how.think_tokens);
+            for (uint32_t c = 0; c < answer.calls && how.choice == TL_TOOLS_ONE; c++)
+                assert_string_equal(answer.name[c], "get_all");
+            drop(&answer);
+        }
+        tl_trie_free(trie);
+        tl_tokenizer_free(tokenizer);
+    }
+}
+
+/* The content's language begins behind the reasoning, and both fit into what is left, down to the least that is told. */
+static void test_content(void **state)
+{
+    static const char schema[] = "{\"type\":\"object\",\"properties\":{\"place\":{\"type\":\"string\"},\"days\":{\"type\":\"integer\"}},"
+                                 "\"required\":[\"place\",\"days\"],\"additionalProperties\":false}";
+    struct answer answer;
+    struct tl_grammar *grammar;
+    (void)state;
+    assert_int_equal(tl_grammar_from_schema("schema", schema, strlen(schema), 0, &grammar), 0);
+    for (size_t i = 0; i < TL_COUNT(families); i++) {
+        struct tl_tokenizer *tokenizer = turn_vocab(families[i].specials);
+        struct tl_trie *trie;
+        assert_int_equal(tl_trie_new(tokenizer, &trie), 0);
+        for (int k = 0; k < 40; k++) {
+            struct tl_turn_how how = {.family = tl_turn_family_of(families[i].template, tokenizer), .tokenizer = tokenizer, .trie = trie,
+                                      .content = grammar, .think_tokens = k % 4 == 3 ? UINT32_MAX : (uint32_t)k % 4 * 5};
+            struct tl_turn *turn;
+            assert_int_equal(tl_turn_new(&how, &turn), 0);
+            uint32_t least = tl_turn_least(turn);
+            tl_turn_free(turn);
+            dice = (uint64_t)k + 100;
+            run(&how, NULL, k < 20 ? least : 300, &answer);
+            assert_true(answer.ended || answer.tokens == least);
+            check_arguments(families[i].name, "get", &answer.content);
+            drop(&answer);
+        }
+        tl_trie_free(trie);
+        tl_tokenizer_free(tokenizer);
+    }
+    tl_grammar_free(grammar);
+}
+
+/* Reasoning is closed when its tokens are used up, and never begun where it has none. */
+static void test_reasoning(void **state)
+{
+    static const struct { const char *template, *specials, *prompt, *script; uint32_t most, reasoning; } rows[] = {
+        {"<tool_call>", specials, "<|im_start|>assistant\n<think>\n", NULL, 10, 10}, {"<tool_call>", specials, "<|im_start|>assistant\n<think>\n", NULL, 0, 0},
+        {"<tool_call>", specials, NULL, "<think>", 5, 5}, {"<tool_call>", "", NULL, "<think>", 0, 0}, {"<tool_call>", "", NULL, "<think>abc", 4, 4},
+        {"[TOOL_CALLS] [ARGS]", specials, NULL, "[THINK]", 3, 3}, {"<|channel|>analysis <|message|>", harmony, "<|start|>assistant", "<|channel|>analysis<|message|>", 6, 6},
+        {"<tool_call>", specials, "<|im_start|>assistant\n<think>\n", "ab</think>", 5, 2}};
+    struct answer answer;
+    (void)state;
+    for (size_t i = 0; i < TL_COUNT(rows); i++) {
+        struct tl_tokenizer *tokenizer = turn_vocab(rows[i].specials);
+        struct tl_turn_how how = {.family = tl_turn_family_of(rows[i].template, tokenizer), .tokenizer = tokenizer, .think_tokens = rows[i].most};
+        int32_t *prompt = NULL;
+        if (rows[i].prompt)
+            assert_true(tl_tokenizer_encode(tokenizer, rows[i].prompt, strlen(rows[i].prompt), TL_ENCODE_SPECIAL, &prompt, &how.n_prompt) >= 0);
+        how.prompt = prompt;
+        dice = i;
+        run(&how, rows[i].script, 200, &answer);
+        if (answer.reasoning.len != rows[i].reasoning || answer.content.len < 50)
+            fail_msg("row %zu: %zu bytes of reasoning, %zu of content", i, answer.reasoning.len, answer.content.len);
+        drop(&answer);
+        tl_free(prompt);
+        tl_tokenizer_free(tokenizer);
+    }
+}
+
+static void test_refused(void **state)
+{
+    struct tl_tokenizer *tokenizer = turn_vocab(specials);
+    struct tl_trie *trie;
+    struct tl_turn *turn;
+    (void)state;
+    assert_int_equal(tl_trie_new(tokenizer, &trie), 0);
+    struct tl_turn_how how = {.family = tl_turn_family_of("<tool_call>", tokenizer), .tokenizer = tokenizer, .trie = trie, .choice = TL_TOOLS_REQUIRED};
+    assert_int_equal(tl_turn_new(&how, &turn), TL_E_USAGE);
+    how.tools = tools;
+    how.choice = TL_TOOLS_ONE;
+    how.tool = "nothing";
+    assert_int_equal(tl_turn_new(&how, &turn), TL_E_USAGE);
+    assert_non_null(strstr(tl_error_text(), "nothing"));
+    how.tools = "[1]";
+    assert_int_equal(tl_turn_new(&how, &turn), TL_E_USAGE);
+    tl_trie_free(trie);
+    tl_tokenizer_free(tokenizer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_calls), cmocka_unit_test(test_content), cmocka_unit_test(test_reasoning), cmocka_unit_test(test_refused)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

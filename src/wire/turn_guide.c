@@ -8,7 +8,7 @@
 #include "base/utf8.h"
 #include "wire/turn_steer.h"
 
-enum { TAIL_BYTES = 512 };
+enum { TAIL_BYTES = 512, CLOSE_TOKENS = 4 };
 
 static bool harmony(const struct tl_turn_steer *steer) { return steer->family->syntax == TL_TURN_HARMONY; }
 static size_t length(const char *text) { return text ? strlen(text) : 0; }
@@ -189,11 +189,8 @@ static int end_arguments(struct tl_turn_steer *steer)
 static void set(uint64_t *allowed, int32_t id) { allowed[id / 64] |= UINT64_C(1) << id % 64; }
 static void clear(uint64_t *allowed, int32_t id) { allowed[id / 64] &= ~(UINT64_C(1) << id % 64); }
 
-static void fill(const struct tl_turn_steer *steer, uint64_t *allowed, int value)
-{
-    size_t n_words = ((size_t)tl_tokenizer_size(steer->turn->how.tokenizer) + 63) / 64;
-    memset(allowed, value, n_words * sizeof *allowed);
-}
+static size_t words(const struct tl_turn_steer *steer) { return ((size_t)tl_tokenizer_size(steer->turn->how.tokenizer) + 63) / 64; }
+static void fill(const struct tl_turn_steer *steer, uint64_t *allowed, int value) { memset(allowed, value, words(steer) * sizeof *allowed); }
 
 static void set_ends(const struct tl_turn_steer *steer, uint64_t *allowed)
 {
@@ -215,12 +212,22 @@ static int all_but(const struct tl_turn_steer *steer, uint64_t *allowed, int32_t
     return 1;
 }
 
+/* No room is left for one more call. */
+static int close_section(struct tl_turn_steer *steer, uint64_t *allowed)
+{
+    int r = tl_steer_force(steer, steer->family->section_end, length(steer->family->section_end));
+    end_calls(steer);
+    return r < 0 ? r : only(steer, allowed, steer->queue[steer->at]);
+}
+
 /* The language, and what may come instead where it may end. */
 static int allow_matched(struct tl_turn_steer *steer, uint32_t left, uint64_t *allowed)
 {
     uint32_t reserve = steer->stage == TL_STEER_CONTENT ? 0 : tl_steer_reserve(steer, steer->stage);
     uint32_t room = left == UINT32_MAX ? left : left > reserve ? left - reserve : 0;
     bool nothing = steer->may_end && !steer->tail.len;
+    if (steer->stage == TL_STEER_NAME && steer->again && steer->section && steer->required && !steer->tail.len && left <= steer->least + CLOSE_TOKENS)
+        return close_section(steer, allowed);
     if (nothing && steer->required && room < tl_matcher_least(steer->matcher)) {
         fill(steer, allowed, 0);
         set_ends(steer, allowed);
@@ -266,7 +273,7 @@ static int allow_start(struct tl_turn_steer *steer, uint32_t left, uint64_t *all
         r = tl_matcher_allow(steer->matcher, left == UINT32_MAX || left <= reserve ? UINT32_MAX : left - reserve, allowed);
     if (left > steer->least + steer->n_answer + 1)
         set(allowed, steer->think);
-    return r;
+    return r < 0 ? r : 1;
 }
 
 static int allow_reasoning(struct tl_turn_steer *steer, uint32_t left, uint64_t *allowed)
@@ -280,9 +287,7 @@ static int allow_reasoning(struct tl_turn_steer *steer, uint32_t left, uint64_t 
     }
     if (!steer->bound)
         return 0;
-    fill(steer, allowed, 0xFF);
-    for (size_t i = 0; i < steer->n_ends; i++)
-        clear(allowed, steer->ends[i]);
+    memcpy(allowed, steer->plain, words(steer) * sizeof *allowed);
     return 1;
 }
 

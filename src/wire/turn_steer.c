@@ -137,6 +137,7 @@ int tl_steer_arguments(struct tl_turn_steer *steer, int32_t tool, const struct t
 uint32_t tl_steer_reserve(const struct tl_turn_steer *steer, enum tl_steer_stage stage)
 {
     size_t n = steer->tail_text.n_ids + (steer->section ? steer->close.n_ids + steer->close.text.n_bytes : 0);
+    n += steer->turn->how.parallel;      /* where one more call may come the model ends the answer */
     if (stage == TL_STEER_NAME)
         n += steer->mid.n_ids + steer->most_arguments;
     return (uint32_t)n;
@@ -217,6 +218,20 @@ static int make_texts(struct tl_turn_steer *steer)
     return r;
 }
 
+static int find_plain(struct tl_turn_steer *steer)
+{
+    const struct tl_tokenizer *tokenizer = steer->turn->how.tokenizer;
+    struct tl_turn_mark answer = steer->turn->marks.answer;
+    uint32_t n = tl_tokenizer_size(tokenizer);
+    int32_t close = answer.n_bytes ? tl_tokenizer_id(tokenizer, answer.bytes, answer.n_bytes) : -1;
+    if (!(steer->plain = tl_alloc((size_t)n / 64 + 1, sizeof *steer->plain)))
+        return TL_E_NOMEM;
+    for (uint32_t id = 0; id < n; id++)
+        if ((int32_t)id == close || !(tl_tokenizer_is_control(tokenizer, (int32_t)id) || tl_tokenizer_ends(tokenizer, (int32_t)id)))
+            steer->plain[id / 64] |= UINT64_C(1) << id % 64;
+    return 0;
+}
+
 static int find_ends(struct tl_turn_steer *steer)
 {
     const struct tl_tokenizer *tokenizer = steer->turn->how.tokenizer;
@@ -244,6 +259,8 @@ static int make(struct tl_turn_steer *steer)
     steer->think = think.n_bytes ? tl_tokenizer_id(how->tokenizer, think.bytes, think.n_bytes) : -1;
     if (r >= 0)
         r = find_ends(steer);
+    if (r >= 0 && steer->bound)
+        r = find_plain(steer);
     if (r >= 0)
         r = make_heads(steer);
     if (r >= 0 && steer->calls) {
@@ -297,6 +314,7 @@ void tl_turn_steer_free(struct tl_turn *turn)
         tl_free(steer->owned[i]);
     tl_free(steer->content);
     tl_free(steer->said);
+    tl_free(steer->plain);
     tl_free(steer->ends);
     tl_free(steer->queue);
     tl_buffer_done(&steer->tail);

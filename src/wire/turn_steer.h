@@ -40,6 +40,7 @@ struct tl_turn_steer {
     struct tl_buffer tail;               /* the end of what was written; of NAME all of it */
     struct tl_grammar *names, **arguments;           /* of the call at hand; [tools], made when they are asked for */
     struct tl_matcher *matcher;
+    uint64_t *plain;                     /* ids of reasoning before a bound answer: no control token but the one that closes it */
     int32_t *ends;
     size_t n_ends;
     struct tl_steer_text first, other, mid, tail_text, close;         /* close: of a section */

@@ -22,7 +22,7 @@
 
 static const char tools[] =
     "[{\"type\":\"function\",\"function\":{\"name\":\"get\",\"parameters\":{\"type\":\"object\",\"properties\":{\"place\":{\"type\":\"string\"},"
-    "\"days\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":99},\"detail\":{\"type\":\"boolean\"}},\"required\":[\"place\",\"days\"],"
+    "\"days\":{\"type\":\"integer\"},\"detail\":{\"type\":\"boolean\"}},\"required\":[\"place\",\"days\"],"
     "\"additionalProperties\":false}}},"
     "{\"type\":\"function\",\"function\":{\"name\":\"get_all\",\"parameters\":{\"type\":\"object\",\"properties\":{\"place\":{\"type\":\"string\",\"maxLength\":8},"
     "\"days\":{\"enum\":[3,5]}},\"required\":[\"days\",\"place\"],\"additionalProperties\":false}}}]";
@@ -48,7 +48,7 @@ static const struct { const char *name, *template, *specials, *mark; } families[
 struct answer {
     struct tl_buffer reasoning, content, arguments[32];
     char name[32][32];
-    uint32_t calls, tokens;
+    uint32_t calls, tokens, thought;
     bool ended;
 };
 
@@ -127,10 +127,11 @@ static void run(struct tl_turn_how *how, const char *script, uint32_t most, stru
             break;
         int r = guide ? guide->take(guide, id) : 1;
         if (r < 0)
-            fail_msg("%s: %s", script ? script : "", tl_error_text());
+            fail_msg("%s, token %u, id %d: %s", tl_turn_family_name(how->family), answer->tokens, id, tl_error_text());
         tl_buffer_clear(&out);
         assert_true(tl_detokenizer_push(&text, id, &out) >= 0 && tl_turn_text(turn, out.data ? out.data : "", out.len) >= 0);
         answer->tokens++;
+        answer->thought += tl_turn_reasons(turn);
         if ((answer->ended = r == 0))
             break;
     }
@@ -152,7 +153,7 @@ static void check_arguments(const char *family, const char *name, const struct t
         char key = json.string.data[1];
         r = tl_json_next(&json);
         place |= key == 'l' && r == TL_JSON_STRING;
-        days |= key == 'a' && r == TL_JSON_NUMBER && json.raw_bytes < 3 && (strcmp(name, "get") == 0 || json.raw[0] == '3' || json.raw[0] == '5');
+        days |= key == 'a' && r == TL_JSON_NUMBER && (strcmp(name, "get") == 0 || json.raw[0] == '3' || json.raw[0] == '5');
         if (key == 'e' && r != TL_JSON_TRUE && r != TL_JSON_FALSE)
             r = -1;
     }
@@ -190,11 +191,11 @@ static void test_calls(void **state)
                 how.think_tokens = UINT32_MAX;
             dice = (uint64_t)k + 1;
             run(&how, how.choice == TL_TOOLS_AUTO ? families[i].mark : NULL, 700, &answer);
-            if (how.choice != TL_TOOLS_AUTO)
-                assert_true(answer.ended && answer.content.len == 0);
+            if (how.choice != TL_TOOLS_AUTO && (!answer.ended || answer.content.len))
+                fail_msg("%s %d: %d, content %s", families[i].name, k, answer.ended, answer.content.data ? answer.content.data : "");
             if (how.choice != TL_TOOLS_AUTO || answer.tokens < 700)
                 check_calls(families[i].name, &answer, &how);
-            assert_true(answer.reasoning.len <= how.think_tokens);
+            assert_true(how.think_tokens == UINT32_MAX || answer.thought <= how.think_tokens + 24);         /* and the marks */
             for (uint32_t c = 0; c < answer.calls && how.choice == TL_TOOLS_ONE; c++)
                 assert_string_equal(answer.name[c], "get_all");
             drop(&answer);

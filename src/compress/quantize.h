@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* A model file written again in other number formats, or in another kind of file, tensor by tensor in bounded memory.
+ *
+ * What is written goes to OUT.partial, a tensor after the other; a run that was killed goes on behind the last whole one, and
+ * the same bytes come out. */
+#ifndef TL_COMPRESS_QUANTIZE_H
+#define TL_COMPRESS_QUANTIZE_H
+
+#include "base/progress.h"
+#include "compress/importance.h"
+#include "compress/scheme.h"
+
+struct tl_quantize_how {
+    const char *input, *output;          /* the output's kind: GGUF where its name ends so, else a folder of safetensors */
+    const char *scheme;                  /* a format's name or a file of lines; NULL: formats are left alone */
+    double bits;                         /* mean bits of a weight that the output may have; 0: as the scheme says */
+    uint64_t size_bytes;                 /* the same, as the size of the file */
+    const char *importance;              /* NULL: every column matters as much */
+    bool force;                          /* experts that come in 4 bits too */
+    uint64_t ram_bytes;
+    uint32_t threads;
+    const uint8_t *keep_experts;         /* prune.h: [layers][experts], 1: kept; NULL: all. Equal counts in all layers */
+};
+
+struct tl_quantize_report {
+    uint64_t tensors, changed, resumed;
+    uint64_t in_bytes, out_bytes, parameters;
+    double seconds, read_seconds, encode_seconds, write_seconds;      /* of threads: encode */
+    double bits;                         /* a weight, as written */
+    double error;                        /* weighted squared error over that of the values, of the matrices that changed */
+};
+
+/* TL_E_IO where the disk has too little room, before anything is written. */
+int tl_quantize(const struct tl_quantize_how *how, struct tl_progress *progress, struct tl_quantize_report *ret_report);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Which tensor is stored in which format. A scheme is lines of text, "WHAT [LAYERS] FORMAT", the last that matches decides:
+ *
+ *     *                   q4_k        # every matrix
+ *     attention           q5_k        # a part of the model (plan/parts.def), or a role
+ *     experts 0-3,-1      q6_k        # in these layers, counted from the end where negative
+ *     blk.*.ffn_down.*    keep        # a name with * and ?; keep: as it is in the source
+ *
+ * A format's name alone is the scheme "* FORMAT". Where a row has no whole blocks of a format, the next wider one that fits is
+ * taken (schemes.def); vectors, routers and norms keep their bits unless they are named. */
+#ifndef TL_COMPRESS_SCHEME_H
+#define TL_COMPRESS_SCHEME_H
+
+#include "model/model.h"
+#include "modelfile/modelfile.h"
+
+struct tl_scheme;
+
+/* text: of the lines; `where` begins the sentence of a failure. TL_E_USAGE: a line that is none, or an unknown format. */
+int tl_scheme_new(const char *where, const char *text, size_t n_bytes, struct tl_scheme **ret_scheme);
+void tl_scheme_free(struct tl_scheme *scheme);
+/* ret_numbers [tensors of the file]: NULL: kept as it is. Experts that come in 4 bits from their vendor are kept unless `force`.
+ * TL_E_USAGE: a line that matches nothing. */
+int tl_scheme_apply(const struct tl_scheme *scheme, const struct tl_model *model, const struct tl_modelfile *file, bool force,
+                    const struct tl_number **ret_numbers);
+
+/* A scheme as text, a line for each tensor whose format differs from the most frequent one. tl_free. */
+int tl_scheme_write(const struct tl_modelfile *file, const struct tl_number *const *numbers, char **ret_text);
+
+#endif

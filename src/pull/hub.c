@@ -44,6 +44,8 @@ int tl_hub_fail(const struct tl_web_request *request, const char *endpoint, cons
     long s = request->status;
     if (request->outcome == TL_WEB_REFUSED)
         return tl_fail(request->refusal, "%s%s%s: %s", name->repository, slash, path, request->problem);
+    if (request->outcome == TL_WEB_AGAIN)                /* tried often enough */
+        s = 0;
     if ((s == 401 || s == 403) && strcmp(request->error_code, "GatedRepo") == 0)
         return fail_gated(name, endpoint, has_token);
     if (s == 404 && strcmp(request->error_code, "RevisionNotFound") == 0)

@@ -40,7 +40,7 @@ static bool read_part(const char *path, size_t *ret_stem, uint64_t *ret_part, ui
 
 static bool is_gguf(const char *path)
 {
-    return strlen(path) > sizeof ending && tl_text_ends(path, ending);
+    return strlen(path) >= sizeof ending && tl_text_ends(path, ending);
 }
 
 bool tl_quant_same_model(const char *path, const char *other)
@@ -205,6 +205,8 @@ bool tl_quant_is_shared(const struct tl_quant_list *list, const struct tl_quant 
 
 int tl_quant_fail_several(const struct tl_quant_list *list, const char *model)
 {
+    if (!list->n)
+        return tl_fail(TL_E_FAIL, "%s: no language model among its GGUF files", model);
     return fail_choices(list, model, "several GGUF models; say which one behind a colon", NULL);
 }
 

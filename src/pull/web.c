@@ -208,7 +208,8 @@ static int judge_status(struct tl_web_request *request)
 {
     char what[64];
     long s = request->status;
-    bool later = s == 408 || s == 425 || s == 429 || s >= 500;
+    bool at_hub = ((const struct tl_web_inside *)request->inside)->at_hub;
+    bool later = s == 408 || s == 425 || s == 429 || s >= 500 || !at_hub;        /* elsewhere addresses are good for a while only */
     snprintf(what, sizeof what, "HTTP %ld", s);
     return judge(request, later ? TL_WEB_AGAIN : TL_WEB_BAD, what);
 }

@@ -141,7 +141,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         facts = [('X-Repo-Commit', repository.commit), ('Accept-Ranges', 'bytes')]
         if not file.large:
             return self.send_range(hub, file, [*facts, ('ETag', f'"{file.hash}"')])
-        fault = hub.take_fault(file.path, ('redirect', 'lie'))
+        fault = hub.take_fault(file.path, redirect=True)
         target = fault[1] if fault and fault[0] == 'redirect' else f'{hub.store_url}/{file.sha256}?path={urllib.parse.quote(file.path)}&signed=yes'
         said = '0' * 64 if fault and fault[0] == 'lie' else file.sha256
         return self.send(302, 'Found. Redirecting', [*facts, ('Location', target), ('X-Linked-Size', str(len(file.data))),
@@ -203,6 +203,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
             self.wfile.write(body[at:at + step])
+            with hub.lock:
+                hub.sent += len(body[at:at + step])
             if hub.rate:
                 time.sleep(len(body[at:at + step]) / hub.rate)
         while kind == 'endless':
@@ -222,11 +224,12 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Hub:
-    """`rate`: bytes a second of a connection, 0: as fast as it goes; `page`: files on a page of the list."""
+    """`rate`: bytes a second of a connection, 0: as fast as it goes; `page`: files on a page of the list; `sent`: bytes of files so
+    far. `listed`: PATH -> a function of its row in the list; `overrides`: PATH of an address -> a function of the handler."""
 
     def __init__(self):
         self.repositories, self.tokens, self.log, self.lock = {}, {'hf_good'}, [], threading.Lock()
-        self.rate, self.page = 0, 1000
+        self.rate, self.page, self.sent = 0, 1000, 0
         self.faults, self.api_faults, self.overrides, self.listed = {}, {}, {}, {}
         self.servers = [Server(self, 'hub'), Server(self, 'store')]
         self.url, self.store_url = (f'http://127.0.0.1:{server.server_address[1]}' for server in self.servers)
@@ -249,10 +252,10 @@ class Hub:
         """Of the next answers for this file: cut, wrong, long, endless, stall, shifted, noranges, status, redirect, lie."""
         self.faults.setdefault(path, []).extend([(kind, value)] * times)
 
-    def take_fault(self, path, kinds=None):
+    def take_fault(self, path, redirect=False):
         with self.lock:
             rows = self.faults.get(path)
-            if not rows or (rows[0][0] in kinds) != (kinds is not None) if kinds else (not rows or rows[0][0] in ('redirect', 'lie')):
+            if not rows or (rows[0][0] in ('redirect', 'lie')) != redirect:
                 return None
             return rows.pop(0)
 

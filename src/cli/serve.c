@@ -23,7 +23,7 @@ struct settings {
     struct tl_option_list more, aliases, origins, hosts;
     const char *host, *key_file, *prefix_folder, *metrics_names;
     uint64_t port, sessions, queue, prefix_bytes;
-    double ping_seconds, request_seconds, stop_seconds;
+    double ping_seconds, idle_seconds, request_seconds, stop_seconds;
     bool no_key, access_log, no_prefix_folder, no_conversations;
 };
 
@@ -51,6 +51,8 @@ static const struct tl_option options[] = {
     TL_COMMAND_OPTION(struct settings, no_conversations, FLAG, 0, "no-conversations", NULL, .help = "the page keeps no conversations on this machine"),
     TL_COMMAND_OPTION(struct settings, ping_seconds, F64, 0, "ping", "SECONDS", .fallback = "10", .min = 0.05, .max = 86400,
                       .help = "a stream that is silent for so long gives a sign of life"),
+    TL_COMMAND_OPTION(struct settings, idle_seconds, F64, 0, "idle-time", "SECONDS", .fallback = "60", .min = 0.1, .max = 86400,
+                      .help = "that a client may be silent before and within a request"),
     TL_COMMAND_OPTION(struct settings, request_seconds, F64, 0, "request-time", "SECONDS", .fallback = "86400", .min = 0, .max = 1e9,
                       .help = "that a request may take; 0: no bound"),
     TL_COMMAND_OPTION(struct settings, stop_seconds, F64, 0, "stop-time", "SECONDS", .fallback = "10", .min = 0, .max = 1e6,
@@ -204,7 +206,8 @@ static int serve(const struct settings *settings, const struct tl_serve_model *m
         .port = (uint16_t)settings->port, .queue = (uint32_t)settings->queue, .keys = keys->list, .n_keys = keys->n,
         .keyless = settings->no_key, .origins = settings->origins.items, .n_origins = settings->origins.count,
         .hosts = settings->hosts.items, .n_hosts = settings->hosts.count, .state = settings->no_conversations ? NULL : state,
-        .metrics_names = settings->metrics_names, .ping_seconds = settings->ping_seconds, .request_seconds = settings->request_seconds,
+        .metrics_names = settings->metrics_names, .ping_seconds = settings->ping_seconds, .idle_seconds = settings->idle_seconds,
+        .request_seconds = settings->request_seconds,
         .stop_seconds = settings->stop_seconds, .access_log = settings->access_log, .ready = ready, .log = log_line,
         .stop = tl_interrupt_flag(),
     };

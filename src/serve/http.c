@@ -136,7 +136,7 @@ static enum MHD_Result send_or_wait(struct tl_http_exchange *exchange)
     if (replied)
         return tl_http_exchange_send(exchange);
     pthread_mutex_lock(&exchange->http->lock);
-    bool left = connection->left;
+    bool left = connection->left_ns != 0;
     pthread_mutex_unlock(&exchange->http->lock);
     if (left)
         tl_http_exchange_gone(exchange);
@@ -253,7 +253,7 @@ static int start(struct tl_http *http, int fd)
     http->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, http,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)TL_HTTP_HEADER_BYTES,
         MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_PER_IP_CONNECTION_LIMIT, most < TL_HTTP_CONNECTIONS_OF_ONE ? most : TL_HTTP_CONNECTIONS_OF_ONE,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TL_HTTP_IDLE_SECONDS, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)http->options.idle_seconds + 1, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     if (!http->daemon) {
         close(fd);

@@ -15,7 +15,6 @@ enum {
     TL_HTTP_ALL_BODIES_BYTES = 256 << 20,        /* of all that are being read or worked on */
     TL_HTTP_HEADER_BYTES = 32 << 10,
     TL_HTTP_CONNECTIONS = 2048, TL_HTTP_CONNECTIONS_OF_ONE = 1024,       /* of one address */
-    TL_HTTP_IDLE_SECONDS = 60,                   /* until the headers of the next request are there, and between reads and writes */
     TL_HTTP_LEAST_BYTES_PER_S = 8 << 10,         /* of a body on its way, in or out, after some seconds */
     TL_HTTP_BACKLOG_BYTES = 4 << 20,             /* of a stream that its client does not read */
 };
@@ -24,6 +23,7 @@ struct tl_http_options {
     struct tl_server *server;
     const char *host;                    /* address or name to listen on */
     uint16_t port;                       /* 0: any that is free */
+    double idle_seconds;                 /* until the headers of the next request are there, and between reads and writes */
     double request_seconds;              /* from its headers to the end of its reply at most; 0: no bound */
     /* When the headers are there. May reply (a refusal): the body is then not waited for. */
     void (*admit)(struct tl_exchange *exchange);

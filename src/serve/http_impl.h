@@ -29,7 +29,7 @@ struct tl_http_connection {
     enum tl_http_state state;
     uint64_t since_ns;                   /* the state */
     uint64_t n_bytes;                    /* of body that came; to be sent */
-    bool left;                           /* the client has closed its side */
+    uint64_t left_ns;                    /* when the client has closed its side; 0: it has not */
 };
 
 struct tl_http {

@@ -12,7 +12,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-enum { TICK_MS = 250, EVENTS = 64, GRACE_SECONDS = 30 };
+enum { TICK_MS = 250, EVENTS = 64 };
+#define FORGOTTEN_SECONDS 0.5
 
 static struct tl_http_connection *find(struct tl_http *http, uint64_t id)
 {
@@ -27,7 +28,7 @@ static void client_left(struct tl_http *http, uint64_t id)
     pthread_mutex_lock(&http->lock);
     struct tl_http_connection *connection = find(http, id);
     if (connection) {
-        connection->left = true;
+        connection->left_ns = tl_clock_ns();
         if (connection->exchange && connection->state == TL_HTTP_WORKING)
             tl_http_exchange_gone(connection->exchange);
     }
@@ -38,11 +39,18 @@ static void client_left(struct tl_http *http, uint64_t id)
 static double patience(const struct tl_http *http, const struct tl_http_connection *connection)
 {
     switch (connection->state) {
-    case TL_HTTP_WAITING: return TL_HTTP_IDLE_SECONDS;
-    case TL_HTTP_BODY: case TL_HTTP_SENDING: return GRACE_SECONDS + (double)connection->n_bytes / TL_HTTP_LEAST_BYTES_PER_S;
+    case TL_HTTP_WAITING: return http->options.idle_seconds;
+    case TL_HTTP_BODY: case TL_HTTP_SENDING: return http->options.idle_seconds + (double)connection->n_bytes / TL_HTTP_LEAST_BYTES_PER_S;
     case TL_HTTP_WORKING: return http->options.request_seconds;
     }
     return 0;
+}
+
+/* The library misses the end of a client's side where it comes together with bytes of a request that is not whole. */
+static bool is_forgotten(const struct tl_http_connection *connection)
+{
+    bool reads = connection->state == TL_HTTP_WAITING || connection->state == TL_HTTP_BODY;
+    return reads && connection->left_ns && tl_clock_seconds(connection->left_ns) > FORGOTTEN_SECONDS;
 }
 
 /* A connection that is shut down is closed by the library, or, where that does not look at it, seen to be left. */
@@ -51,7 +59,7 @@ static void end_the_slow(struct tl_http *http)
     pthread_mutex_lock(&http->lock);
     for (struct tl_http_connection *at = http->connections; at; at = at->next) {
         double most = patience(http, at);
-        if (most > 0 && tl_clock_seconds(at->since_ns) > most)
+        if ((most > 0 && tl_clock_seconds(at->since_ns) > most) || is_forgotten(at))
             shutdown(at->fd, SHUT_RDWR);
     }
     pthread_mutex_unlock(&http->lock);

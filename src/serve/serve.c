@@ -78,7 +78,8 @@ static int start(struct tl_server *server)
 {
     const struct tl_serve_options *options = server->options;
     struct tl_http_options http = {
-        .server = server, .host = host_of(options), .port = options->port, .request_seconds = options->request_seconds,
+        .server = server, .host = host_of(options), .port = options->port, .idle_seconds = options->idle_seconds,
+        .request_seconds = options->request_seconds,
         .admit = tl_routes_admit, .handle = tl_routes_handle, .tick = tick, .done = log_done,
     };
     int r = tl_gate_init(&server->gate, options->keys, options->n_keys);

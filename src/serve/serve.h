@@ -39,6 +39,7 @@ struct tl_serve_options {
     const char *state;                   /* folder of conversations; NULL: none are kept */
     const char *metrics_names;           /* "trill" or "vllm"; NULL: trill */
     double ping_seconds;                 /* a sign of life in a stream that is silent for so long */
+    double idle_seconds;                 /* that a connection may be silent between requests, and within one */
     double request_seconds;              /* that a request may take; 0: no bound */
     double stop_seconds;                 /* that what runs may take to end when the server is stopped */
     bool access_log;                     /* a line a request */

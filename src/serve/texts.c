@@ -19,7 +19,7 @@ struct fields {
     int32_t *tokens;
     uint64_t n_tokens, cap_tokens;
     size_t content_bytes;
-    bool bos, no_special, pieces, no_generation;
+    bool has_tokens, bos, no_special, pieces, no_generation;
 };
 
 static void drop(struct fields *fields)
@@ -51,6 +51,7 @@ static int read_ids(struct tl_json *json, struct fields *fields)
     if (r != TL_JSON_ARRAY)
         return r < 0 ? r : tl_json_fail(json, "a list of ids");
     fields->n_tokens = 0;
+    fields->has_tokens = true;
     while ((r = tl_json_next(json)) == TL_JSON_NUMBER) {
         int64_t id;
         if (!tl_parse_i64(json->raw, json->raw_bytes, &id) || id < 0 || id > INT32_MAX)
@@ -220,6 +221,8 @@ static int write_text(struct trill_model *model, const struct fields *fields, st
 {
     char *text;
     size_t n;
+    if (!fields->has_tokens)
+        return tl_fail(TL_E_USAGE, "tokens are missing");
     int r = trill_detokenize(model, fields->tokens, fields->n_tokens, TRILL_SPECIAL, &text, &n);
     if (r < 0)
         return tl_error_set(r, trill_error());

@@ -187,8 +187,9 @@ TRILL_API void trill_session_close(struct trill_session *session);
 /* Stops what runs in this session (or, where nothing runs, the next call that computes), from any thread or signal handler. */
 TRILL_API void trill_session_cancel(struct trill_session *session);
 
-/* Sets the whole sequence. What it shares with the former one is not computed again. Nothing is computed yet, and ids are
- * checked when they are: TRILL_USAGE. So does a sequence longer than the context fail, at once and without effect. */
+/* Sets the whole sequence. What it shares with the former one is not computed again, nor, where no rows of it are wanted, what the
+ * model has of other sequences that begin alike. An empty one forgets: it is not kept for others either. Nothing is computed yet,
+ * and ids are checked when they are: TRILL_USAGE. So does a sequence longer than the context fail, at once and without effect. */
 TRILL_API int trill_session_set(struct trill_session *session, const int32_t *ids, size_t count);
 TRILL_API int trill_session_append(struct trill_session *session, const int32_t *ids, size_t count);
 TRILL_API int trill_session_ids(struct trill_session *session, const int32_t **ret_ids, size_t *ret_count);  /* borrowed until the next change */

@@ -54,8 +54,8 @@ static int translate(const struct trill_model_options *from, struct tl_engine_ad
         .context_pointer = from->context_pointer, .cancel = from->cancel, .io = from->io, .policy = from->policy,
         .lookahead = from->lookahead, .fewer_sessions = from->fewer_sessions, .shorter_context = from->shorter_context,
         .score_tokens = from->score_tokens, .score_text = from->score_text,
-        .score_taps = from->score_statistics, .adapters = adapters, .n_adapters = (uint32_t)from->n_adapters,
-        .drafts = from->drafts, .draft_model = from->draft_model,
+        .score_taps = from->score_statistics, .prefix_folder = from->prefix_folder, .prefix_bytes = from->prefix_bytes,
+        .adapters = adapters, .n_adapters = (uint32_t)from->n_adapters, .drafts = from->drafts, .draft_model = from->draft_model,
     };
     return translate_order(from->order, to);
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "engine/prefix.h"
 
 /* --- refilling -------------------------------------------------------------------------------------------------------------- */
 
@@ -119,6 +120,8 @@ static int compute(struct tl_batch_loop *loop)
         status = share(loop);
     if (status >= 0)
         collect(loop);
+    for (uint32_t i = 0; i < loop->n_spans && status >= 0; i++)
+        status = tl_prefix_reserve(loop->engine->prefix, loop->span[i].state, loop->span[i].n_tokens);
     batch.n_spans = loop->n_spans;
     if (status >= 0 && loop->n_active)
         status = tl_model_forward(loop->engine->model, loop->engine->pool, loop->engine->kernel, &batch);

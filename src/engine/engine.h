@@ -41,6 +41,8 @@ struct tl_engine_options {
     uint64_t process_bytes;              /* that the process takes besides the model; 0: what it takes now */
     const struct tl_machine *machine;    /* whose facts decide; NULL: this one, as it usually is */
     bool fewer_sessions, shorter_context;        /* what is said of them is a wish: as much of it as fits */
+    const char *prefix_folder;           /* of states for other runs (prefix_folder.h), and its bytes at most; NULL: none, 0: the usual */
+    uint64_t prefix_bytes;
     const struct tl_engine_adapter *adapters;    /* added to its linear operations, each `scale` times what its file says */
     uint32_t n_adapters;
     const char *drafts, *draft_model;    /* kinds (draft.h), NULL: the usual ones; a smaller model of the same vocabulary, or NULL */
@@ -80,6 +82,8 @@ struct tl_engine {
     struct tl_request *waiting;          /* whose turn is next first */
     uint64_t n_asked;
     uint32_t n_sessions, max_sessions;
+    struct tl_session *sessions;         /* that are open */
+    struct tl_prefix *prefix;            /* what they may share */
     /* the leader's, sized for a chunk */
     int32_t *step_ids;
     uint8_t *step_wanted;

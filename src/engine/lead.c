@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "engine/prefix.h"
 #include "engine/session.h"
 
 enum { SHORT_TOKENS = 8, FIRST_PIECE = 16 };
@@ -64,7 +65,7 @@ static bool rests(const struct tl_request *r)
     return r->most_ahead && r->news && r->session->n_ids + r->n_draft + 1 - r->n_told > r->most_ahead;
 }
 
-static bool takes_part(const struct tl_request *r) { return !r->finished && !r->n_now && !rests(r); }
+static bool takes_part(const struct tl_request *r) { return !r->finished && !r->n_now && !r->fresh && !rests(r); }
 
 /* --- collecting ------------------------------------------------------------------------------------------------------------- */
 
@@ -83,9 +84,11 @@ static void take(struct step *step, struct tl_request *r, uint32_t room)
     struct tl_state *state = r->session->state;
     uint32_t left = left_of(r), n = left + r->n_draft < room ? left + r->n_draft : room;
     const int32_t *ids = r->session->ids + state->length;
+    if (r->border > state->length && r->border - state->length < n)
+        n = r->border - state->length;
     int status = check_ids(engine, ids, n);
     if (status >= 0)
-        status = tl_state_reserve(state, n);
+        status = tl_prefix_reserve(engine->prefix, state, n);
     if (status < 0) {
         tl_request_fail(r, status);
         finish(r);
@@ -141,6 +144,9 @@ static void collect(struct step *step)
             finish(r);
             step->touched = true;
         }
+    for (struct tl_request *r = engine->waiting; r; r = r->next_waiting)
+        if (!r->finished && r->fresh)
+            tl_prefix_share(engine->prefix, r);
     share_out(step, tl_model_limits(engine->model)->chunk, true);
     uint32_t decoding = step->n_tokens;
     share_out(step, prompt_room(step), false);
@@ -267,10 +273,13 @@ static int compute(struct step *step)
 }
 
 /* Behind a step. What was drafted in vain and what follows an end is taken back. */
-static bool advance(struct tl_request *r)
+static bool advance(struct tl_engine *engine, struct tl_request *r)
 {
     struct tl_session *session = r->session;
     bool complete = r->status >= 0 && session->state->length >= session->n_ids;
+    if (r->status >= 0 && !r->begun)
+        tl_prefix_passed(engine->prefix, r);
+    r->begun |= complete;
     int status = complete && r->next ? r->next(r->context) : 0;
     if (status < 0)
         tl_request_fail(r, status);
@@ -308,7 +317,7 @@ bool tl_lead_step(struct tl_engine *engine)
         struct tl_request *r = engine->step_requests[i];
         if (status < 0 && r->status >= 0)
             tl_request_fail(r, status);
-        r->ended = !advance(r);
+        r->ended = !advance(engine, r);
     }
     pthread_mutex_lock(&engine->lock);
     settle(&step);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "engine/engine.h"
+#include "engine/prefix.h"
 #include "engine/texts.h"
 
 static int open_text(struct tl_engine *engine, const struct tl_engine_options *options)
@@ -136,6 +137,20 @@ static void open_drafts(struct tl_engine *engine, const struct tl_engine_options
     tl_drafts_open(drafts, &engine->draft_choice);
 }
 
+/* Without its folder where that does not work. */
+static int open_prefix(struct tl_engine *engine, const struct tl_engine_options *options)
+{
+    const char *folder = tl_model_limits(engine->model)->sweep ? NULL : options->prefix_folder;
+    int status = tl_prefix_new(engine, folder, options->prefix_bytes, &engine->prefix);
+    if (status != TL_E_IO)
+        return status;
+    char warning[600];
+    snprintf(warning, sizeof(warning), "prefixes are not stored: %s", tl_error_text());
+    if (options->log)
+        options->log(options->context_pointer, 1, warning);
+    return tl_prefix_new(engine, NULL, 0, &engine->prefix);
+}
+
 static int load_model(struct tl_engine *engine, const struct tl_engine_options *options)
 {
     const struct tl_model_limits *limits = &engine->fit.limits;
@@ -145,6 +160,8 @@ static int load_model(struct tl_engine *engine, const struct tl_engine_options *
     engine->max_sessions = limits->sweep ? 0 : limits->sessions;
     if (status >= 0 && engine->max_sessions)
         open_drafts(engine, options);
+    if (status >= 0)
+        status = open_prefix(engine, options);
     return status < 0 ? status : tl_scheduler_new(engine, limits->chunk);
 }
 
@@ -181,6 +198,7 @@ void tl_engine_close(struct tl_engine *engine)
 {
     if (!engine)
         return;
+    tl_prefix_free(engine->prefix);
     tl_scheduler_free(engine);
     tl_drafts_close(&engine->drafts);
     tl_model_free(engine->model);

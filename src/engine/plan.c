@@ -4,6 +4,7 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "engine/engine.h"
+#include "engine/prefix.h"
 #include "engine/taps.h"
 #include "engine/teacher.h"
 #include "engine/windows.h"
@@ -30,7 +31,8 @@ static uint64_t users(void *context, const struct tl_model *model, const struct 
 {
     uint32_t vocab = tl_model_geometry(model)->vocab;
     uint64_t session = tl_sampler_bytes(vocab) + vocab * sizeof(float) + limits->context * sizeof(int32_t);
-    uint64_t bytes = limits->sweep ? scoring_bytes(context, model, limits) : limits->sessions * session + drafts_bytes(context, limits);
+    uint64_t bytes = limits->sweep ? scoring_bytes(context, model, limits)
+                                   : limits->sessions * session + tl_prefix_bytes(limits) + drafts_bytes(context, limits);
     return bytes + limits->chunk * (uint64_t)STEP_TOKEN_BYTES;
 }
 

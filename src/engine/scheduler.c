@@ -117,6 +117,8 @@ static void begin(struct tl_engine *engine, struct tl_request *r)
     r->leaves = r->finished = false;
     r->text[0] = 0;
     r->fresh = true;
+    r->begun = false;
+    r->border = 0;
     r->n_ids = r->n_told = r->session->n_ids;
     r->n_done = r->n_done_told = r->session->state->length;
     r->share = (struct tl_share){0};

@@ -50,7 +50,8 @@ struct tl_request {
     uint32_t first_row;                  /* where they begin in it */
     uint32_t n_ids, n_done, n_told, n_done_told;         /* as news may be told, and as they were */
     uint64_t age;                        /* asked as the how-manieth */
-    bool fresh, leaves, finished;
+    uint32_t border;                     /* a step ends there, and the state is kept: others part there; 0: nowhere */
+    bool fresh, begun, leaves, finished; /* fresh: in no step yet; begun: all that it asked with is computed */
     bool refused, ended;                 /* in this step: `row` returned 0; nothing follows */
     int status, left;                    /* of its steps; what `news` ended with */
     char text[512];                      /* sentence of a failure, for the thread that asked */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Scoring: windows in groups, each window in a state of its own. In sweeps a group is one forward step, in which all its
  * tokens pass through a layer before the next; else it advances through steps of a chunk. */
+#include "engine/prefix.h"
 #include "engine/score.h"
 
 #include <math.h>
@@ -319,6 +320,7 @@ static int score(struct tl_scoring *s, struct tl_scored *ret_scored)
     for (uint64_t i = 0; i < s->n_ids; i++)
         s->nll[i] = NAN;
     tl_engine_enter(s->engine);
+    tl_prefix_clear(s->engine->prefix);
     int status = prepare(s);
     if (status >= 0)
         status = run(s);

@@ -16,6 +16,7 @@ struct tl_session {
     struct tl_sampler *sampler;
     struct tl_drafter *drafter;          /* NULL: nothing is drafted */
     _Atomic int cancel;
+    struct tl_session *next;             /* open beside it */
     const volatile int *stop;            /* of whoever drives it: while not 0, as good as cancelled; may be NULL */
 };
 
@@ -28,6 +29,7 @@ int tl_session_open(struct tl_engine *engine, struct tl_session **ret_session);
 void tl_session_close(struct tl_session *session);
 void tl_session_cancel(struct tl_session *session);                   /* async-signal-safe */
 
+/* An empty list forgets: what was computed is not kept for others either. */
 int tl_session_set(struct tl_session *session, const int32_t *ids, size_t count);
 int tl_session_append(struct tl_session *session, const int32_t *ids, size_t count);
 int tl_session_fork(struct tl_session *session, struct tl_session **ret_session);

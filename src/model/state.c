@@ -223,16 +223,30 @@ void tl_state_append(struct tl_state *state, uint32_t n_tokens)
     }
 }
 
+/* Position `length` sees length - window + 1 and later. */
+bool tl_cache_reaches(const struct tl_cache *cache, const uint32_t floor[TL_MAX_GROUPS], uint32_t length)
+{
+    for (uint32_t i = 0; i < cache->n_groups; i++)
+        if (floor[i] > 0 && (uint64_t)length + 1 < (uint64_t)floor[i] + cache->group[i].window)
+            return false;
+    return true;
+}
+
+uint32_t tl_state_nearest(const struct tl_state *state, uint32_t length)
+{
+    if (length >= state->length)
+        return state->length;
+    if (state->cache->records.n_layers)
+        length = tl_records_nearest(&state->records, length);
+    return tl_cache_reaches(state->cache, state->floor, length) ? length : 0;
+}
+
 uint32_t tl_state_truncate(struct tl_state *state, uint32_t length)
 {
     struct tl_cache *cache = state->cache;
     if (length >= state->length)
         return state->length;
-    if (cache->records.n_layers)
-        length = tl_records_nearest(&state->records, length);
-    for (uint32_t i = 0; i < cache->n_groups; i++)       /* position `length` sees length - window + 1 and later */
-        if (state->floor[i] > 0 && (uint64_t)length + 1 < (uint64_t)state->floor[i] + cache->group[i].window)
-            length = 0;
+    length = tl_state_nearest(state, length);
     tl_records_truncate(&cache->records, &state->records, length);
     for (uint32_t i = 0; i < cache->n_groups; i++) {
         drop_pages(state, i, pages_of(length), pages_of(state->length));

@@ -69,12 +69,27 @@ void tl_state_append(struct tl_state *state, uint32_t n_tokens);
 /* Back to `length` positions, or to the nearest earlier position whose state is exact: all of its windows are held, and
  * with recurrent layers there is a record. Returns the new length, which its user computes on from. */
 uint32_t tl_state_truncate(struct tl_state *state, uint32_t length);
+uint32_t tl_state_nearest(const struct tl_state *state, uint32_t length);     /* that new length, with nothing changed */
 /* A second state with the same positions. A snapshot is a fork that is put aside; restoring it is taking it back. */
 int tl_state_fork(const struct tl_state *state, struct tl_state **ret_state);
 uint64_t tl_state_bytes(const struct tl_state *state);                /* pages and records held, shared ones included */
 /* Checked by length, fingerprint and checksum. load replaces the state's content. */
 int tl_state_save(const struct tl_state *state, const int32_t *ids, uint32_t n_ids, const char *path);
 int tl_state_load(struct tl_state *state, const char *path, int32_t **ret_ids, uint32_t *ret_count);
+
+/* The same in steps, of which only room touches what states share: open (headers and ids, all numbers checked), check (the checksum:
+ * then everything in it can be believed), room in a state, which it empties, read into that. A state whose file could not be
+ * read whole is to be truncated to 0. */
+struct tl_state_file;
+int tl_state_file_open(const struct tl_cache *cache, const char *path, struct tl_state_file **ret_file);
+void tl_state_file_close(struct tl_state_file *file);
+const int32_t *tl_state_file_ids(const struct tl_state_file *file, uint32_t *ret_count, uint32_t *ret_length);  /* length: computed */
+uint32_t tl_state_file_nearest(const struct tl_state_file *file, uint32_t length);   /* as tl_state_nearest of what it holds */
+int tl_state_file_check(const struct tl_state_file *file);
+int tl_state_file_room(const struct tl_state_file *file, struct tl_state *state);
+int tl_state_file_read(const struct tl_state_file *file, struct tl_state *state);
+/* Are all windows held that the next position behind `length` sees, where groups hold what begins at these floors? */
+bool tl_cache_reaches(const struct tl_cache *cache, const uint32_t floor[TL_MAX_GROUPS], uint32_t length);
 
 /* Values that a page keeps beside a key: none of latent attention, whose values are the keys' leading dimensions. */
 static inline uint32_t tl_cache_v_dim(const struct tl_geometry *geometry)

@@ -99,13 +99,16 @@ static bool records_fit(const struct tl_cache *cache, const struct header *heade
     return n == 0 || before == header->length;
 }
 
-/* The checksum first, over a file of exactly the length that its header asks for: then everything in it can be believed. */
-static int check_file(const struct tl_state *state, const struct tl_file *file, struct header *header)
+struct tl_state_file {
+    const struct tl_cache *cache;
+    struct tl_file *file;
+    struct header header;
+    int32_t *ids;                        /* [n_ids] */
+};
+
+/* That it has exactly the length which its header asks for, and that this cache can hold it. */
+static int check_header(const struct tl_cache *cache, const struct tl_file *file, const struct header *header)
 {
-    const struct tl_cache *cache = state->cache;
-    int status = tl_file_read(file, 0, header, sizeof(*header));
-    if (status < 0)
-        return status;
     if (memcmp(header->magic, magic, sizeof(magic)) != 0)
         return tl_fail(TL_E_FILE, "%s: is no saved session", file->path);
     if (header->fingerprint != cache->fingerprint || header->n_groups != cache->n_groups)
@@ -127,9 +130,75 @@ static int check_file(const struct tl_state *state, const struct tl_file *file, 
     return 0;
 }
 
-static int check_sum(const struct tl_file *file)
+static int read_header(struct tl_state_file *state_file)
 {
-    enum { BLOCK = 1 << 16 };
+    struct tl_file *file = state_file->file;
+    struct header *header = &state_file->header;
+    if (file->size_bytes < sizeof(*header) + TL_SHA256_BYTES)
+        return tl_fail(TL_E_FILE, "%s: is no saved session", file->path);
+    int status = tl_file_read(file, 0, header, sizeof(*header));
+    if (status >= 0)
+        status = check_header(state_file->cache, file, header);
+    if (status < 0)
+        return status;
+    state_file->ids = tl_alloc(header->n_ids + 1, sizeof(*state_file->ids));
+    return state_file->ids ? tl_file_read(file, sizeof(*header), state_file->ids, header->n_ids * sizeof(int32_t)) : TL_E_NOMEM;
+}
+
+int tl_state_file_open(const struct tl_cache *cache, const char *path, struct tl_state_file **ret_file)
+{
+    struct tl_state_file *state_file = tl_alloc(1, sizeof(*state_file));
+    if (!state_file)
+        return TL_E_NOMEM;
+    state_file->cache = cache;
+    int status = tl_file_open(path, &state_file->file);
+    if (status >= 0)
+        status = read_header(state_file);
+    if (status < 0) {
+        tl_state_file_close(state_file);
+        return status;
+    }
+    *ret_file = state_file;
+    return 0;
+}
+
+void tl_state_file_close(struct tl_state_file *file)
+{
+    if (!file)
+        return;
+    if (file->file)
+        tl_file_close(file->file);
+    tl_free(file->ids);
+    tl_free(file);
+}
+
+const int32_t *tl_state_file_ids(const struct tl_state_file *file, uint32_t *ret_count, uint32_t *ret_length)
+{
+    *ret_count = file->header.n_ids;
+    *ret_length = file->header.length;
+    return file->ids;
+}
+
+uint32_t tl_state_file_nearest(const struct tl_state_file *file, uint32_t length)
+{
+    const struct header *header = &file->header;
+    if (length >= header->length)
+        return header->length;
+    for (uint32_t i = header->n_records; header->n_records; i--) {
+        if (i == 0)
+            return 0;
+        if (header->record[i - 1].length <= length) {
+            length = header->record[i - 1].length;
+            break;
+        }
+    }
+    return tl_cache_reaches(file->cache, header->floor, length) ? length : 0;
+}
+
+int tl_state_file_check(const struct tl_state_file *state_file)
+{
+    enum { BLOCK = 1 << 18 };
+    const struct tl_file *file = state_file->file;
     uint8_t *block = tl_alloc(1, BLOCK), digest[TL_SHA256_BYTES], stored[TL_SHA256_BYTES];
     struct tl_sha256 sha;
     int status = block ? 0 : TL_E_NOMEM;
@@ -150,72 +219,87 @@ static int check_sum(const struct tl_file *file)
     return status;
 }
 
-/* Room is made in steps of a chunk, as the original grew: windowed groups never hold all pages at once. */
-static int make_room(struct tl_state *state, uint32_t length)
+/* Pages are taken in steps of a chunk, as the original grew: windowed groups never hold all of them at once. */
+int tl_state_file_room(const struct tl_state_file *file, struct tl_state *state)
 {
-    tl_state_truncate(state, 0);
-    while (state->length < length) {
-        uint32_t left = length - state->length, step = left < state->cache->slack ? left : state->cache->slack;
-        int status = tl_state_reserve(state, step);
-        if (status < 0)
-            return status;
-        tl_state_append(state, step);
-    }
-    return 0;
-}
-
-static int read_pages(struct tl_state *state, const struct tl_file *file, const struct header *header)
-{
-    uint64_t at = sizeof(*header) + (uint64_t)header->n_ids * sizeof(int32_t);
+    const struct header *header = &file->header;
     struct tl_record_pool *records = &state->cache->records;
-    int status = make_room(state, header->length);
-    for (uint32_t i = 0; i < header->n_groups && status >= 0; i++) {
-        for (uint32_t p = header->floor[i] / TL_PAGE_TOKENS; p < page_end(state) && status >= 0; p++, at += header->page_bytes[i])
-            if (state->table[i][p])
-                status = tl_file_read(file, at, state->table[i][p], header->page_bytes[i]);
+    int status = 0;
+    tl_state_truncate(state, 0);
+    while (status >= 0 && state->length < header->length) {
+        uint32_t left = header->length - state->length, step = left < state->cache->slack ? left : state->cache->slack;
+        status = tl_state_reserve(state, step);
+        if (status >= 0)
+            tl_state_append(state, step);
+    }
+    for (uint32_t i = 0; i < header->n_groups && status >= 0; i++)
         if (state->floor[i] < header->floor[i])
             state->floor[i] = header->floor[i];
-    }
     tl_records_drop(records, &state->records);
-    for (uint32_t i = 0; i < header->n_records && status >= 0; i++, at += header->record_bytes) {
+    for (uint32_t i = 0; i < header->n_records && status >= 0; i++)
         status = tl_records_add(records, &state->records, header->record[i].length, header->record[i].border);
-        if (status >= 0)
-            status = tl_file_read(file, at, state->records.now.record, header->record_bytes);
-    }
     if (status < 0)
         tl_state_truncate(state, 0);
     return status;
 }
 
-static int load_file(struct tl_state *state, const struct tl_file *file, int32_t **ret_ids, uint32_t *ret_count)
+/* NULL: there was no room for it beside later ones. */
+static float *record_behind(const struct tl_state *state, uint32_t length)
 {
-    struct header header;
-    int status = file->size_bytes < sizeof(header) + TL_SHA256_BYTES ? tl_fail(TL_E_FILE, "%s: is no saved session", file->path)
-                                                                     : check_file(state, file, &header);
+    const struct tl_record_at *at;
+    for (uint32_t i = 0; (at = record_at(state, i)); i++)
+        if (at->length == length)
+            return at->record;
+    return NULL;
+}
+
+int tl_state_file_read(const struct tl_state_file *state_file, struct tl_state *state)
+{
+    const struct header *header = &state_file->header;
+    const struct tl_file *file = state_file->file;
+    uint64_t at = sizeof(*header) + (uint64_t)header->n_ids * sizeof(int32_t);
+    int status = 0;
+    for (uint32_t i = 0; i < header->n_groups; i++)
+        for (uint32_t p = header->floor[i] / TL_PAGE_TOKENS; p < page_end(state) && status >= 0; p++, at += header->page_bytes[i])
+            if (state->table[i][p])
+                status = tl_file_read(file, at, state->table[i][p], header->page_bytes[i]);
+    for (uint32_t i = 0; i < header->n_records && status >= 0; i++, at += header->record_bytes) {
+        float *record = record_behind(state, header->record[i].length);
+        if (record)
+            status = tl_file_read(file, at, record, header->record_bytes);
+    }
+    return status;
+}
+
+/* --- all at once ---------------------------------------------------------------------------------------------------------- */
+
+static int load(struct tl_state *state, const struct tl_state_file *file, int32_t **ret_ids, uint32_t *ret_count)
+{
+    uint32_t length;
+    int status = tl_state_file_check(file);
     if (status >= 0)
-        status = check_sum(file);
+        status = tl_state_file_room(file, state);
     if (status < 0)
         return status;
-    int32_t *ids = tl_alloc(header.n_ids + 1, sizeof(*ids));
-    status = ids ? tl_file_read(file, sizeof(header), ids, header.n_ids * sizeof(*ids)) : TL_E_NOMEM;
-    if (status >= 0)
-        status = read_pages(state, file, &header);
-    if (status < 0) {
-        tl_free(ids);
-        return status;
+    status = tl_state_file_read(file, state);
+    const int32_t *ids = tl_state_file_ids(file, ret_count, &length);
+    int32_t *copy = status < 0 ? NULL : tl_alloc(*ret_count + 1, sizeof(*copy));
+    if (!copy) {
+        tl_state_truncate(state, 0);
+        return status < 0 ? status : TL_E_NOMEM;
     }
-    *ret_ids = ids;
-    *ret_count = header.n_ids;
+    memcpy(copy, ids, *ret_count * sizeof(*copy));
+    *ret_ids = copy;
     return 0;
 }
 
 int tl_state_load(struct tl_state *state, const char *path, int32_t **ret_ids, uint32_t *ret_count)
 {
-    struct tl_file *file;
-    int status = tl_file_open(path, &file);
+    struct tl_state_file *file;
+    int status = tl_state_file_open(state->cache, path, &file);
     if (status < 0)
         return status;
-    status = load_file(state, file, ret_ids, ret_count);
-    tl_file_close(file);
+    status = load(state, file, ret_ids, ret_count);
+    tl_state_file_close(file);
     return status;
 }

@@ -65,6 +65,20 @@ size_t tl_ranges_tidy(struct tl_range *range, size_t n_ranges)
     return cut_surrogates(range, n);
 }
 
+size_t tl_ranges_negate(const struct tl_range *range, size_t n, struct tl_range *ret)
+{
+    uint32_t at = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (range[i].lo > at)
+            ret[count++] = (struct tl_range){at, range[i].lo - 1};
+        at = range[i].hi + 1;
+    }
+    if (at <= 0x10FFFF)
+        ret[count++] = (struct tl_range){at, 0x10FFFF};
+    return count;
+}
+
 static void add_lead(struct class *class, uint8_t lo, uint8_t hi, uint32_t to)
 {
     if (class->draft->status < 0 || tl_draft_fail(class->draft, tl_grow((void **)&class->lead, class->n_leads, &class->lead_cap, sizeof *class->lead)) < 0)

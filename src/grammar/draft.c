@@ -82,7 +82,7 @@ int tl_draft_finish(struct tl_draft *draft, uint32_t root, struct tl_grammar **r
 
 /* --- expressions ---------------------------------------------------------------------------------------------------- */
 
-static uint32_t new_expr(struct tl_draft *draft, struct tl_expr expr)
+uint32_t tl_draft_expr(struct tl_draft *draft, struct tl_expr expr)
 {
     if (!room(draft, &draft->expr, draft->n_exprs, 1, &draft->expr_cap, sizeof *draft->expr))
         return TL_EXPR_NONE;
@@ -96,7 +96,7 @@ uint32_t tl_draft_literal(struct tl_draft *draft, const char *bytes, size_t n_by
     if (n_bytes == 0)
         return TL_EXPR_NONE;
     tl_draft_fail(draft, tl_buffer_append(&draft->text, bytes, n_bytes));
-    return new_expr(draft, (struct tl_expr){.kind = TL_EXPR_LITERAL, .a = at, .b = (uint32_t)n_bytes});
+    return tl_draft_expr(draft, (struct tl_expr){.kind = TL_EXPR_LITERAL, .a = at, .b = (uint32_t)n_bytes});
 }
 
 uint32_t tl_draft_text(struct tl_draft *draft, const char *text)
@@ -112,7 +112,7 @@ uint32_t tl_draft_class(struct tl_draft *draft, const struct tl_range *range, si
     memcpy(draft->range + at, range, n_ranges * sizeof *range);
     size_t n = tl_ranges_tidy(draft->range + at, n_ranges);
     draft->n_ranges += n;
-    return n == 0 ? TL_EXPR_DEAD : new_expr(draft, (struct tl_expr){.kind = TL_EXPR_CLASS, .a = at, .b = (uint32_t)n});
+    return n == 0 ? TL_EXPR_DEAD : tl_draft_expr(draft, (struct tl_expr){.kind = TL_EXPR_CLASS, .a = at, .b = (uint32_t)n});
 }
 
 static uint32_t list(struct tl_draft *draft, enum tl_expr_kind kind, const uint32_t *items, size_t n_items)
@@ -122,7 +122,7 @@ static uint32_t list(struct tl_draft *draft, enum tl_expr_kind kind, const uint3
         return TL_EXPR_NONE;
     memcpy(draft->item + at, items, n_items * sizeof *items);
     draft->n_items += n_items;
-    return new_expr(draft, (struct tl_expr){.kind = (uint8_t)kind, .a = at, .b = (uint32_t)n_items});
+    return tl_draft_expr(draft, (struct tl_expr){.kind = (uint8_t)kind, .a = at, .b = (uint32_t)n_items});
 }
 
 uint32_t tl_draft_sequence(struct tl_draft *draft, const uint32_t *items, size_t n_items)
@@ -147,7 +147,7 @@ uint32_t tl_draft_repeat(struct tl_draft *draft, uint32_t item, uint32_t min, ui
     if (min > TL_GRAMMAR_TIMES || (max > TL_GRAMMAR_TIMES && max != TL_GRAMMAR_NO_END) || min > max)
         tl_draft_fail(draft, draft->status < 0 ? 0 : tl_fail(TL_E_USAGE, min > max ? "%s: a repetition from %u to %u times" :
             "%s: a repetition of %u or %u times, at most 1048576 supported", draft->where, min, max));
-    return min == 1 && max == 1 ? item : new_expr(draft, (struct tl_expr){.kind = TL_EXPR_REPEAT, .a = item, .min = min, .max = max});
+    return min == 1 && max == 1 ? item : tl_draft_expr(draft, (struct tl_expr){.kind = TL_EXPR_REPEAT, .a = item, .min = min, .max = max});
 }
 
 uint32_t tl_draft_optional(struct tl_draft *draft, uint32_t item)
@@ -157,7 +157,7 @@ uint32_t tl_draft_optional(struct tl_draft *draft, uint32_t item)
 
 uint32_t tl_draft_call(struct tl_draft *draft, uint32_t rule)
 {
-    return new_expr(draft, (struct tl_expr){.kind = TL_EXPR_RULE, .a = rule});
+    return tl_draft_expr(draft, (struct tl_expr){.kind = TL_EXPR_RULE, .a = rule});
 }
 
 uint32_t tl_draft_rule(struct tl_draft *draft, const char *name, size_t n_name)
@@ -192,17 +192,24 @@ void tl_draft_edge(struct tl_draft *draft, uint8_t lo, uint8_t hi, uint32_t to)
         grammar->edge[grammar->n_edges++] = (struct tl_grammar_edge){.lo = lo, .hi = hi, .to = to};
 }
 
-static uint32_t split(struct tl_draft *draft, const uint32_t *targets, size_t n)
+void tl_draft_branch(struct tl_draft *draft, uint32_t split, const uint32_t *targets, size_t n)
 {
     struct tl_grammar *grammar = draft->grammar;
-    if (n == 1)
-        return targets[0];
     if (draft->status < 0 || !room(draft, &grammar->target, grammar->n_targets, n, &grammar->target_cap, sizeof *grammar->target))
-        return 0;
-    uint32_t at = (uint32_t)grammar->n_targets;
-    memcpy(grammar->target + at, targets, n * sizeof *targets);
+        return;
+    grammar->node[split].a = (uint32_t)grammar->n_targets;
+    grammar->node[split].b = (uint32_t)n;
+    if (n > 0)
+        memcpy(grammar->target + grammar->n_targets, targets, n * sizeof *targets);
     grammar->n_targets += n;
-    return tl_draft_node(draft, (struct tl_grammar_node){.kind = TL_GRAMMAR_SPLIT, .a = at, .b = (uint32_t)n});
+}
+
+static uint32_t split(struct tl_draft *draft, const uint32_t *targets, size_t n)
+{
+    uint32_t node = n == 1 ? targets[0] : tl_draft_node(draft, (struct tl_grammar_node){.kind = TL_GRAMMAR_SPLIT});
+    if (n != 1)
+        tl_draft_branch(draft, node, targets, n);
+    return node;
 }
 
 static uint32_t write(struct tl_draft *draft, uint32_t expr, uint32_t next);
@@ -281,7 +288,7 @@ static uint32_t write(struct tl_draft *draft, uint32_t index, uint32_t next)
         for (uint32_t i = expr.b; i > 0; i--)
             next = write(draft, draft->item[expr.a + i - 1], next);
         return next;
-    case TL_EXPR_NEVER:   break;
+    case TL_EXPR_NEVER: case TL_EXPR_BEGIN: case TL_EXPR_STOP: break;
     }
     return tl_draft_node(draft, (struct tl_grammar_node){.kind = TL_GRAMMAR_BYTES});
 }

@@ -8,7 +8,8 @@
 
 #include "grammar/grammar_private.h"
 
-enum tl_expr_kind { TL_EXPR_EMPTY, TL_EXPR_NEVER, TL_EXPR_LITERAL, TL_EXPR_CLASS, TL_EXPR_SEQUENCE, TL_EXPR_CHOICE, TL_EXPR_REPEAT, TL_EXPR_RULE };
+enum tl_expr_kind { TL_EXPR_EMPTY, TL_EXPR_NEVER, TL_EXPR_LITERAL, TL_EXPR_CLASS, TL_EXPR_SEQUENCE, TL_EXPR_CHOICE, TL_EXPR_REPEAT, TL_EXPR_RULE,
+                    TL_EXPR_BEGIN, TL_EXPR_STOP };                    /* ^ and $ of patterns; never in a rule */
 
 struct tl_expr {
     uint8_t kind;
@@ -38,6 +39,7 @@ int tl_draft_finish(struct tl_draft *draft, uint32_t root, struct tl_grammar **r
 /* Records a failure unless there is one already. */
 int tl_draft_fail(struct tl_draft *draft, int status);
 
+uint32_t tl_draft_expr(struct tl_draft *draft, struct tl_expr expr);
 uint32_t tl_draft_literal(struct tl_draft *draft, const char *bytes, size_t n_bytes);
 uint32_t tl_draft_text(struct tl_draft *draft, const char *text);
 uint32_t tl_draft_class(struct tl_draft *draft, const struct tl_range *range, size_t n_ranges);      /* any order, may overlap */
@@ -55,9 +57,12 @@ void tl_draft_define(struct tl_draft *draft, uint32_t rule, uint32_t expr);
 
 uint32_t tl_draft_node(struct tl_draft *draft, struct tl_grammar_node node);
 void tl_draft_edge(struct tl_draft *draft, uint8_t lo, uint8_t hi, uint32_t to);                     /* of the BYTES node made next */
+void tl_draft_branch(struct tl_draft *draft, uint32_t split, const uint32_t *targets, size_t n);      /* gives a SPLIT node its targets */
 /* A node that reads one character of the ranges (sorted, disjoint) and goes on at `next`. */
 uint32_t tl_draft_characters(struct tl_draft *draft, const struct tl_range *range, size_t n_ranges, uint32_t next);
 /* Sorts, joins and clips ranges to scalar values in place: how many are left. */
 size_t tl_ranges_tidy(struct tl_range *range, size_t n_ranges);
+/* What lies between ranges that are tidied; room for one more than they are. */
+size_t tl_ranges_negate(const struct tl_range *range, size_t n, struct tl_range *ret);
 
 #endif

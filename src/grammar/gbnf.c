@@ -153,21 +153,6 @@ static int read_literal(struct gbnf *g, uint32_t *ret)
     return g->draft->status;
 }
 
-/* What lies between the ranges, tidied. */
-static size_t negate(const struct tl_range *range, size_t n, struct tl_range *ret)
-{
-    uint32_t at = 0;
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (range[i].lo > at)
-            ret[count++] = (struct tl_range){at, range[i].lo - 1};
-        at = range[i].hi + 1;
-    }
-    if (at <= 0x10FFFF)
-        ret[count++] = (struct tl_range){at, 0x10FFFF};
-    return count;
-}
-
 static int read_class(struct gbnf *g, uint32_t *ret)
 {
     TL_AUTO struct tl_range *range = tl_alloc(2 * CLASS_RANGES + 4, sizeof *range);
@@ -197,7 +182,7 @@ static int read_class(struct gbnf *g, uint32_t *ret)
     if (negated) {
         n = tl_ranges_tidy(range, n);
         struct tl_range *rest = range + CLASS_RANGES + 2;
-        n = negate(range, n, rest);
+        n = tl_ranges_negate(range, n, rest);
         memmove(range, rest, n * sizeof *range);
     }
     *ret = tl_draft_class(g->draft, range, n);

@@ -4,7 +4,7 @@
 #ifndef TL_GRAMMAR_SCHEMA_H
 #define TL_GRAMMAR_SCHEMA_H
 
-#include "grammar/draft.h"
+#include "grammar/language.h"
 #include "text/json_tree.h"
 
 enum {
@@ -62,12 +62,30 @@ int tl_schema_count(struct tl_schema *schema, const struct tl_json_node *object,
 /* --- schema_common.c: JSON's own syntax ------------------------------------------------------------------------------- */
 
 void tl_schema_common(struct tl_schema *schema);
-/* Any character of the ranges (tidied), in its one spelling. */
-uint32_t tl_schema_characters(struct tl_schema *schema, const struct tl_range *ranges, size_t n_ranges);
 int tl_schema_print(const struct tl_schema *schema, const struct tl_json_node *node, struct tl_buffer *out);
 uint32_t tl_schema_key(struct tl_schema *schema, const char *name, size_t n_name);                     /* "name": and a blank or none */
-/* A key that is none of these, and its colon. */
-uint32_t tl_schema_other_key(struct tl_schema *schema, const struct tl_schema_property *property, size_t n);
+
+/* --- schema_keys.c: names that are not listed ------------------------------------------------------------------------- */
+
+enum { TL_KEY_PATTERNS = 4 };
+
+struct tl_key_pattern { struct tl_language language; const struct tl_json_node *value; uint32_t item; };
+struct tl_schema_keys {
+    struct tl_schema *schema;
+    const struct tl_conjunction *c;
+    struct tl_key_pattern pattern[TL_KEY_PATTERNS];
+    uint32_t n_patterns;
+    struct tl_language names;            /* by propertyNames, where `bounded` */
+    bool bounded;
+};
+
+int tl_schema_keys_init(struct tl_schema_keys *keys, struct tl_schema *schema, const struct tl_conjunction *conjunction);
+int tl_schema_keys_names(struct tl_schema_keys *keys);                /* part of it */
+void tl_schema_keys_done(struct tl_schema_keys *keys);
+/* All that a value under this name must fit. */
+int tl_schema_keys_value(struct tl_schema_keys *keys, const char *name, size_t n_name, struct tl_conjunction *value);
+/* A pair whose name is none of the listed ones; `open`: also names that no pattern matches. Dead: there is none. */
+uint32_t tl_schema_keys_pair(struct tl_schema_keys *keys, const struct tl_text *listed, size_t n, bool open);
 
 /* --- schema_value.c, schema_object.c, schema_array.c ------------------------------------------------------------------ */
 
@@ -76,6 +94,9 @@ uint32_t tl_schema_object(struct tl_schema *schema, const struct tl_conjunction 
 uint32_t tl_schema_array(struct tl_schema *schema, const struct tl_conjunction *conjunction);
 uint32_t tl_schema_string(struct tl_schema *schema, const struct tl_conjunction *conjunction);
 uint32_t tl_schema_number(struct tl_schema *schema, const struct tl_conjunction *conjunction, bool whole);
+/* What patterns, formats and lengths say of strings, bounds of numbers: 1 and a language, or 0: nothing. */
+int tl_schema_text(struct tl_schema *schema, const struct tl_conjunction *conjunction, struct tl_language *language);
+int tl_schema_digits(struct tl_schema *schema, const struct tl_conjunction *conjunction, bool whole, struct tl_language *language);
 /* enum and const: true where there are any; *ret_expr is then the choice of those that fit. */
 bool tl_schema_listed(struct tl_schema *schema, const struct tl_conjunction *conjunction, unsigned types, uint32_t *ret_expr);
 /* oneOf is written as anyOf: refused, or noted, where a value might fit two of them. */

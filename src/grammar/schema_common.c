@@ -103,40 +103,16 @@ static void write_any(struct tl_schema *schema)
     tl_draft_define(draft, value, tl_draft_choice(draft, choices, 7));
 }
 
-/* --- strings in one spelling -------------------------------------------------------------------------------------------- */
-
-/* The characters that are written as an escape of one letter, and that letter. */
-static const struct { uint8_t code; char letter; } escapes[] = {{'\b', 'b'}, {'\t', 't'}, {'\n', 'n'}, {'\f', 'f'}, {'\r', 'r'}, {'"', '"'}, {'\\', '\\'}};
-
-/* Any character of the ranges (tidied), in its one spelling. Control characters without a letter are left out. */
-uint32_t tl_schema_characters(struct tl_schema *schema, const struct tl_range *ranges, size_t n_ranges)
+/* One character in its one spelling. */
+static void write_character(struct tl_schema *schema)
 {
-    struct tl_draft *draft = &schema->draft;
-    TL_AUTO struct tl_range *plain = tl_alloc(n_ranges + 3, sizeof *plain);
-    struct tl_range letters[TL_COUNT(escapes)];
-    size_t n = 0, n_letters = 0;
-    if (!plain)
-        return tl_draft_fail(draft, TL_E_NOMEM) < 0 ? TL_EXPR_DEAD : 0;
-    for (size_t i = 0; i < n_ranges; i++) {
-        uint32_t lo = ranges[i].lo < 0x20 ? 0x20 : ranges[i].lo, hi = ranges[i].hi;
-        for (size_t k = 0; k < TL_COUNT(escapes); k++) {
-            if (escapes[k].code < ranges[i].lo || escapes[k].code > hi)
-                continue;
-            letters[n_letters++] = (struct tl_range){(uint8_t)escapes[k].letter, (uint8_t)escapes[k].letter};
-            if (escapes[k].code >= 0x20) {
-                if (lo < escapes[k].code)
-                    plain[n++] = (struct tl_range){lo, escapes[k].code - 1u};
-                lo = escapes[k].code + 1u;
-            }
-        }
-        if (lo <= hi)
-            plain[n++] = (struct tl_range){lo, hi};
-    }
-    uint32_t class = tl_draft_class(draft, plain, n);
-    if (n_letters == 0)
-        return class;
-    uint32_t escape = tl_draft_two(draft, tl_draft_text(draft, "\\"), tl_draft_class(draft, letters, n_letters));
-    return tl_draft_choice(draft, (const uint32_t[]){class, escape}, 2);
+    struct tl_language one = {.state = NULL};
+    int r = tl_language_lengths(1, 1, &one);
+    if (r < 0)
+        tl_draft_fail(&schema->draft, r);
+    else
+        schema->character = tl_draft_call(&schema->draft, tl_language_rule(&schema->draft, &one, true));
+    tl_language_done(&one);
 }
 
 /* --- keys ------------------------------------------------------------------------------------------------------------------ */
@@ -150,74 +126,6 @@ uint32_t tl_schema_key(struct tl_schema *schema, const char *name, size_t n_name
     uint32_t expr = schema->draft.status < 0 ? TL_EXPR_DEAD : tl_draft_literal(&schema->draft, text.data, text.len);
     tl_buffer_done(&text);
     return tl_draft_two(&schema->draft, expr, schema->blank);
-}
-
-struct name { const char *at, *end; };
-
-static int compare_names(const void *a, const void *b)
-{
-    const struct name *x = a, *y = b;
-    size_t nx = (size_t)(x->end - x->at), ny = (size_t)(y->end - y->at);
-    int order = memcmp(x->at, y->at, nx < ny ? nx : ny);
-    return order ? order : nx < ny ? -1 : nx > ny;
-}
-
-static uint32_t take(struct name *name)
-{
-    uint32_t code;
-    int n = tl_utf8_decode(name->at, (size_t)(name->end - name->at), &code);
-    name->at += n < 0 ? -n : n;
-    return code;
-}
-
-/* What may follow in a key, with its end, when it must be none of the names (sorted; what is left of them). Their own rule, as
- * names may be long. */
-static uint32_t other_rest(struct tl_schema *schema, struct name *name, size_t n, unsigned depth)
-{
-    struct tl_draft *draft = &schema->draft;
-    bool ends = n > 0 && name[0].at == name[0].end;                  /* one of the names ends here */
-    TL_AUTO uint32_t *choices = tl_alloc(n + 2, sizeof *choices);
-    TL_AUTO struct tl_range *range = tl_alloc(n + 2, sizeof *range);
-    size_t n_choices = 0, n_ranges = 0;
-    uint32_t from = 0, rule = tl_draft_rule(draft, "key", 3);
-    if (!choices || !range || draft->status < 0 || depth > 256) {
-        if (draft->status >= 0)
-            tl_draft_fail(draft, choices && range ? tl_fail(TL_E_USAGE, "%s: a key of more than 256 characters", draft->where) : TL_E_NOMEM);
-        return TL_EXPR_DEAD;
-    }
-    for (size_t i = 0, next; i < n; i = next) {
-        next = i + 1;
-        if (name[i].at == name[i].end)
-            continue;
-        uint32_t code = take(&name[i]);
-        for (struct name peek; next < n && (peek = name[next], take(&peek)) == code; next++)
-            name[next] = peek;
-        if (code > from)
-            range[n_ranges++] = (struct tl_range){from, code - 1};
-        from = code + 1;
-        uint32_t character = tl_schema_characters(schema, &(struct tl_range){code, code}, 1);
-        choices[n_choices++] = tl_draft_two(draft, character, other_rest(schema, name + i, next - i, depth + 1));
-    }
-    range[n_ranges++] = (struct tl_range){from, 0x10FFFF};
-    uint32_t other = tl_schema_characters(schema, range, n_ranges);
-    choices[n_choices++] = sequence(draft, other, tl_draft_repeat(draft, schema->character, 0, TL_GRAMMAR_NO_END), schema->quote);
-    if (!ends)
-        choices[n_choices++] = schema->quote;
-    tl_draft_define(draft, rule, tl_draft_choice(draft, choices, n_choices));
-    return tl_draft_call(draft, rule);
-}
-
-uint32_t tl_schema_other_key(struct tl_schema *schema, const struct tl_schema_property *property, size_t n)
-{
-    TL_AUTO struct name *name = tl_alloc(n + 1, sizeof *name);
-    if (!name)
-        return tl_draft_fail(&schema->draft, TL_E_NOMEM) < 0 ? TL_EXPR_DEAD : 0;
-    for (size_t i = 0; i < n; i++)
-        name[i] = (struct name){property[i].name, property[i].name + property[i].n_name};
-    qsort(name, n, sizeof *name, compare_names);
-    uint32_t rest = n == 0 ? TL_EXPR_NONE : other_rest(schema, name, n, 0);
-    uint32_t key = n == 0 ? schema->string : tl_draft_two(&schema->draft, schema->quote, rest);
-    return sequence(&schema->draft, key, tl_draft_text(&schema->draft, ":"), schema->blank);
 }
 
 /* --- values as they are written ------------------------------------------------------------------------------------------------ */
@@ -254,7 +162,7 @@ void tl_schema_common(struct tl_schema *schema)
     struct tl_draft *draft = &schema->draft;
     schema->blank = tl_draft_optional(draft, tl_draft_text(draft, " "));
     write_strings(schema);
-    schema->character = shared(draft, "character", tl_schema_characters(schema, &(struct tl_range){0, 0x10FFFF}, 1));
+    write_character(schema);
     write_numbers(schema);
     write_any(schema);
 }

@@ -84,6 +84,27 @@ static bool in_all(const struct tl_schema *schema, const struct tl_conjunction *
     return true;
 }
 
+/* What strings and numbers must be besides; a value is held against it as it is written. */
+struct filter { struct tl_language text, digits; bool has_text, has_digits; };
+
+static int make_filter(struct tl_schema *schema, const struct tl_conjunction *c, struct filter *filter)
+{
+    int r = tl_schema_text(schema, c, &filter->text);
+    filter->has_text = r > 0;
+    if (r >= 0)
+        r = tl_schema_digits(schema, c, false, &filter->digits);
+    filter->has_digits = r > 0;
+    return r;
+}
+
+static bool passes(const struct tl_schema *schema, const struct filter *filter, const struct tl_json_node *value)
+{
+    const char *text = schema->tree.text.data + value->text;
+    if (value->kind == TL_JSON_STRING && filter->has_text)
+        return tl_language_takes(&filter->text, text, value->n_text);
+    return value->kind != TL_JSON_NUMBER || !filter->has_digits || tl_language_takes(&filter->digits, text, value->n_text);
+}
+
 bool tl_schema_listed(struct tl_schema *schema, const struct tl_conjunction *c, unsigned types, uint32_t *ret_expr)
 {
     const struct tl_json_node *first = NULL;
@@ -96,15 +117,16 @@ bool tl_schema_listed(struct tl_schema *schema, const struct tl_conjunction *c, 
     for (const struct tl_json_node *at = listed(schema, first, NULL); at; at = listed(schema, first, at))
         n++;
     TL_AUTO uint32_t *choices = tl_alloc(n + 1, sizeof *choices);
+    struct filter filter = {.has_text = false};
     *ret_expr = TL_EXPR_DEAD;
-    if (!choices) {
+    if (!choices)
         tl_draft_fail(&schema->draft, TL_E_NOMEM);
-        return true;
-    }
+    if (!choices || make_filter(schema, c, &filter) < 0)
+        goto out;
     n = 0;
     for (const struct tl_json_node *at = listed(schema, first, NULL); at; at = listed(schema, first, at)) {
         struct tl_buffer text;
-        if (!(type_of(schema, at) & types) || !in_all(schema, c, at))
+        if (!(type_of(schema, at) & types) || !in_all(schema, c, at) || !passes(schema, &filter, at))
             continue;
         tl_buffer_init(&text, 0);
         tl_draft_fail(&schema->draft, tl_schema_print(schema, at, &text));
@@ -112,6 +134,9 @@ bool tl_schema_listed(struct tl_schema *schema, const struct tl_conjunction *c, 
         tl_buffer_done(&text);
     }
     *ret_expr = tl_draft_choice(&schema->draft, choices, n);
+out:
+    tl_language_done(&filter.text);
+    tl_language_done(&filter.digits);
     return true;
 }
 

@@ -14,34 +14,13 @@ struct object {
     const struct tl_conjunction *c;
     struct tl_schema_property *property;
     uint64_t n, cap;
-    struct tl_conjunction *others;       /* what values of other names must fit */
+    struct tl_schema_keys keys;
     bool open;                           /* other names may come */
+    uint32_t other;                      /* one pair of them */
     uint32_t min, max, n_required;
     uint32_t *rule;                      /* (place, properties before it): rule + 1 */
     uint32_t counts;                     /* how many numbers of properties are told apart */
 };
-
-static const struct tl_json_node *find_key(const struct tl_schema *schema, const struct tl_json_node *object, const char *name, size_t n)
-{
-    const struct tl_json_node *at = object && object->kind == TL_JSON_OBJECT ? tl_json_tree_child(&schema->tree, object) : NULL;
-    while (at && (at->n_key != n || memcmp(tl_json_tree_key(&schema->tree, at), name, n) != 0))
-        at = tl_json_tree_next(&schema->tree, at);
-    return at;
-}
-
-/* All that a value under this name must fit, from every schema of the conjunction. */
-static void find_value(struct object *o, struct tl_schema_property *property)
-{
-    struct tl_schema *schema = o->schema;
-    for (uint32_t i = 0; i < o->c->n; i++) {
-        const struct tl_json_node *node = tl_schema_node(schema, o->c->item[i].node);
-        const struct tl_json_node *own = find_key(schema, tl_schema_member(schema, node, "properties"), property->name, property->n_name);
-        if (!own)
-            own = tl_schema_member(schema, node, "additionalProperties");
-        if (own)
-            tl_conjunction_add(schema, &property->value, own, 0);
-    }
-}
 
 static struct tl_schema_property *get_property(struct object *o, const char *name, size_t n_name)
 {
@@ -55,21 +34,18 @@ static struct tl_schema_property *get_property(struct object *o, const char *nam
     if (tl_draft_fail(&o->schema->draft, tl_grow((void **)&o->property, o->n, &o->cap, sizeof *o->property)) < 0)
         return NULL;
     o->property[o->n] = (struct tl_schema_property){.name = name, .n_name = n_name};
-    find_value(o, &o->property[o->n]);
-    return o->schema->draft.status < 0 ? NULL : &o->property[o->n++];
+    return tl_schema_keys_value(&o->keys, name, n_name, &o->property[o->n].value) < 0 ? NULL : &o->property[o->n++];
 }
 
 static int read_names(struct object *o, const struct tl_json_node *node)
 {
     struct tl_schema *schema = o->schema;
-    const struct tl_json_node *list = tl_schema_member(schema, node, "properties"), *more = tl_schema_member(schema, node, "additionalProperties");
+    const struct tl_json_node *list = tl_schema_member(schema, node, "properties");
     if (list && list->kind != TL_JSON_OBJECT)
         return tl_schema_fail(schema, list, "expected an object");
     for (const struct tl_json_node *at = list ? tl_json_tree_child(&schema->tree, list) : NULL; at; at = tl_json_tree_next(&schema->tree, at))
         if (!get_property(o, tl_json_tree_key(&schema->tree, at), at->n_key))
             return schema->draft.status;
-    if (more)
-        tl_conjunction_add(schema, o->others, more, 0);
     return schema->draft.status;
 }
 
@@ -100,6 +76,18 @@ static int read_bounds(struct object *o, const struct tl_json_node *node)
     return 0;
 }
 
+static int find_others(struct object *o, bool open)
+{
+    TL_AUTO struct tl_text *listed = tl_alloc(o->n + 1, sizeof *listed);
+    if (!listed)
+        return tl_draft_fail(&o->schema->draft, TL_E_NOMEM);
+    for (uint64_t i = 0; i < o->n; i++)
+        listed[i] = (struct tl_text){o->property[i].name, o->property[i].n_name};
+    o->other = open || o->keys.n_patterns > 0 ? tl_schema_keys_pair(&o->keys, listed, o->n, open) : TL_EXPR_DEAD;
+    o->open = o->other != TL_EXPR_DEAD;
+    return o->schema->draft.status;
+}
+
 static int read_object(struct object *o)
 {
     struct tl_schema *schema = o->schema;
@@ -114,8 +102,7 @@ static int read_object(struct object *o)
         }
     for (uint64_t i = 0; i < o->n; i++)
         o->n_required += o->property[i].required;
-    o->open = !o->others->never && (spoken || o->n == 0 || o->min > o->n);
-    return 0;
+    return find_others(o, spoken || (o->n == 0 && o->keys.n_patterns == 0) || o->min > o->n);
 }
 
 /* --- writing --------------------------------------------------------------------------------------------------------------------- */
@@ -146,8 +133,7 @@ static uint32_t write_others(struct object *o, uint32_t count)
         return min > 0 ? TL_EXPR_DEAD : TL_EXPR_NONE;
     if (min > 1)
         tl_schema_drop(o->schema, tl_schema_node(o->schema, o->c->item[0].node), "minProperties");       /* names might be the same */
-    uint32_t one = tl_draft_two(draft, tl_schema_other_key(o->schema, o->property, o->n), tl_schema_value(o->schema, o->others));
-    uint32_t next = tl_draft_two(draft, comma(o, 1), one);
+    uint32_t one = o->other, next = tl_draft_two(draft, comma(o, 1), one);
     if (count > 0)
         return tl_draft_repeat(draft, next, min, max);
     uint32_t all = tl_draft_two(draft, one, tl_draft_repeat(draft, next, min > 0 ? min - 1 : 0, max == TL_GRAMMAR_NO_END ? max : max - 1));
@@ -193,11 +179,9 @@ uint32_t tl_schema_object(struct tl_schema *schema, const struct tl_conjunction 
 {
     struct object o = {.schema = schema, .c = c};
     uint32_t expr = TL_EXPR_DEAD;
-    if (!(o.others = tl_alloc(1, sizeof *o.others)))
-        tl_draft_fail(&schema->draft, TL_E_NOMEM);
-    else if (read_object(&o) >= 0)
+    if (tl_schema_keys_init(&o.keys, schema, c) >= 0 && read_object(&o) >= 0)
         expr = write_object(&o);
-    tl_free(o.others);
+    tl_schema_keys_done(&o.keys);
     tl_free(o.property);
     tl_free(o.rule);
     return expr;

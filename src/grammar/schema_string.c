@@ -1,28 +1,122 @@
 /* SPDX-License-Identifier: MIT */
-/* Strings: their length in characters. */
+/* Strings: length, pattern and format. Length alone is counted by the grammar; with a pattern or a format everything is joined to one
+ * automaton of characters first. */
+#include <string.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "base/memory.h"
 #include "grammar/schema.h"
+
+static const struct { const char *name, *pattern; } formats[] = {
+#define FORMAT(name, pattern) {name, pattern},
+#define NUMBER_FORMAT(name, least, most) {name, NULL},
+#define NOTE_FORMAT(name) {name, NULL},
+#include "grammar/formats.def"
+#undef FORMAT
+#undef NUMBER_FORMAT
+#undef NOTE_FORMAT
+};
+
+/* A language that is being narrowed. */
+struct narrowing { struct tl_schema *schema; struct tl_language *language; bool any; };
+
+/* Takes `more` over. What makes it too large is dropped. */
+static int narrow(struct narrowing *n, struct tl_language *more, const struct tl_json_node *node, const char *keyword)
+{
+    struct tl_language both = {.state = NULL};
+    if (!n->any) {
+        *n->language = *more;
+        n->any = true;
+        return 0;
+    }
+    int r = tl_language_both(n->language, more, &both);
+    tl_language_done(more);
+    if (r == TL_LANGUAGE_LARGE)
+        return tl_schema_drop(n->schema, node, keyword);
+    if (r < 0)
+        return tl_draft_fail(&n->schema->draft, r);
+    tl_language_done(n->language);
+    *n->language = both;
+    return 0;
+}
+
+static int narrow_by_pattern(struct narrowing *n, const char *pattern, size_t n_bytes, const struct tl_json_node *node, const char *keyword)
+{
+    struct tl_language more = {.state = NULL};
+    int r = tl_language_pattern(pattern, n_bytes, &more);
+    if (r == TL_LANGUAGE_LARGE)
+        return tl_schema_drop(n->schema, node, keyword);
+    return r < 0 ? tl_draft_fail(&n->schema->draft, r) : narrow(n, &more, node, keyword);
+}
+
+static int narrow_by_format(struct narrowing *n, const struct tl_json_node *node)
+{
+    for (size_t i = 0; i < TL_COUNT(formats); i++)
+        if (tl_json_tree_is(&n->schema->tree, node, formats[i].name))
+            return formats[i].pattern ? narrow_by_pattern(n, formats[i].pattern, strlen(formats[i].pattern), node, "format") : 0;
+    return tl_schema_drop(n->schema, node, "format");
+}
+
+static int read_place(struct narrowing *n, const struct tl_json_node *place, uint32_t *min, uint32_t *max)
+{
+    struct tl_schema *schema = n->schema;
+    const struct tl_json_node *pattern = tl_schema_member(schema, place, "pattern"), *format = tl_schema_member(schema, place, "format");
+    uint32_t at_least, at_most;
+    if (tl_schema_count(schema, place, "minLength", 0, &at_least) < 0 || tl_schema_count(schema, place, "maxLength", TL_GRAMMAR_NO_END, &at_most) < 0)
+        return schema->draft.status;
+    *min = at_least > *min ? at_least : *min;
+    *max = at_most < *max ? at_most : *max;
+    if (pattern && pattern->kind != TL_JSON_STRING)
+        return tl_schema_fail(schema, pattern, "expected a string");
+    if (pattern && narrow_by_pattern(n, tl_json_tree_text(&schema->tree, pattern), pattern->n_text, pattern, "pattern") < 0)
+        return schema->draft.status;
+    return format ? narrow_by_format(n, format) : 0;
+}
+
+static int narrow_by_length(struct narrowing *n, const struct tl_conjunction *c, uint32_t min, uint32_t max)
+{
+    struct tl_language more = {.state = NULL};
+    const struct tl_json_node *node = tl_schema_node(n->schema, c->item[0].node);
+    const char *keyword = max == TL_GRAMMAR_NO_END ? "minLength" : "maxLength";
+    int r = min > max ? 0 : tl_language_lengths(min, max, &more);
+    if (r == TL_LANGUAGE_LARGE)
+        return tl_schema_drop(n->schema, node, keyword);
+    return r < 0 ? tl_draft_fail(&n->schema->draft, r) : narrow(n, &more, node, keyword);
+}
+
+/* What patterns and formats say, 1 where there are any; lengths apart while `counted`. */
+static int read_text(struct tl_schema *schema, const struct tl_conjunction *c, bool counted, struct tl_language *language, uint32_t *min, uint32_t *max)
+{
+    struct narrowing n = {.schema = schema, .language = language};
+    *min = 0;
+    *max = TL_GRAMMAR_NO_END;
+    for (uint32_t i = 0; i < c->n; i++)
+        if (read_place(&n, tl_schema_node(schema, c->item[i].node), min, max) < 0)
+            return schema->draft.status;
+    if ((n.any || !counted) && (*min > 0 || *max != TL_GRAMMAR_NO_END) && narrow_by_length(&n, c, *min, *max) < 0)
+        return schema->draft.status;
+    return n.any;
+}
+
+int tl_schema_text(struct tl_schema *schema, const struct tl_conjunction *c, struct tl_language *language)
+{
+    uint32_t min, max;
+    return read_text(schema, c, false, language, &min, &max);
+}
 
 uint32_t tl_schema_string(struct tl_schema *schema, const struct tl_conjunction *c)
 {
     struct tl_draft *draft = &schema->draft;
-    uint32_t min = 0, max = TL_GRAMMAR_NO_END;
-    for (uint32_t i = 0; i < c->n; i++) {
-        const struct tl_json_node *node = tl_schema_node(schema, c->item[i].node);
-        uint32_t at_least, at_most;
-        if (tl_schema_count(schema, node, "minLength", 0, &at_least) < 0 || tl_schema_count(schema, node, "maxLength", TL_GRAMMAR_NO_END, &at_most) < 0)
-            return TL_EXPR_DEAD;
-        min = at_least > min ? at_least : min;
-        max = at_most < max ? at_most : max;
-    }
-    if (min == 0 && max == TL_GRAMMAR_NO_END)
+    struct tl_language language = {.state = NULL};
+    uint32_t min, max, expr = TL_EXPR_DEAD;
+    int r = read_text(schema, c, true, &language, &min, &max);
+    if (r > 0)
+        expr = tl_draft_call(draft, tl_language_rule(draft, &language, true));
+    else if (r == 0 && min == 0 && max == TL_GRAMMAR_NO_END)
         return schema->string;
-    if (min > max)
-        return TL_EXPR_DEAD;
-    return tl_draft_sequence(draft, (const uint32_t[]){schema->quote, tl_draft_repeat(draft, schema->character, min, max), schema->quote}, 3);
-}
-
-uint32_t tl_schema_number(struct tl_schema *schema, const struct tl_conjunction *c, bool whole)
-{
-    (void)c;
-    return whole ? schema->integer : schema->number;
+    else if (r == 0 && min <= max)
+        expr = tl_draft_repeat(draft, schema->character, min, max);
+    tl_language_done(&language);
+    return expr == TL_EXPR_DEAD ? expr : tl_draft_sequence(draft, (const uint32_t[]){schema->quote, expr, schema->quote}, 3);
 }

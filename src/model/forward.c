@@ -93,6 +93,12 @@ static void show_stage(struct tl_step *s)
     }
 }
 
+/* The head, where nobody wants logits. A trunk that passes through memory does so whole. */
+static bool is_idle(const struct tl_step *s)
+{
+    return s->batch->normed && !s->batch->logits && s->ops->out == TL_S_LOGITS && !tl_store_passing_bytes(s->store);
+}
+
 /* One block through a segment. */
 static int run_block(struct tl_step *s, struct tl_pool *pool, const struct tl_segment *segment, bool is_first, bool is_last)
 {
@@ -106,11 +112,11 @@ static int run_block(struct tl_step *s, struct tl_pool *pool, const struct tl_se
         s->weight = s->segment_weight + at;
         s->bias = s->segment_bias + at;
         int status = is_first ? pin_stage(s, segment) : 0;
-        if (status >= 0)
+        if (status >= 0 && !is_idle(s))
             status = tl_stage_run(s, pool, stage->kind);
         if (status < 0)
             return status;
-        if (s->batch->tap)
+        if (s->batch->tap && !is_idle(s))
             show_stage(s);
         if (is_last)
             unpin_to(s, segment, at + stage->n_ops);
@@ -212,7 +218,9 @@ static int give_logits(struct tl_model *model, struct tl_pool *pool)
         if (n == 0 || (n < s->max_out && t + 1 < s->n_tokens))
             continue;
         int status = run_part(s, pool, s->program->n_parts - 1, n);
-        if (status >= 0)
+        if (status >= 0 && batch->normed)
+            status = batch->normed(batch->context, tokens, n, s->base[TL_S_OUT]);
+        if (status >= 0 && (batch->logits || !batch->normed))
             status = check_logits(model, n);
         if (status >= 0 && batch->logits)
             status = batch->logits(batch->context, tokens, n, tl_step_row(s, TL_S_LOGITS, 0));

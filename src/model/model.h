@@ -97,6 +97,8 @@ struct tl_batch {
     /* Called for the wanted tokens in their order, some rows [n_rows][vocab] at a time, which it may overwrite but not
      * keep. < 0 ends the step with that status, > 0 with TL_E_CANCEL. */
     int (*logits)(void *context, const uint32_t *tokens, uint32_t n_rows, float *rows);
+    /* Before that: what enters the head behind the last norm, [n_rows][width], borrowed. Where `logits` is NULL the head does not run. */
+    int (*normed)(void *context, const uint32_t *tokens, uint32_t n_rows, const float *rows);
     bool (*stop)(void *context);         /* asked between stages; NULL: never */
     void *context;
     const struct tl_tap *tap;            /* NULL: nobody observes */

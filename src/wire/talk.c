@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages put together from what thinking, texts and calls an assistant's turn has. */
+#include "wire/talk.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "wire/translate.h"
+
+void tl_talk_init(struct tl_talk *talk)
+{
+    *talk = (struct tl_talk){0};
+    tl_buffer_init(&talk->out, 0);
+    tl_buffer_init(&talk->reasoning, 0);
+    tl_buffer_init(&talk->text, 0);
+    tl_buffer_init(&talk->calls, 0);
+}
+
+void tl_talk_done(struct tl_talk *talk)
+{
+    tl_buffer_done(&talk->out);
+    tl_buffer_done(&talk->reasoning);
+    tl_buffer_done(&talk->text);
+    tl_buffer_done(&talk->calls);
+    for (uint64_t i = 0; i < talk->n_calls; i++) {
+        tl_free(talk->call[i].id);
+        tl_free(talk->call[i].name);
+    }
+    tl_free(talk->call);
+    *talk = (struct tl_talk){0};
+}
+
+static void begin(struct tl_talk *talk, const char *role)
+{
+    tl_buffer_append(&talk->out, ",", talk->out.len > 0);
+    tl_buffer_append(&talk->out, "{\"role\":", 8);
+    tl_buffer_json_string(&talk->out, role, strlen(role));
+}
+
+int tl_talk_flush(struct tl_talk *talk)
+{
+    struct tl_buffer *out = &talk->out;
+    if (!talk->open)
+        return 0;
+    begin(talk, "assistant");
+    tl_buffer_append(out, ",\"content\":", 11);
+    if (talk->said)
+        tl_buffer_json_string(out, talk->text.data ? talk->text.data : "", talk->text.len);
+    else
+        tl_buffer_append(out, "null", 4);
+    if (talk->reasoning.len) {
+        tl_buffer_append(out, ",\"reasoning_content\":", 21);
+        tl_buffer_json_string(out, talk->reasoning.data, talk->reasoning.len);
+    }
+    if (talk->calls.len) {
+        tl_buffer_append(out, ",\"tool_calls\":[", 15);
+        tl_buffer_append(out, talk->calls.data, talk->calls.len);
+        tl_buffer_append(out, "]", 1);
+    }
+    tl_buffer_append(out, "}", 1);
+    int r = talk->reasoning.status < 0 ? talk->reasoning.status : talk->text.status < 0 ? talk->text.status : talk->calls.status;
+    tl_buffer_clear(&talk->reasoning);
+    tl_buffer_clear(&talk->text);
+    tl_buffer_clear(&talk->calls);
+    talk->open = talk->said = false;
+    return r < 0 ? r : out->status;
+}
+
+int tl_talk_message(struct tl_talk *talk, const char *role, const char *content, size_t n_bytes)
+{
+    int r = tl_talk_flush(talk);
+    begin(talk, role);
+    tl_buffer_append(&talk->out, ",\"content\":", 11);
+    tl_buffer_append(&talk->out, content, n_bytes);
+    tl_buffer_append(&talk->out, "}", 1);
+    return r < 0 ? r : talk->out.status;
+}
+
+int tl_talk_result(struct tl_talk *talk, const char *id, const char *content, size_t n_bytes)
+{
+    const char *name = NULL;
+    int r = tl_talk_flush(talk);
+    for (uint64_t i = talk->n_calls; i-- > 0 && !name;)
+        if (strcmp(talk->call[i].id, id) == 0)
+            name = talk->call[i].name;
+    begin(talk, "tool");
+    tl_buffer_json_member(&talk->out, "tool_call_id", id);
+    if (name)
+        tl_buffer_json_member(&talk->out, "name", name);
+    tl_buffer_append(&talk->out, ",\"content\":", 11);
+    tl_buffer_append(&talk->out, content, n_bytes);
+    tl_buffer_append(&talk->out, "}", 1);
+    return r < 0 ? r : talk->out.status;
+}
+
+/* --- the assistant's -------------------------------------------------------------------------------------------------------- */
+
+int tl_talk_reasoning(struct tl_talk *talk, const char *text, size_t n_bytes)
+{
+    int r = talk->said || talk->calls.len ? tl_talk_flush(talk) : 0;
+    talk->open = true;
+    tl_buffer_append(&talk->reasoning, "\n", talk->reasoning.len > 0);
+    int status = tl_buffer_append(&talk->reasoning, text, n_bytes);
+    return r < 0 ? r : status;
+}
+
+int tl_talk_text(struct tl_talk *talk, const char *text, size_t n_bytes)
+{
+    int r = talk->calls.len ? tl_talk_flush(talk) : 0;
+    talk->open = true;
+    tl_buffer_append(&talk->text, "\n", talk->said);
+    talk->said = true;
+    int status = tl_buffer_append(&talk->text, text, n_bytes);
+    return r < 0 ? r : status;
+}
+
+int tl_talk_call(struct tl_talk *talk, const char *id, const char *name, const char *arguments, size_t n_bytes)
+{
+    struct tl_buffer *out = &talk->calls;
+    int r = tl_grow((void **)&talk->call, talk->n_calls, &talk->room, sizeof *talk->call);
+    if (r < 0)
+        return r;
+    struct tl_talk_call *call = &talk->call[talk->n_calls++];
+    *call = (struct tl_talk_call){.id = tl_strdup(id), .name = tl_strdup(name)};
+    if (!call->id || !call->name)
+        return TL_E_NOMEM;
+    talk->open = true;
+    tl_buffer_append(out, ",", out->len > 0);
+    tl_buffer_append(out, "{", 1);
+    tl_buffer_json_member(out, "id", id);
+    tl_buffer_append(out, ",\"type\":\"function\",\"function\":{", 31);
+    tl_buffer_json_member(out, "name", name);
+    tl_buffer_append(out, ",\"arguments\":", 13);
+    tl_buffer_json_string(out, arguments, n_bytes);
+    return tl_buffer_append(out, "}}", 2);
+}

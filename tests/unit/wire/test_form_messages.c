@@ -81,7 +81,7 @@ static void test_fields(void **state)
 }
 
 static const struct form_refusal refusals[] = {
-    {"[]", "", "expected an object"}, {"{}", "messages", "missing"}, {BODY("", ""), "messages", "at least one"}, {BODY("1", ""), "messages", "objects"},
+    {"[]", "", "expected an object"}, {"{}", "messages", "missing"}, {BODY("", ""), "messages", "at least one"}, {BODY("1", ""), "messages", "object"},
     {BODY(HI, ",\"max_tokens\":1"), "max_tokens", "twice"}, {BODY(HI, ",\"stop_sequences\":5"), "stop_sequences", "stop_sequences"},
     {BODY(HI, ",\"temperature\":\"x\""), "temperature", "temperature"}, {BODY(HI, ",\"system\":5"), "system", "system"},
     {BODY(HI, ",\"n\":2"), "n", "one message"}, {BODY(HI, ",\"mcp_servers\":[{}]"), "mcp_servers", "mcp_servers"}, {BODY(HI, ",\"nonsense\":1"), "nonsense", "not known"},

@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "engine/language.h"
 
 static int wrap(int status, struct tl_session *session, struct trill_session **ret_session)
 {
@@ -122,22 +123,49 @@ static int hand_out(struct tl_session *session, struct tl_answer *answer, struct
     return 0;
 }
 
+/* The language that the options name; both at once are a contradiction. */
+static int take_language(const struct tl_engine *engine, const struct trill_generate_options *o, const struct tl_grammar **ret_grammar)
+{
+    if (o->grammar && o->schema)
+        return tl_fail(TL_E_USAGE, "a grammar and a schema: an answer has one language");
+    if (o->schema)
+        return tl_language_take(engine, TL_LANGUAGE_SCHEMA, "schema", o->schema, strlen(o->schema), ret_grammar);
+    return o->grammar ? tl_language_take(engine, TL_LANGUAGE_GBNF, "grammar", o->grammar, strlen(o->grammar), ret_grammar) : 0;
+}
+
+static int fence(const struct tl_engine *engine, const struct trill_generate_options *o, const struct tl_grammar *grammar, struct tl_fence **ret_fence)
+{
+    int status = tl_fence_new(engine, grammar, ret_fence);
+    if (status < 0 || o->max_tokens == 0 || tl_fence_least(*ret_fence) <= o->max_tokens)
+        return status;
+    return tl_fail(TL_E_USAGE, "%u tokens are allowed, and an answer of that language takes %u at least", o->max_tokens, tl_fence_least(*ret_fence));
+}
+
 int trill_session_generate(struct trill_session *session, const struct trill_generate_options *options,
                            struct trill_generation *ret_generation, size_t size)
 {
+    const struct tl_engine *engine = session->session->engine;
     struct trill_generate_options known;
     struct tl_generate how;
-    struct tl_answer answer;
+    struct tl_answer answer = {0};
+    const struct tl_grammar *grammar = NULL;
+    struct tl_fence *held = NULL;
     trill_generate_options_init(&known, sizeof(known));
     tl_api_in(&known, sizeof(known), options);
     translate(&known, &how);
     int status = tl_sampling_check(&how.sampling);
-    if (status < 0)
-        return status;
-    status = tl_generate(session->session, &how, &answer);
+    if (status >= 0)
+        status = take_language(engine, &known, &grammar);
+    if (status >= 0 && grammar)
+        status = fence(engine, &known, grammar, &held);
+    how.guide = held ? tl_fence_guide(held) : NULL;
+    if (status >= 0)
+        status = tl_generate(session->session, &how, &answer);
     if (status >= 0)
         status = hand_out(session->session, &answer, ret_generation, size);
     tl_buffer_done(&answer.text);
+    tl_fence_free(held);
+    tl_language_give_back(engine, grammar);
     return status;
 }
 

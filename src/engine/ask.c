@@ -90,26 +90,66 @@ static int check_width(const struct tl_engine *engine, struct tl_openai_request 
     return tl_fail(TL_E_USAGE, "dimensions: embeddings of this model have %u, fewer can be asked for, and %u were", width, request->dimensions);
 }
 
-static int check_language(struct tl_openai_request *request)
+static int take_language(struct tl_ask *ask)
 {
-    bool bound = request->schema || request->grammar || request->any_json;
-    if (!bound && request->tool_choice <= TL_TOOLS_NONE && !request->one_call)
+    struct tl_openai_request *request = &ask->request;
+    enum tl_language_kind kind = request->schema ? TL_LANGUAGE_SCHEMA : request->grammar ? TL_LANGUAGE_GBNF : TL_LANGUAGE_ANY_JSON;
+    const char *text = request->schema ? request->schema : request->grammar, *name = request->grammar ? "grammar" : "response_format";
+    if (!text && !request->any_json)
         return 0;
-    snprintf(request->param, sizeof(request->param), "%s", bound ? "response_format" : "tool_choice");
-    return tl_fail(TL_E_USAGE, "%s: answers are not bound to a language", request->param);
+    snprintf(request->param, sizeof(request->param), "%s", name);
+    int status = tl_language_take(ask->engine, kind, name, text, text ? strlen(text) : 0, &ask->content);
+    if (status >= 0)
+        request->param[0] = 0;
+    return status;
+}
+
+/* An answer that cannot end within its bound, or its context, is not begun. */
+static int check_least(struct tl_ask *ask, const struct tl_ask_how *how, uint32_t prompt)
+{
+    struct tl_openai_request *request = &ask->request;
+    struct tl_ask_answer answer;
+    bool free_answer = !ask->content && request->tool_choice <= TL_TOOLS_NONE;
+    if (free_answer || request->max_tokens == 0)
+        return 0;
+    int status = tl_ask_answer_new(ask, prompt * request->n, NULL, NULL, &answer);
+    if (status < 0)
+        return status;
+    tl_ask_answer_done(&answer);
+    uint64_t room = how->context ? how->context - ask->prompt[prompt].n_ids : UINT32_MAX;
+    if (request->max_tokens > 0 && (uint64_t)request->max_tokens < answer.least) {
+        snprintf(request->param, sizeof(request->param), "max_tokens");
+        return tl_fail(TL_E_USAGE, "max_tokens: %lld are allowed, and an answer of that language takes %u at least", (long long)request->max_tokens, answer.least);
+    }
+    if (room >= answer.least)
+        return 0;
+    ask->too_long = ask->prompt[prompt].n_ids;
+    ask->context = how->context;
+    return tl_fail(TL_E_USAGE, "context_length_exceeded: the prompt has %zu tokens, an answer of that language takes %u at least, and the context is %u "
+                   "tokens long", ask->prompt[prompt].n_ids, answer.least, how->context);
+}
+
+static int check_answers(struct tl_ask *ask, const struct tl_ask_how *how)
+{
+    int status = 0;
+    for (uint32_t i = 0; i < ask->n_prompts && status >= 0; i++)
+        status = check_least(ask, how, i);
+    return status;
 }
 
 int tl_ask_read(const struct tl_engine *engine, const struct tl_form *form, const char *body, size_t n_bytes, const struct tl_ask_how *how,
                 struct tl_ask *ret_ask)
 {
-    *ret_ask = (struct tl_ask){.form = form};
+    *ret_ask = (struct tl_ask){.form = form, .engine = engine};
     tl_openai_init(&ret_ask->request);
     int status = read_fields(form, body, n_bytes, how, &ret_ask->request);
     if (status >= 0)
         status = check_width(engine, &ret_ask->request);
     if (status >= 0)
-        status = check_language(&ret_ask->request);
-    return status < 0 ? status : make_prompts(engine, how, ret_ask);
+        status = take_language(ret_ask);
+    if (status >= 0)
+        status = make_prompts(engine, how, ret_ask);
+    return status < 0 ? status : check_answers(ret_ask, how);
 }
 
 struct tl_failure tl_ask_failure(const struct tl_ask *ask, const char *message)
@@ -125,6 +165,8 @@ void tl_ask_done(struct tl_ask *ask)
     for (uint32_t i = 0; i < ask->n_prompts; i++)
         tl_free(ask->prompt[i].ids);
     tl_free(ask->prompt);
+    if (ask->engine)
+        tl_language_give_back(ask->engine, ask->content);
     tl_openai_done(&ask->request);
     *ask = (struct tl_ask){0};
 }

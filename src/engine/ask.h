@@ -4,6 +4,7 @@
 #define TL_ENGINE_ASK_H
 
 #include "engine/engine.h"
+#include "engine/language.h"
 #include "wire/form.h"
 
 struct tl_ask_prompt { int32_t *ids; size_t n_ids; };
@@ -13,6 +14,8 @@ struct tl_ask {
     struct tl_openai_request request;
     struct tl_ask_prompt *prompt;        /* one of a chat, else one for each of the request's */
     uint32_t n_prompts;
+    const struct tl_engine *engine;
+    const struct tl_grammar *content;    /* the language of the answers; NULL: any */
     uint64_t too_long;                   /* after a failure: tokens of a prompt that the context does not hold; else 0 */
     uint32_t context;                    /* beside it */
 };
@@ -30,6 +33,19 @@ int tl_ask_read(const struct tl_engine *engine, const struct tl_form *form, cons
 struct tl_failure tl_ask_failure(const struct tl_ask *ask, const char *message);
 /* Answers to all of its prompts. */
 uint32_t tl_ask_parts(const struct tl_ask *ask);
+
+/* How one answer of a request is held to its language and told apart into events: a turn of a chat; of a completion the guide alone. */
+struct tl_ask_answer {
+    struct tl_turn *turn;                /* NULL: text is content as it comes */
+    struct tl_fence *fence;
+    struct tl_guide *guide;              /* of either; NULL: all ids may come */
+    uint32_t least;                      /* tokens that it takes at least */
+};
+
+/* event: as in struct tl_turn_how, which gets nothing where there is no turn. */
+int tl_ask_answer_new(const struct tl_ask *ask, uint32_t part, int (*event)(void *context, const struct tl_event *event), void *context,
+                      struct tl_ask_answer *ret_answer);
+void tl_ask_answer_done(struct tl_ask_answer *answer);
 void tl_ask_done(struct tl_ask *ask);
 
 #endif

@@ -61,6 +61,7 @@ struct tl_engine {
     struct tl_modelfile *file;
     struct tl_tokenizer *tokenizer;
     struct tl_template *template;        /* NULL: the model brings none */
+    struct tl_languages *languages;      /* that answers may be bound to (language.h) */
     struct tl_model *model;              /* NULL: vocabulary only */
     struct tl_adapter **adapters;        /* open files, [n_adapters] */
     uint32_t n_adapters;

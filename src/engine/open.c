@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "engine/engine.h"
+#include "engine/language.h"
 #include "engine/prefix.h"
 #include "engine/texts.h"
 
@@ -27,7 +28,7 @@ static int open_text(struct tl_engine *engine, const struct tl_engine_options *o
         if (options->log)
             options->log(options->context_pointer, 1, warning);
     }
-    return status < 0 ? status : 0;
+    return status < 0 ? status : tl_languages_new(engine);
 }
 
 static int choose(const struct tl_engine_options *options, struct tl_engine *engine, struct tl_model_choices *ret_choices)
@@ -206,6 +207,7 @@ void tl_engine_close(struct tl_engine *engine)
         tl_adapter_close(engine->adapters[i]);
     tl_free(engine->adapters);
     tl_pool_free(engine->pool);
+    tl_languages_free(engine);
     tl_template_free(engine->template);
     tl_tokenizer_free(engine->tokenizer);
     tl_modelfile_close(engine->file);

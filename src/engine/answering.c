@@ -128,6 +128,11 @@ uint32_t tl_answering_draft(struct tl_answering *a)
     uint32_t left = tl_answering_left(a, a->n_ids);
     struct tl_draft_place place = {.ids = session->ids, .n_ids = a->n_ids, .n_prompt = a->n_prompt, .guide = a->how->guide,
                                    .sampling = &a->how->sampling, .choice = a->how->choice};
+    if (session->engine->drafts.hidden) {
+        place.n_hidden = a->request.n_now;
+        place.hidden_at = session->state->length - a->request.n_now;
+        place.hidden = session->engine->drafts.hidden + (uint64_t)a->request.first_row * tl_model_geometry(session->engine->model)->width;
+    }
     return session->drafter ? tl_drafter_next(session->drafter, &place, left > 0 ? left - 1 : 0, session->ids + a->n_ids) : 0;
 }
 

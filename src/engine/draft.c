@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/model.h"
 
 struct row { const char *name; bool always; const struct tl_draft_kind *kind; };
 
@@ -94,11 +95,11 @@ static void give_up(struct tl_drafts *drafts, size_t i)
         drafts->log(drafts->log_context, 1, text);
 }
 
-uint64_t tl_drafts_bytes(const struct tl_draft_choice *choice, uint32_t context, uint32_t sessions)
+uint64_t tl_drafts_bytes(const struct tl_draft_choice *choice, const struct tl_model *model, const struct tl_model_limits *limits)
 {
-    uint64_t bytes = sessions * (uint64_t)sizeof(struct tl_drafter);
+    uint64_t bytes = limits->sessions * (uint64_t)sizeof(struct tl_drafter);
     for (size_t i = 0; i < TL_COUNT(rows); i++)
-        bytes += choice->on[i] && rows[i].kind->bytes ? rows[i].kind->bytes(context, sessions) : 0;
+        bytes += choice->on[i] && rows[i].kind->bytes ? rows[i].kind->bytes(model, limits) : 0;
     return bytes;
 }
 
@@ -118,6 +119,8 @@ void tl_drafts_close(struct tl_drafts *drafts)
         if (rows[i].kind->close)
             rows[i].kind->close(drafts->shared[i]);
     memset(drafts->shared, 0, sizeof(drafts->shared));
+    tl_free(drafts->hidden);
+    drafts->hidden = NULL;
 }
 
 void tl_drafts_stepped(struct tl_drafts *drafts, uint32_t n_sequences, uint32_t n_tokens, bool pure, double seconds)
@@ -215,6 +218,9 @@ static uint32_t draft(struct tl_drafter *d, size_t i, const struct tl_draft_plac
 uint32_t tl_drafter_next(struct tl_drafter *d, const struct tl_draft_place *place, uint32_t room, int32_t *ret_ids)
 {
     d->n_drafted = 0;
+    for (size_t i = 0; i < TL_COUNT(rows); i++)
+        if (d->drafts->on[i] && d->has[i] && rows[i].kind->follow)
+            rows[i].kind->follow(d->own[i], place);
     for (size_t i = 0; i < TL_COUNT(rows) && d->n_drafted == 0 && room; i++)
         if (d->drafts->on[i] && d->has[i]) {
             d->n_drafted = draft(d, i, place, room, ret_ids);

@@ -13,6 +13,8 @@
 #include "text/sampler.h"
 
 struct tl_engine;
+struct tl_model;
+struct tl_model_limits;
 
 enum tl_draft_names {
 #define DRAFT(name, always, help) TL_DRAFT_##name,
@@ -30,6 +32,9 @@ struct tl_draft_place {
     struct tl_guide *guide;              /* NULL: none */
     const struct tl_sampling *sampling;
     uint64_t choice;
+    const float *hidden;                 /* with drafts->hidden: [n_hidden][width] of the tokens from hidden_at on that the last step
+                                            computed, before the model's last norm */
+    uint32_t hidden_at, n_hidden;
 };
 
 struct tl_drafts;
@@ -37,15 +42,16 @@ struct tl_drafts;
 /* `shared` is a kind's own for an engine, `own` for a session. All but look and give may be NULL. */
 struct tl_draft_kind {
     float prior[TL_DRAFT_CLASSES];       /* how likely its first id is accepted, by its classes, before it was tried */
-    uint64_t (*bytes)(uint32_t context, uint32_t sessions);           /* that it takes on the heap */
+    uint64_t (*bytes)(const struct tl_model *model, const struct tl_model_limits *limits);      /* that it takes on the heap */
     int (*open)(struct tl_drafts *drafts, void **ret_shared);
     void (*close)(void *shared);
     int (*start)(struct tl_drafts *drafts, void *shared, void **ret_own);
     void (*stop)(void *own);
     void (*begin)(void *own);            /* another answer; from the thread that asked */
+    void (*follow)(void *own, const struct tl_draft_place *place);    /* behind every step, whoever drafts */
     /* How many ids it could draft now, at most `room` (TL_DRAFT_MOST at most), and how sure it is of them. */
     uint32_t (*look)(void *own, const struct tl_draft_place *place, uint32_t room, uint32_t *ret_class);
-    /* These ids: how many; < 0: failed. */
+    /* These ids: how many; < 0: failed. ret_ids lies behind place->ids [n_ids]. */
     int (*give)(void *own, const struct tl_draft_place *place, uint32_t n_ids, int32_t *ret_ids);
 };
 
@@ -62,6 +68,7 @@ struct tl_drafts {
     uint32_t context;                    /* ids of a sequence */
     void (*log)(void *context, int level, const char *text);
     void *log_context;
+    float *hidden;                       /* [chunk][width] of the last step's tokens; NULL: no kind wants it */
     bool on[TL_DRAFT_KINDS];
     bool priced;                         /* else always as much as there is */
     void *shared[TL_DRAFT_KINDS];
@@ -84,7 +91,7 @@ struct tl_draft_choice { bool on[TL_DRAFT_KINDS], always; };
 /* names: with commas between them, "always" among them; "auto" or NULL, "off". TL_E_USAGE lists them. */
 int tl_drafts_choose(const char *names, struct tl_draft_choice *ret_choice);
 const char *tl_drafts_names(void);                                    /* blanks between them */
-uint64_t tl_drafts_bytes(const struct tl_draft_choice *choice, uint32_t context, uint32_t sessions);      /* on the heap */
+uint64_t tl_drafts_bytes(const struct tl_draft_choice *choice, const struct tl_model *model, const struct tl_model_limits *limits);   /* heap */
 /* engine, context and log are set before. A kind that cannot be had is told to the log, and off. */
 void tl_drafts_open(struct tl_drafts *drafts, const struct tl_draft_choice *choice);
 void tl_drafts_close(struct tl_drafts *drafts);

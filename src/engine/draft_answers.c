@@ -7,8 +7,9 @@
 #include "base/memory.h"
 #include "engine/draft.h"
 #include "engine/ngrams.h"
+#include "model/model.h"
 
-enum { MOST = 1 << 16, BLOCK = 64, OVERLAP = 8, APART = -1 };
+enum { MOST = 1 << 15, BLOCK = 64, OVERLAP = 8, APART = -1 };
 
 struct shared { int32_t ids[MOST]; uint32_t n; struct tl_ngrams ngrams; };
 
@@ -20,10 +21,10 @@ struct own {
     struct tl_ngram found;
 };
 
-static uint64_t bytes(uint32_t context, uint32_t sessions)
+static uint64_t bytes(const struct tl_model *model, const struct tl_model_limits *limits)
 {
-    (void)context;
-    return sizeof(struct shared) + tl_ngrams_bytes(MOST) + sessions * sizeof(struct own);
+    (void)model;
+    return sizeof(struct shared) + tl_ngrams_bytes(MOST) + limits->sessions * sizeof(struct own);
 }
 
 static void close_shared(void *context)

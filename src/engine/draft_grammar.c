@@ -7,13 +7,14 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/model.h"
 
 struct own { int32_t ids[TL_DRAFT_MOST]; uint32_t n; };
 
-static uint64_t bytes(uint32_t context, uint32_t sessions)
+static uint64_t bytes(const struct tl_model *model, const struct tl_model_limits *limits)
 {
-    (void)context;
-    return sessions * sizeof(struct own);
+    (void)model;
+    return limits->sessions * sizeof(struct own);
 }
 
 static int start(struct tl_drafts *drafts, void *shared, void **ret_own)

@@ -5,10 +5,15 @@
 #include "base/memory.h"
 #include "engine/draft.h"
 #include "engine/ngrams.h"
+#include "model/model.h"
 
 struct own { struct tl_ngrams ngrams; struct tl_ngram found; bool fresh; };
 
-static uint64_t bytes(uint32_t context, uint32_t sessions) { return sessions * (sizeof(struct own) + tl_ngrams_bytes(context)); }
+static uint64_t bytes(const struct tl_model *model, const struct tl_model_limits *limits)
+{
+    (void)model;
+    return limits->sessions * (sizeof(struct own) + tl_ngrams_bytes(limits->context));
+}
 
 static void stop(void *context)
 {

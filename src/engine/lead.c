@@ -250,6 +250,16 @@ static uint32_t count_decoding(const struct step *step, uint32_t *ret_tokens)
     return n;
 }
 
+/* What is said of all tokens is kept for drafts that go on from there. */
+static int keep_hidden(void *context, uint32_t layer, uint32_t n_tokens, float *x)
+{
+    struct tl_engine *engine = context;
+    const struct tl_geometry *g = tl_model_geometry(engine->model);
+    if (layer == g->n_layers)
+        memcpy(engine->drafts.hidden, x, n_tokens * (uint64_t)g->width * sizeof(*x));
+    return 0;
+}
+
 static int compute(struct step *step)
 {
     struct tl_engine *engine = step->engine;
@@ -259,6 +269,8 @@ static int compute(struct step *step)
     };
     uint32_t n_tokens, n_decoding = count_decoding(step, &n_tokens);
     uint64_t before[SHARED], began = tl_clock_ns();
+    struct tl_tap tap = {.context = engine, .border = keep_hidden};
+    batch.tap = engine->drafts.hidden ? &tap : NULL;
     batch.decodes = n_decoding == step->n_requests;
     for (int i = 0; i < SHARED; i++)
         before[i] = tl_meter_get(&engine->meters, shared[i]);

@@ -111,6 +111,7 @@ static int open_model(struct tl_engine *engine, const struct tl_engine_options *
     struct tl_model_choices choices;
     TL_AUTO struct tl_adapter_choice *adapters = tl_alloc(options->n_adapters + 1, sizeof(*adapters));
     int status = adapters ? choose(options, engine, &choices) : TL_E_NOMEM;
+    choices.ahead = status >= 0 && engine->draft_choice.on[TL_DRAFT_heads];
     if (status >= 0 && options->n_adapters) {
         status = open_adapters(engine, options, adapters);
         choices.adapters = adapters;

@@ -21,10 +21,10 @@ static uint64_t scoring_bytes(const struct tl_engine_options *options, const str
            tl_taps_bytes(model, options->score_taps);
 }
 
-static uint64_t drafts_bytes(const struct tl_engine_options *options, const struct tl_model_limits *limits)
+static uint64_t drafts_bytes(const struct tl_engine_options *options, const struct tl_model *model, const struct tl_model_limits *limits)
 {
     struct tl_draft_choice choice;
-    return tl_drafts_choose(options->drafts, &choice) < 0 ? 0 : tl_drafts_bytes(&choice, limits->context, limits->sessions);
+    return tl_drafts_choose(options->drafts, &choice) < 0 ? 0 : tl_drafts_bytes(&choice, model, limits);
 }
 
 static uint64_t users(void *context, const struct tl_model *model, const struct tl_model_limits *limits)
@@ -32,7 +32,7 @@ static uint64_t users(void *context, const struct tl_model *model, const struct 
     uint32_t vocab = tl_model_geometry(model)->vocab;
     uint64_t session = tl_sampler_bytes(vocab) + vocab * sizeof(float) + limits->context * sizeof(int32_t);
     uint64_t bytes = limits->sweep ? scoring_bytes(context, model, limits)
-                                   : limits->sessions * session + tl_prefix_bytes(limits) + drafts_bytes(context, limits);
+                                   : limits->sessions * session + tl_prefix_bytes(limits) + drafts_bytes(context, model, limits);
     return bytes + limits->chunk * (uint64_t)STEP_TOKEN_BYTES;
 }
 

@@ -43,6 +43,8 @@ static void delist(struct tl_session *session)
     engine->n_sessions--;
     tl_prefix_leave(engine->prefix, session);
     tl_state_free(session->state);
+    tl_drafter_free(session->drafter);
+    session->drafter = NULL;
     tl_engine_leave(engine);
 }
 
@@ -60,7 +62,6 @@ int tl_session_open(struct tl_engine *engine, struct tl_session **ret_session)
     session->ids = tl_alloc(context_of(engine), sizeof(*session->ids));
     session->logits = tl_alloc(vocab, sizeof(*session->logits));
     int status = session->ids && session->logits ? tl_sampler_new(vocab, &session->sampler) : TL_E_NOMEM;
-    if (status >= 0)
     if (status >= 0 && tl_drafts_any(&engine->drafts))
         status = tl_drafter_new(&engine->drafts, &session->drafter);
     if (status >= 0)

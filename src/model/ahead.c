@@ -24,8 +24,10 @@ int tl_ahead_new(struct tl_model *model, bool exact)
     tl_geometry_ahead(&model->geometry, &ahead->geometry);
     struct tl_file_binding binding = { .file = model->file, .geometry = &ahead->geometry, .store = model->store };
     struct tl_binder binder = tl_bind_file(&binding);
-    if (!tl_name_find(model->file, &ahead->geometry, TL_R_AHEAD_JOIN, ahead->geometry.ahead, 0, &row, name))
-        return tl_fail(TL_E_USAGE, "%s brings no layer that predicts further tokens", tl_modelfile_path(model->file));
+    if (!tl_name_find(model->file, &ahead->geometry, TL_R_AHEAD_JOIN, ahead->geometry.ahead, 0, &row, name)) {
+        tl_ahead_free(model);
+        return 0;
+    }
     int status = tl_program_build(&ahead->geometry, &binder, exact, &ahead->program);
     return status < 0 ? status : tl_cache_init(&ahead->cache, &ahead->geometry, model->cache.format);
 }
@@ -38,6 +40,7 @@ void tl_ahead_free(struct tl_model *model)
         tl_cache_done(&ahead->cache);
     }
     tl_free(ahead);
+    model->ahead = NULL;
 }
 
 int tl_ahead_layout(struct tl_model *model, const struct tl_model_limits *limits, struct tl_arena *states, struct tl_arena *batch)

@@ -24,7 +24,7 @@ struct tl_model_choices {
     bool walked_back;                    /* a step uses the layers forward and then backwards, for training on a frozen model */
     const struct tl_adapter_choice *adapters;            /* adapt.h; their files stay open until the model is loaded */
     uint32_t n_adapters;
-    bool ahead;                          /* with the layer that predicts a further token; TL_E_USAGE where the file has none */
+    bool ahead;                          /* with the layer that predicts a further token, where the file has one */
     void (*log)(void *context, int level, const char *text);          /* may be NULL */
     void *log_context;
 };
@@ -57,7 +57,8 @@ uint64_t tl_model_weight_bytes(const struct tl_model *model);
 struct tl_store *tl_model_store(const struct tl_model *model);
 const struct tl_adapt *tl_model_adapt(const struct tl_model *model);  /* NULL: no adapters */
 uint32_t tl_model_logit_rows(const struct tl_model *model);          /* that a step computes together, as laid out */
-/* The layer that predicts a further token, as a model whose steps want tl_batch.hidden; NULL: not asked for. */
+/* The layer that predicts a further token, as a model whose steps want tl_batch.hidden; NULL: not asked for,
+ * or none there. */
 struct tl_model *tl_model_ahead(struct tl_model *model);
 uint64_t tl_model_staging_bytes(const struct tl_model *model);       /* a thread takes while loading */
 

@@ -20,7 +20,7 @@ struct tl_model {
     struct tl_arena weights, states, batch;      /* lifetimes: model, sessions, steps */
 };
 
-/* ahead.c: before the order is told; free takes what is there of it. */
+/* ahead.c: before the order is told, where the file has one; free takes what is there of it. */
 int tl_ahead_new(struct tl_model *model, bool exact);
 void tl_ahead_free(struct tl_model *model);
 int tl_ahead_layout(struct tl_model *model, const struct tl_model_limits *limits, struct tl_arena *states, struct tl_arena *batch);

@@ -294,4 +294,5 @@ def main():
             make(name, seed)
 
 
-main()
+if __name__ == '__main__':
+    main()

@@ -19,6 +19,7 @@ static bool thinks(const struct tl_turn_steer *steer) { return steer->turn->mark
 static void enter(struct tl_turn_steer *steer, enum tl_steer_stage stage)
 {
     steer->stage = stage;
+    steer->fresh = true;
     steer->may_end = false;
     tl_buffer_clear(&steer->tail);
 }
@@ -145,7 +146,7 @@ static int begin_arguments(struct tl_turn_steer *steer, int32_t tool)
 /* Nothing may follow where an answer was bound; else the model ends it. */
 static void end_calls(struct tl_turn_steer *steer)
 {
-    enter(steer, steer->required || !steer->turn->how.parallel ? TL_STEER_OVER : TL_STEER_FREE);
+    enter(steer, steer->bound || !steer->turn->how.parallel ? TL_STEER_OVER : TL_STEER_FREE);
 }
 
 static int end_name(struct tl_turn_steer *steer)
@@ -175,7 +176,7 @@ static int end_arguments(struct tl_turn_steer *steer)
         end_calls(steer);
         return r;
     }
-    if (!steer->section && !steer->required) {
+    if (!steer->section && !steer->bound) {
         enter(steer, TL_STEER_FREE);
         return 0;
     }
@@ -220,6 +221,12 @@ static int close_section(struct tl_turn_steer *steer, uint64_t *allowed)
     return r < 0 ? r : only(steer, allowed, steer->queue[steer->at]);
 }
 
+/* Instead of a content in its language, a call may come: where one token marks it. */
+static bool may_call(const struct tl_turn_steer *steer)
+{
+    return steer->stage == TL_STEER_CONTENT && steer->fresh && steer->calls && steer->mark >= 0;
+}
+
 /* The language, and what may come instead where it may end. */
 static int allow_matched(struct tl_turn_steer *steer, uint32_t left, uint64_t *allowed)
 {
@@ -240,6 +247,8 @@ static int allow_matched(struct tl_turn_steer *steer, uint32_t left, uint64_t *a
     if (steer->stage != TL_STEER_CONTENT)          /* an end of the language is none of the answer */
         for (size_t i = 0; i < steer->n_ends; i++)
             clear(allowed, steer->ends[i]);
+    if (may_call(steer))
+        set(allowed, steer->mark);
     if (may_end && steer->stage == TL_STEER_NAME && steer->mid.n_ids)
         set(allowed, steer->mid.id[0]);
     if (may_end && steer->stage == TL_STEER_ARGUMENTS && steer->tail_text.n_ids)
@@ -263,6 +272,7 @@ static int allow_choice(struct tl_turn_steer *steer, uint32_t left, uint64_t *al
     return 1;
 }
 
+/* Before anything: reasoning, or what the answer is bound to. */
 static int allow_start(struct tl_turn_steer *steer, uint32_t left, uint64_t *allowed)
 {
     uint32_t reserve = steer->required ? tl_steer_reserve(steer, TL_STEER_NAME) : 0;
@@ -271,6 +281,8 @@ static int allow_start(struct tl_turn_steer *steer, uint32_t left, uint64_t *all
         r = only(steer, allowed, steer->first.id[0]);
     else
         r = tl_matcher_allow(steer->matcher, left == UINT32_MAX || left <= reserve ? UINT32_MAX : left - reserve, allowed);
+    if (steer->calls && !steer->required && steer->mark >= 0)
+        set(allowed, steer->mark);
     if (left > steer->least + steer->n_answer + 1)
         set(allowed, steer->think);
     return r < 0 ? r : 1;
@@ -442,6 +454,12 @@ static int take_free(struct tl_turn_steer *steer, const char *bytes, size_t n_by
 static int take_matched(struct tl_turn_steer *steer, int32_t id, const char *bytes, size_t n_bytes)
 {
     enum tl_steer_stage stage = steer->stage;
+    if (may_call(steer) && id == steer->mark) {
+        int r = note(steer, bytes, n_bytes, TAIL_BYTES);
+        r = r < 0 ? r : look_for_call(steer);
+        return r < 0 ? r : 1;
+    }
+    steer->fresh = false;
     struct tl_steer_text *next = stage == TL_STEER_NAME ? &steer->mid : &steer->tail_text;
     bool leaves = stage != TL_STEER_CONTENT && next->n_ids && next->id[0] == id && tl_matcher_may_end(steer->matcher);
     if (!leaves) {

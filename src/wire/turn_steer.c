@@ -256,6 +256,8 @@ static int make(struct tl_turn_steer *steer)
     int r = encode(steer, text_or_none(steer->family->answer), strlen(text_or_none(steer->family->answer)), &ids, &n);
     tl_free(ids);
     steer->n_answer = (uint32_t)n;
+    struct tl_turn_mark call = steer->section ? steer->turn->marks.section : steer->turn->marks.call;
+    steer->mark = call.n_bytes && steer->calls ? tl_tokenizer_id(how->tokenizer, call.bytes, call.n_bytes) : -1;
     steer->think = think.n_bytes ? tl_tokenizer_id(how->tokenizer, think.bytes, think.n_bytes) : -1;
     if (r >= 0)
         r = find_ends(steer);

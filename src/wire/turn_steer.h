@@ -31,7 +31,8 @@ struct tl_turn_steer {
     bool required, section, may_end;     /* may_end: instead of one more call */
     bool blank;                          /* nothing but blanks so far */
     bool again;                          /* at least one call is complete */
-    int32_t think;                       /* the token that opens reasoning; -1: none */
+    bool fresh;                          /* nothing has come in this stage */
+    int32_t think, mark;                 /* the tokens that open reasoning and a call; -1: none */
     int32_t banned;                      /* not the next token; -1: none */
     int32_t only, tool;                  /* of TL_TOOLS_ONE; of the call at hand */
     uint32_t thought;

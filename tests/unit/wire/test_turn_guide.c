@@ -237,6 +237,38 @@ static void test_content(void **state)
     tl_grammar_free(grammar);
 }
 
+/* With a language of the content and tools, a call may come in its stead where a token marks it; then nothing else may. */
+static void test_content_or_call(void **state)
+{
+    static const char specials_too[] = "<tool_call> </tool_call> !<think> !</think>";
+    struct tl_tokenizer *tokenizer = turn_vocab(specials_too);
+    struct tl_grammar *grammar;
+    struct tl_trie *trie;
+    struct answer answer;
+    uint32_t called = 0;
+    (void)state;
+    assert_int_equal(tl_grammar_from_schema("schema", "{\"enum\":[\"abc\"]}", 16, 0, &grammar), 0);
+    assert_int_equal(tl_trie_new(tokenizer, &trie), 0);
+    for (int k = 0; k < 40; k++) {
+        struct tl_turn_how how = {.family = tl_turn_family_of("<tool_call>", tokenizer), .tokenizer = tokenizer, .trie = trie, .tools = tools,
+                                  .parallel = k % 2, .content = grammar, .think_tokens = k % 3 ? 0 : 20};
+        dice = (uint64_t)k;
+        run(&how, NULL, 2000, &answer);
+        if (answer.calls && answer.ended)
+            check_calls("hermes", &answer, &how);
+        else if (!answer.calls)
+            assert_true(answer.content.len == 5 && answer.ended);
+        if ((!answer.ended && answer.tokens < 2000) || (answer.calls && answer.content.len))
+            fail_msg("%d: %u tokens, %u calls, content %s", k, answer.tokens, answer.calls, answer.content.data ? answer.content.data : "");
+        called += answer.calls > 0;
+        drop(&answer);
+    }
+    assert_true(called > 5 && called < 35);
+    tl_grammar_free(grammar);
+    tl_trie_free(trie);
+    tl_tokenizer_free(tokenizer);
+}
+
 /* Reasoning is closed when its tokens are used up, and never begun where it has none. */
 static void test_reasoning(void **state)
 {
@@ -286,6 +318,6 @@ static void test_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_calls), cmocka_unit_test(test_content), cmocka_unit_test(test_reasoning), cmocka_unit_test(test_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_calls), cmocka_unit_test(test_content), cmocka_unit_test(test_content_or_call), cmocka_unit_test(test_reasoning), cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -258,7 +258,7 @@ static void test_content_or_call(void **state)
             check_calls("hermes", &answer, &how);
         else if (!answer.calls)
             assert_true(answer.content.len == 5 && answer.ended);
-        if ((!answer.ended && answer.tokens < 2000) || (answer.calls && answer.content.len))
+        if (answer.ended ? answer.calls && answer.content.len : answer.tokens < 2000)
             fail_msg("%d: %u tokens, %u calls, content %s", k, answer.tokens, answer.calls, answer.content.data ? answer.content.data : "");
         called += answer.calls > 0;
         drop(&answer);

@@ -125,11 +125,14 @@ static char *name_of(const char *path)
 static int list_models(const struct settings *settings, struct tl_serve_model models[MOST_MODELS], size_t *ret_count)
 {
     for (size_t i = 0; i < settings->more.count + 1; i++) {
-        models[i].path = i ? settings->more.items[i - 1] : settings->setup.model;
-        models[i].name = name_of(models[i].path);
-        if (!models[i].name)
-            return TL_E_NOMEM;
+        const char *typed = i ? settings->more.items[i - 1] : settings->setup.model;
+        char *path = NULL;
+        int r = tl_place_model(typed, settings->setup.home, &path);
+        models[i].path = path;
+        models[i].name = r < 0 ? NULL : name_of(typed);
         *ret_count = i + 1;
+        if (!models[i].name)
+            return r < 0 ? r : TL_E_NOMEM;
         for (size_t j = 0; j < i; j++)
             if (strcmp(models[i].name, models[j].name) == 0)
                 return tl_fail(TL_E_USAGE, "two models are named %s; clients could not tell them apart", models[i].name);
@@ -232,8 +235,10 @@ static int run(const void *given)
         r = read_keys(settings, keys);
     if (r >= 0)
         r = serve(settings, models, n_models, keys);
-    for (size_t i = 0; i < n_models; i++)
+    for (size_t i = 0; i < n_models; i++) {
         tl_free((char *)models[i].name);
+        tl_free((char *)models[i].path);
+    }
     if (keys)
         tl_free(keys->text);
     return r;

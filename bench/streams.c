@@ -2,7 +2,7 @@
 /* What several answers at a time give together, and how even their tokens come: tokens a second of all, and of each answer
  * the times between tokens (median, 95th percentile, longest). Every answer has a thread and a session of its own.
  *
- *   streams MODEL [ANSWERS=8] [TOKENS=128] [PROMPT=64] [THREADS=0] [LATE=0]
+ *   streams MODEL [ANSWERS=8] [TOKENS=128] [PROMPT=64] [THREADS=0] [LATE=0] [DRAFTS=off]
  *
  * LATE: another prompt of so many tokens comes when the others are halfway. Tokens are drawn with the usual sampling. */
 #include <pthread.h>
@@ -96,10 +96,11 @@ int main(int argc, char **argv)
     static struct stream stream[MOST];
     pthread_t thread[MOST];
     if (argc < 2 || n < 1 || all > MOST || tokens < 2 || tokens > MOST_TOKENS || prompt < 1)
-        return fprintf(stderr, "streams MODEL [ANSWERS] [TOKENS] [PROMPT] [THREADS] [LATE]\n"), 2;
+        return fprintf(stderr, "streams MODEL [ANSWERS] [TOKENS] [PROMPT] [THREADS] [LATE] [DRAFTS]\n"), 2;
     trill_model_options_init(&options, sizeof(options));
     options.threads = (uint32_t)threads;
     options.sessions = (uint32_t)all;
+    options.drafts = argc > 7 ? argv[7] : "off";
     options.context = (uint32_t)((late > prompt ? late : prompt) + tokens);
     must(trill_model_open(argv[1], &options, &model));
     must(trill_model_figures(model, &figures, sizeof(figures)));

@@ -7,8 +7,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Compiled for wider vectors too; which runs is chosen when the program starts. The bits are the same: nothing is contracted. */
-#ifdef __x86_64__
+/* Compiled for wider vectors too; which runs is chosen when the program starts. The bits are the same: nothing is contracted. Not
+ * under thread sanitizers, which would watch the choice before they have started themselves. */
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
 #define TL_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define TL_WIDE

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "engine/chat.h"
+#include "engine/telling.h"
 
 static int chat_ids(const struct tl_engine *engine, const struct tl_ask_how *how, struct tl_ask *ask)
 {
@@ -108,25 +109,26 @@ static int take_language(struct tl_ask *ask)
 static int check_least(struct tl_ask *ask, const struct tl_ask_how *how, uint32_t prompt)
 {
     struct tl_openai_request *request = &ask->request;
-    struct tl_ask_answer answer;
+    struct tl_telling telling;
     bool free_answer = !ask->content && request->tool_choice <= TL_TOOLS_NONE;
     if (free_answer || request->max_tokens == 0)
         return 0;
-    int status = tl_ask_answer_new(ask, prompt * request->n, NULL, NULL, &answer);
+    int status = tl_telling_begin(&telling, ask, prompt * request->n, NULL, NULL);
     if (status < 0)
         return status;
-    tl_ask_answer_done(&answer);
+    uint32_t least = telling.least;
+    tl_telling_done(&telling);
     uint64_t room = how->context ? how->context - ask->prompt[prompt].n_ids : UINT32_MAX;
-    if (request->max_tokens > 0 && (uint64_t)request->max_tokens < answer.least) {
+    if (request->max_tokens > 0 && (uint64_t)request->max_tokens < least) {
         snprintf(request->param, sizeof(request->param), "max_tokens");
-        return tl_fail(TL_E_USAGE, "max_tokens: %lld are allowed, and an answer of that language takes %u at least", (long long)request->max_tokens, answer.least);
+        return tl_fail(TL_E_USAGE, "max_tokens: %lld are allowed, and an answer of that language takes %u at least", (long long)request->max_tokens, least);
     }
-    if (room >= answer.least)
+    if (room >= least)
         return 0;
     ask->too_long = ask->prompt[prompt].n_ids;
     ask->context = how->context;
     return tl_fail(TL_E_USAGE, "context_length_exceeded: the prompt has %zu tokens, an answer of that language takes %u at least, and the context is %u "
-                   "tokens long", ask->prompt[prompt].n_ids, answer.least, how->context);
+                   "tokens long", ask->prompt[prompt].n_ids, least, how->context);
 }
 
 static int check_answers(struct tl_ask *ask, const struct tl_ask_how *how)

@@ -3,7 +3,6 @@
 #ifndef TL_ENGINE_ASK_H
 #define TL_ENGINE_ASK_H
 
-#include "engine/engine.h"
 #include "engine/language.h"
 #include "wire/form.h"
 
@@ -33,19 +32,6 @@ int tl_ask_read(const struct tl_engine *engine, const struct tl_form *form, cons
 struct tl_failure tl_ask_failure(const struct tl_ask *ask, const char *message);
 /* Answers to all of its prompts. */
 uint32_t tl_ask_parts(const struct tl_ask *ask);
-
-/* How one answer of a request is held to its language and told apart into events: a turn of a chat; of a completion the guide alone. */
-struct tl_ask_answer {
-    struct tl_turn *turn;                /* NULL: text is content as it comes */
-    struct tl_fence *fence;
-    struct tl_guide *guide;              /* of either; NULL: all ids may come */
-    uint32_t least;                      /* tokens that it takes at least */
-};
-
-/* event: as in struct tl_turn_how, which gets nothing where there is no turn. */
-int tl_ask_answer_new(const struct tl_ask *ask, uint32_t part, int (*event)(void *context, const struct tl_event *event), void *context,
-                      struct tl_ask_answer *ret_answer);
-void tl_ask_answer_done(struct tl_ask_answer *answer);
 void tl_ask_done(struct tl_ask *ask);
 
 #endif

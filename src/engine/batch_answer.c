@@ -71,8 +71,9 @@ static int make_writer(const struct tl_batch_loop *loop, struct tl_batch_answer 
     return status < 0 ? status : ask->form->begin(answer->writer, &answer->text);
 }
 
-int tl_batch_answer_event(struct tl_batch_answer *answer, const struct tl_event *event)
+int tl_batch_answer_event(void *context, const struct tl_event *event)
 {
+    struct tl_batch_answer *answer = context;
     return answer->request.ask.form->event(answer->writer, event, &answer->text);
 }
 

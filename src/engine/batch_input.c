@@ -154,7 +154,7 @@ static int take_url(struct envelope *e)
     bool plain = event == TL_JSON_STRING && strlen(e->json.string.data) == e->json.string.len;
     e->form = plain ? tl_form_at(e->json.string.data) : NULL;
     if (!e->form || strcmp(e->form->name, "embeddings") == 0)
-        return tl_fail(TL_E_USAGE, "url: expected /v1/chat/completions or /v1/completions, found \"%.60s\"",
+        return tl_fail(TL_E_USAGE, "url: expected /v1/chat/completions, /v1/completions, /v1/responses or /v1/messages, found \"%.60s\"",
                        event == TL_JSON_STRING ? e->json.string.data : "");
     return 0;
 }

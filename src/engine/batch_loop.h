@@ -7,7 +7,7 @@
 #include "engine/batch.h"
 #include "engine/batch_input.h"
 #include "engine/batch_work.h"
-#include "engine/generate.h"
+#include "engine/telling.h"
 
 enum { TL_BATCH_NAME = 24 };
 
@@ -33,7 +33,11 @@ struct tl_batch_sequence {
     uint32_t n_now;                      /* tokens in the step that runs */
     int32_t drawn;                       /* by that step; -1: none */
     struct tl_event_logprob seen[1 + TL_DRAW_TOP];        /* beside it */
+    struct tl_telling telling;
     struct tl_generate how;
+    uint64_t *allowed;                   /* ids, as its guide says; NULL: no guide yet */
+    int outcome;                         /* of the draw: enum tl_drawn, or a status with its sentence */
+    char sentence[256];
     struct tl_stop stop;
     struct tl_buffer text;
     uint32_t n_tokens;                   /* of the answer */
@@ -76,13 +80,14 @@ void tl_batch_sequence_close(struct tl_batch_sequence *sequence);
 int tl_batch_sequence_begin(struct tl_batch_loop *loop, struct tl_batch_sequence *sequence, struct tl_batch_answer *answer);
 /* Before its first step: takes what another one has computed, or waits for it. */
 int tl_batch_sequence_share(struct tl_batch_loop *loop, struct tl_batch_sequence *sequence);
-/* From the logits behind its last id; any thread. */
-int tl_batch_sequence_draw(const struct tl_engine *engine, struct tl_batch_sequence *sequence, float *logits);
+/* From the logits behind its last id; any thread. What comes of it is in `outcome`. */
+void tl_batch_sequence_draw(const struct tl_engine *engine, struct tl_batch_sequence *sequence, float *logits);
 /* Takes the drawn id. 1: goes on, 0: ended, and the answer knows. */
 int tl_batch_sequence_accept(struct tl_batch_loop *loop, struct tl_batch_sequence *sequence);
 
 /* batch_answer.c */
-int tl_batch_answer_event(struct tl_batch_answer *answer, const struct tl_event *event);
+/* context: the answer. */
+int tl_batch_answer_event(void *context, const struct tl_event *event);
 /* The next request without an answer; those that cannot be answered are answered with their errors on the way. NULL: no more. */
 int tl_batch_answer_next(struct tl_batch_loop *loop, struct tl_batch_answer **ret_answer);
 /* Its line goes to the work file, and it is freed. */

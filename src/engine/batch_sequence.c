@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One sequence of a batch: prompt, drawn ids, text, end. The rules are those of generate.c, so that an answer is the one
  * that a lone session gives. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -23,6 +24,8 @@ void tl_batch_sequence_close(struct tl_batch_sequence *sequence)
     tl_state_free(sequence->state);
     tl_sampler_free(sequence->sampler);
     tl_free(sequence->ids);
+    tl_free(sequence->allowed);
+    tl_telling_done(&sequence->telling);
     tl_buffer_done(&sequence->text);
     *sequence = (struct tl_batch_sequence){0};
 }
@@ -53,11 +56,13 @@ int tl_batch_sequence_begin(struct tl_batch_loop *loop, struct tl_batch_sequence
     sequence->waits = false;
     sequence->drawn = -1;
     sequence->n_tokens = 0;
-    sequence->how = (struct tl_generate){
-        .sampling = request->sampling, .choice = index % request->n, .stop = (const char *const *)request->stop, .n_stop = request->n_stop,
-        .max_tokens = request->max_tokens > 0 ? (uint32_t)request->max_tokens : 0,
-        .ignore_end = request->ignore_end, .show_special = request->show_special,
-    };
+    int status = tl_telling_begin(&sequence->telling, &answer->request.ask, index, tl_batch_answer_event, answer);
+    if (status < 0)
+        return status;
+    tl_telling_how(&sequence->telling, &sequence->how);
+    if (sequence->how.guide && !sequence->allowed &&
+        !(sequence->allowed = tl_alloc(tl_model_geometry(loop->engine->model)->vocab / 64 + 1, sizeof(*sequence->allowed))))
+        return TL_E_NOMEM;
     tl_buffer_clear(&sequence->text);
     tl_buffer_append(&sequence->text, "", 0);
     tl_stop_init(&sequence->stop, loop->engine->tokenizer, &sequence->how, &sequence->text);
@@ -110,7 +115,7 @@ int tl_batch_sequence_share(struct tl_batch_loop *loop, struct tl_batch_sequence
 
 /* --- a token ---------------------------------------------------------------------------------------------------------------- */
 
-int tl_batch_sequence_draw(const struct tl_engine *engine, struct tl_batch_sequence *sequence, float *logits)
+void tl_batch_sequence_draw(const struct tl_engine *engine, struct tl_batch_sequence *sequence, float *logits)
 {
     const struct tl_openai_request *request = &sequence->answer->request.ask.request;
     const struct tl_generate *how = &sequence->how;
@@ -119,19 +124,22 @@ int tl_batch_sequence_draw(const struct tl_engine *engine, struct tl_batch_seque
     struct tl_draw draw = {
         .kernel = engine->kernel, .tokenizer = engine->tokenizer, .sampler = sequence->sampler, .sampling = &how->sampling, .choice = how->choice,
         .vocab = tl_model_geometry(engine->model)->vocab, .ignore_end = how->ignore_end, .logprobs = request->logprobs,
-        .top_logprobs = request->top_logprobs,
+        .top_logprobs = request->top_logprobs, .guide = how->guide, .allowed = sequence->allowed,
     };
-    return tl_draw_id(&draw, logits, sequence->ids, sequence->n_ids, left, &sequence->drawn, sequence->seen);
-}
-
-static int give_token(struct tl_batch_sequence *sequence)
-{
-    const struct tl_openai_request *request = &sequence->answer->request.ask.request;
-    struct tl_event event = {.kind = TL_EVENT_TOKEN, .part = sequence->choice, .logprobs = sequence->seen, .n_top = request->top_logprobs};
-    return request->logprobs ? tl_batch_answer_event(sequence->answer, &event) : 0;
+    sequence->outcome = tl_draw_id(&draw, logits, sequence->ids, sequence->n_ids, left, &sequence->drawn, sequence->seen);
+    if (sequence->outcome < 0) {
+        snprintf(sequence->sentence, sizeof(sequence->sentence), "%s", tl_error_text());
+        sequence->drawn = 0;             /* so that it is looked at */
+    }
 }
 
 /* --- the end ---------------------------------------------------------------------------------------------------------------- */
+
+/* Of a callback that ended the answer, the status that it ended with. */
+static int status_of(const struct tl_batch_sequence *sequence, int status)
+{
+    return status == TL_E_CANCEL && sequence->telling.status < 0 ? sequence->telling.status : status;
+}
 
 static int end(struct tl_batch_sequence *sequence, const char *finish)
 {
@@ -141,14 +149,11 @@ static int end(struct tl_batch_sequence *sequence, const char *finish)
     tl_stop_done(&sequence->stop);
     if (status >= 0)
         status = sequence->text.status;
-    struct tl_event text = {.kind = TL_EVENT_CONTENT, .part = sequence->choice, .text = sequence->text.data, .n_bytes = sequence->text.len};
-    struct tl_event last = {.kind = TL_EVENT_END, .part = sequence->choice, .finish = finish, .usage = &usage};
-    if (status >= 0 && text.n_bytes)
-        status = tl_batch_answer_event(answer, &text);
     if (status >= 0)
-        status = tl_batch_answer_event(answer, &last);
+        status = tl_telling_end(&sequence->telling, &finish, &usage, NULL);
     if (status < 0)
-        return status;
+        return status_of(sequence, status);
+    tl_telling_done(&sequence->telling);
     sequence->answer = NULL;
     answer->n_left--;
     answer->tokens += sequence->n_tokens;
@@ -161,18 +166,23 @@ int tl_batch_sequence_accept(struct tl_batch_loop *loop, struct tl_batch_sequenc
     sequence->drawn = -1;
     if (sequence->answer->request.ask.request.max_tokens == 0)       /* only the prompt was asked for */
         return end(sequence, "length");
-    if (!sequence->how.ignore_end && tl_tokenizer_ends(loop->engine->tokenizer, id))
+    if (sequence->outcome < 0)
+        return tl_error_set(sequence->outcome, sequence->sentence);
+    if (sequence->outcome == TL_DRAWN_ENDS)
         return end(sequence, "stop");
-    int status = give_token(sequence);
-    if (status < 0)
-        return status;
+    const struct tl_generate *how = &sequence->how;
+    uint32_t n_seen = how->logprobs ? 1 + how->top_logprobs : 0;
+    if (how->token && how->token(how->context, id, sequence->seen, n_seen))
+        return sequence->telling.status;
     sequence->ids[sequence->n_ids++] = id;
     sequence->n_tokens++;
     loop->report->tokens++;
     tl_meter_add(&loop->engine->meters, TL_METER_ANSWER_TOKENS, 1);
-    status = tl_stop_push(&sequence->stop, id);
-    if (status <= 0)
-        return status < 0 ? status : end(sequence, "stop");
+    int status = tl_stop_push(&sequence->stop, id);
+    if (status < 0)
+        return status_of(sequence, status);
+    if (status == 0 || sequence->outcome == TL_DRAWN_LAST)
+        return end(sequence, "stop");
     bool full = sequence->n_ids == tl_model_limits(loop->engine->model)->context;
     return full || sequence->n_tokens == sequence->how.max_tokens ? end(sequence, "length") : 1;
 }

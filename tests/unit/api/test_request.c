@@ -394,12 +394,153 @@ static void test_echo_text(void **state)
     tl_buffer_done(&reader.text);
 }
 
+/* --- embeddings ------------------------------------------------------------------------------------------------------------- */
+
+/* The floats of the base64 text behind "embedding". */
+static size_t unpack(const char *json, float *ret, size_t room)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    struct tl_buffer text;
+    uint8_t bytes[4096];
+    size_t n = 0, n_bits = 0;
+    uint32_t bits = 0;
+    tl_buffer_init(&text, 0);
+    collect(json, strlen(json), "embedding", &text);
+    for (size_t i = 0; i < text.len && text.data[i] != '=' && n < sizeof bytes; i++) {
+        const char *digit = strchr(digits, text.data[i]);
+        assert_non_null(digit);
+        bits = bits << 6 | (uint32_t)(digit - digits);
+        if ((n_bits += 6) >= 8)
+            bytes[n++] = (uint8_t)(bits >> (n_bits -= 8));
+    }
+    tl_buffer_done(&text);
+    assert_true(n % 4 == 0 && n / 4 <= room);
+    for (size_t i = 0; i < n / 4; i++) {
+        uint32_t word = bytes[4 * i] | (uint32_t)bytes[4 * i + 1] << 8 | (uint32_t)bytes[4 * i + 2] << 16 | (uint32_t)bytes[4 * i + 3] << 24;
+        memcpy(&ret[i], &word, sizeof word);
+    }
+    return n / 4;
+}
+
+/* Of length 1; the same as numbers and packed; fewer dimensions are the first ones, made longer. */
+static void test_embeddings(void **state)
+{
+    enum { MOST = 1024, FEWER = 6 };
+    struct reader reader = {0};
+    struct trill_model_figures figures;
+    double found[MOST], fewer[MOST], square = 0, part = 0;
+    float packed[MOST];
+    (void)state;
+    trill_model_figures(model, &figures, sizeof figures);
+    answer("embeddings", "{\"input\":\"hello world\"}", &reader);
+    says(reader.text.data, "{\"object\":\"list\",\"data\":[{\"object\":\"embedding\",\"index\":0,\"embedding\":[");
+    assert_int_equal(numbers(reader.text.data, "embedding", found, MOST), figures.width);
+    tl_buffer_done(&reader.text);
+    answer("embeddings", "{\"input\":\"hello world\",\"encoding_format\":\"base64\",\"user\":\"u\"}", &reader);
+    assert_int_equal(unpack(reader.text.data, packed, MOST), figures.width);
+    tl_buffer_done(&reader.text);
+    for (uint32_t i = 0; i < figures.width; i++) {
+        assert_true(packed[i] == (float)found[i]);
+        square += found[i] * found[i];
+        part += i < FEWER ? found[i] * found[i] : 0;
+    }
+    assert_true(fabs(square - 1) < 1e-5);
+    answer("embeddings", "{\"input\":[\"hello world\",\"b\"],\"dimensions\":6}", &reader);
+    assert_int_equal(numbers(reader.text.data, "embedding", fewer, MOST), FEWER);
+    for (int i = 0; i < FEWER; i++)
+        assert_true(fabs(fewer[i] - found[i] / sqrt(part)) < 1e-5);
+    says(reader.text.data, "\"index\":1,");
+    tl_buffer_done(&reader.text);
+}
+
+/* More inputs than parts: each has its place. */
+static void test_many_inputs(void **state)
+{
+    struct reader reader = {0};
+    struct tl_buffer body;
+    struct trill_request_figures figures;
+    (void)state;
+    tl_buffer_init(&body, 0);
+    tl_buffer_printf(&body, "{\"input\":[");
+    for (int i = 0; i < 50; i++)
+        tl_buffer_printf(&body, "%s[%d,7]", i ? "," : "", 5 + i);
+    tl_buffer_printf(&body, "]}");
+    struct trill_request *request = must_ask("embeddings", body.data, &reader);
+    trill_request_figures(request, &figures, sizeof figures);
+    assert_true(figures.parts > 1 && figures.parts < 50 && figures.prompt_tokens == 100);
+    for (uint32_t i = figures.parts; i-- > 0;)
+        assert_int_equal(trill_request_answer(request, i, session, NULL, 0), 0);
+    says(reader.text.data, "\"index\":49,");
+    says(reader.text.data, "\"usage\":{\"prompt_tokens\":100,\"total_tokens\":100}");
+    trill_request_close(request);
+    tl_buffer_done(&reader.text);
+    tl_buffer_done(&body);
+}
+
+/* --- languages -------------------------------------------------------------------------------------------------------------- */
+
+#define DIGITS "\"grammar\":\"root ::= [0-9]{4}\""
+
+static void test_languages(void **state)
+{
+    struct reader reader = {0};
+    struct trill_request *request = NULL;
+    char *refusal;
+    (void)state;
+    for (int i = 0; i < 2; i++) {        /* the second time it is found compiled */
+        answer("completions", "{\"prompt\":\"a\",\"temperature\":2," DIGITS "}", &reader);
+        struct tl_buffer text;
+        tl_buffer_init(&text, 0);
+        collect(reader.text.data, reader.text.len, "text", &text);
+        assert_true(text.len == 4 && strspn(text.data, "0123456789") == 4);
+        says(reader.text.data, "\"finish_reason\":\"stop\"");
+        tl_buffer_done(&text);
+        tl_buffer_done(&reader.text);
+    }
+    assert_int_equal(ask("completions", "{\"prompt\":\"a\",\"max_tokens\":1," DIGITS "}", &reader, &request, &refusal), TRILL_USAGE);
+    says(refusal, "max_tokens: 1 are allowed, and an answer of that language takes ");
+    says(refusal, "\"param\":\"max_tokens\"");
+    trill_free(refusal);
+    assert_int_equal(ask("chat", "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"grammar\":\"root ::= (\"}", &reader, &request, &refusal), TRILL_USAGE);
+    says(refusal, "\"param\":\"grammar\"");
+    trill_free(refusal);
+    answer("chat", "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"temperature\":2,\"response_format\":{\"type\":\"json_schema\",\"schema\":{\"enum\":[true,17]}}}", &reader);
+    if (!strstr(reader.text.data, "\"content\":\"true\"") && !strstr(reader.text.data, "\"content\":\"17\""))
+        fail_msg("%s", reader.text.data);
+    tl_buffer_done(&reader.text);
+}
+
+static void test_generating_in_a_language(void **state)
+{
+    static const int32_t ids[] = {5, 9, 13};
+    struct trill_generate_options options;
+    struct trill_generation generation;
+    (void)state;
+    trill_generate_options_init(&options, sizeof options);
+    options.schema = "{\"const\":[1]}";
+    options.temperature = 1;
+    assert_int_equal(trill_session_set(session, ids, 3), 0);
+    if (trill_session_generate(session, &options, &generation, sizeof generation) < 0)
+        fail_msg("%s", trill_error());
+    assert_string_equal(generation.text, "[1]");
+    assert_int_equal(generation.finish, TRILL_FINISH_STOP);
+    trill_generation_done(&generation);
+    options.grammar = "root ::= [a]";
+    assert_int_equal(trill_session_generate(session, &options, &generation, sizeof generation), TRILL_USAGE);
+    options.schema = NULL;
+    options.grammar = "root ::= [a]{20}";
+    options.max_tokens = 1;
+    assert_int_equal(trill_session_generate(session, &options, &generation, sizeof generation), TRILL_USAGE);
+    says(trill_error(), "1 tokens are allowed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same), cmocka_unit_test(test_threads), cmocka_unit_test(test_leaving), cmocka_unit_test(test_cancelling),
         cmocka_unit_test(test_beats), cmocka_unit_test(test_refusals), cmocka_unit_test(test_overflow), cmocka_unit_test(test_misuse),
-        cmocka_unit_test(test_echo), cmocka_unit_test(test_echo_text),
+        cmocka_unit_test(test_echo), cmocka_unit_test(test_echo_text), cmocka_unit_test(test_embeddings),
+        cmocka_unit_test(test_many_inputs), cmocka_unit_test(test_languages), cmocka_unit_test(test_generating_in_a_language),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
 }

@@ -128,7 +128,10 @@ void tl_reply_fail(struct tl_reply *reply, int status)
     if (!reply->failed && status != TL_E_CANCEL && reply->request->stream && !reply->gone) {
         reply->out.status = 0;
         tl_buffer_clear(&reply->out);
-        reply->form->error(&failure, true, &reply->out);
+        if (reply->form->failed)
+            reply->form->failed(reply->writer, &failure, &reply->out);
+        else
+            reply->form->error(&failure, true, &reply->out);
         send(reply);
     }
     reply->failed = true;

@@ -40,6 +40,8 @@ struct tl_form {
     int (*begin)(struct tl_form_writer *writer, struct tl_buffer *out);
     int (*event)(struct tl_form_writer *writer, const struct tl_event *event, struct tl_buffer *out);
     int (*finish)(struct tl_form_writer *writer, struct tl_buffer *out);          /* all parts have ended */
+    /* A stream that has begun ends with a failure, where the form says so in its own way; NULL: a frame of `error`. */
+    int (*failed)(struct tl_form_writer *writer, const struct tl_failure *failure, struct tl_buffer *out);
     void (*beat)(struct tl_buffer *out);                                           /* a sign of life within a stream */
     /* The envelope of an error: a document, or a frame where `frame`. */
     void (*error)(const struct tl_failure *failure, bool frame, struct tl_buffer *out);

@@ -61,6 +61,7 @@ struct tl_openai_request {
     bool hide_reasoning;                 /* none of it is sent */
     uint32_t dimensions;                 /* of an embedding; 0: all */
     bool base64;
+    char *notes;                         /* what a form keeps for its answer; NULL: nothing */
     char param[48];                      /* after a failure: the field that it is about, or "" */
 
     /* while reading */

@@ -76,23 +76,34 @@ static int take_field(struct tl_translation *t, struct walk *walk)
     return r == TL_E_FILE ? tl_fail_in(r, "%s", field->name) : r;
 }
 
+/* The client's field of a chat's: one that was said, else the first. */
+static const struct tl_translated *field_of(const struct walk *walk, const char *chat)
+{
+    const struct tl_translated *first = NULL;
+    for (size_t i = 0; i < walk->n; i++) {
+        if (!walk->field[i].chat || strcmp(chat, walk->field[i].chat) != 0)
+            continue;
+        if (walk->seen[i])
+            return &walk->field[i];
+        first = first ? first : &walk->field[i];
+    }
+    return first;
+}
+
 /* The chat's name of a field, in what failed, becomes the client's. */
 static void rename_field(struct tl_openai_request *request, int status, const struct walk *walk)
 {
-    for (size_t i = 0; i < walk->n; i++) {
-        const struct tl_translated *field = &walk->field[i];
-        const char *text = tl_error_text();
-        size_t n = field->chat ? strlen(field->chat) : 0;
-        if (!n || !walk->seen[i] || strcmp(request->param, field->chat) != 0)
-            continue;
-        snprintf(request->param, sizeof request->param, "%s", field->name);
-        if (strncmp(text, field->chat, n) == 0 && (text[n] == ':' || text[n] == ' ')) {
-            char rest[512];
-            snprintf(rest, sizeof rest, "%s", text + n);
-            tl_fail(status, "%s%s", field->name, rest);
-        }
+    const struct tl_translated *field = field_of(walk, request->param);
+    const char *text = tl_error_text();
+    size_t n = field ? strlen(field->chat) : 0;
+    char rest[512];
+    if (!field)
         return;
-    }
+    snprintf(request->param, sizeof request->param, "%s", field->name);
+    if (strncmp(text, field->chat, n) != 0 || (text[n] != ':' && text[n] != ' '))
+        return;
+    snprintf(rest, sizeof rest, "%s", text + n);
+    tl_fail(status, "%s%s", field->name, rest);
 }
 
 static int read_body(struct tl_translation *t, const char *where, struct walk *walk)

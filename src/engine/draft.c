@@ -19,6 +19,8 @@ static const struct row rows[TL_DRAFT_KINDS] = {
 #undef DRAFT
 };
 
+static const double newest = 1.0 / 8;                    /* share of the newest measurement */
+
 struct tl_drafter {
     struct tl_drafts *drafts;
     void *own[TL_DRAFT_KINDS];
@@ -195,6 +197,15 @@ static uint32_t ask(struct tl_drafter *d, size_t i, const struct tl_draft_place 
     return tl_draft_price_choose(&drafts->price, &question, &d->patience[i]);
 }
 
+/* A smaller model may have more ids than are known. */
+static int known_of(const struct tl_drafts *drafts, const int32_t *ids, int n_ids)
+{
+    int n = 0;
+    while (n < n_ids && (!drafts->vocab || (ids[n] >= 0 && (uint32_t)ids[n] < drafts->vocab)))
+        n++;
+    return n;
+}
+
 static uint32_t draft(struct tl_drafter *d, size_t i, const struct tl_draft_place *place, uint32_t room, int32_t *ret_ids)
 {
     struct tl_drafts *drafts = d->drafts;
@@ -203,13 +214,14 @@ static uint32_t draft(struct tl_drafter *d, size_t i, const struct tl_draft_plac
     uint32_t n = ask(d, i, place, room, odds);
     int given = n ? rows[i].kind->give(d->own[i], place, n, ret_ids) : 0;
     double seconds = tl_clock_seconds(begin_ns);
-    drafts->own_seconds += given > 0 ? seconds : 0;
+    drafts->own_seconds += n ? seconds : 0;
     drafts->figures[i].own_seconds += seconds;
     if (given < 0)
         give_up(drafts, i);
+    given = known_of(drafts, ret_ids, given);
     if (given <= 0)
         return 0;
-    drafts->own_each[i] += (seconds / given - drafts->own_each[i]) / 8;
+    drafts->own_each[i] += (seconds / given - drafts->own_each[i]) * (drafts->own_each[i] > 0 ? newest : 1);
     drafts->n_tokens += (uint32_t)given;
     drafts->expected += tl_draft_price_expected(odds, (uint32_t)given);
     return (uint32_t)given;

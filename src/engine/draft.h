@@ -65,7 +65,7 @@ struct tl_draft_figures { uint64_t drafted, accepted; double own_seconds; };
 struct tl_drafts {
     struct tl_engine *engine;
     bool replays;                        /* what is drafted in vain is computed again up to its first wrong id: recurrent layers */
-    uint32_t context;                    /* ids of a sequence */
+    uint32_t context, vocab;             /* ids of a sequence; ids that there are, 0: any */
     void (*log)(void *context, int level, const char *text);
     void *log_context;
     float *hidden;                       /* [chunk][width] of the last step's tokens; NULL: no kind wants it */

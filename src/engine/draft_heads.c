@@ -139,17 +139,19 @@ static int give(void *context, const struct tl_draft_place *place, uint32_t n_id
     uint32_t at = tl_draft_chain_end(chain), context_tokens = tl_model_limits(chain->model)->context;
     if (at < own->first || at > own->end || own->end + n_ids - chain->base > context_tokens)
         tl_draft_chain_begin(chain, at = own->first);
+    bool behind = own->end - at > TL_DRAFT_MOST + 1;         /* then this time it only follows */
     chain->place = place;
     chain->n_history = place->n_ids;
-    int status = tl_draft_chain_follow(chain, place->ids + at + 1, own->kept + (at - own->first) * width, own->end - at, true);
+    int status = tl_draft_chain_follow(chain, place->ids + at + 1, own->kept + (at - own->first) * width, own->end - at - behind, !behind);
     uint32_t n = 0;
-    for (; status >= 0 && n < n_ids; n++) {
+    for (; status >= 0 && !behind && n < n_ids; n++) {
         ret_ids[n] = chain->drawn;
         chain->n_history = place->n_ids + n + 1;
         if (n + 1 < n_ids)
             status = tl_draft_chain_follow(chain, ret_ids + n, chain->said, 1, true);
     }
-    tl_draft_chain_forget(chain, own->end);
+    if (!behind)
+        tl_draft_chain_forget(chain, own->end);
     return status < 0 ? status : (int)n;
 }
 

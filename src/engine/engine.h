@@ -12,6 +12,7 @@
 #include "base/meter.h"
 #include "base/pool.h"
 #include "engine/draft.h"
+#include "engine/draft_model.h"
 #include "kernel/kernel.h"
 #include "model/model.h"
 #include "modelfile/modelfile.h"
@@ -93,6 +94,7 @@ struct tl_engine {
     struct tl_row_piece *step_rows;
     struct tl_draft_choice draft_choice;
     struct tl_drafts drafts;
+    struct tl_draft_side *draft_side;    /* the smaller model; NULL: none */
     double decode_ns, prompt_token_ns;   /* of steps of late: one that only decodes; a prompt's token */
 };
 

@@ -127,7 +127,7 @@ static uint32_t prompt_room(const struct step *step)
     const struct tl_engine *engine = step->engine;
     const struct tl_model_limits *limits = tl_model_limits(engine->model);
     uint32_t left = limits->chunk - step->n_tokens;
-    if (step->n_requests == 0 || limits->frames || limits->trunk_bytes)
+    if (left == 0 || step->n_requests == 0 || limits->frames || limits->trunk_bytes)
         return left;
     double room = FIRST_PIECE;
     if (engine->decode_ns > 0 && engine->prompt_token_ns > 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "engine/engine.h"
@@ -75,6 +76,8 @@ static int count_texts(struct tl_engine *engine, const struct tl_engine_options 
 static int fit(struct tl_engine *engine, const struct tl_engine_options *options)
 {
     struct tl_engine_options own = *options;
+    if (engine->draft_side)
+        own.process_bytes = (own.process_bytes ? own.process_bytes : tl_cpu_rss()) + engine->draft_side->bytes;
     own.score_tokens = engine->score_tokens;
     own.threads = engine->pool ? tl_pool_threads(engine->pool) : options->threads;
     int status = tl_engine_fit(engine->model, &own, &engine->fit);
@@ -123,6 +126,9 @@ static int open_model(struct tl_engine *engine, const struct tl_engine_options *
         status = tl_model_new(engine->file, &choices, &engine->meters, &engine->model);
     if (status >= 0)
         status = check_vocabulary(engine);
+    if (status >= 0 && engine->draft_choice.on[TL_DRAFT_model])
+        status = tl_draft_side_open(engine, options->draft_model, engine->pool ? tl_pool_threads(engine->pool) : 1, options->sessions,
+                                    &engine->draft_side);
     if (status >= 0)
         status = count_texts(engine, options);
     return status < 0 ? status : fit(engine, options);
@@ -133,6 +139,7 @@ static void open_drafts(struct tl_engine *engine, const struct tl_engine_options
     struct tl_drafts *drafts = &engine->drafts;
     drafts->engine = engine;
     drafts->context = engine->fit.limits.context;
+    drafts->vocab = tl_model_geometry(engine->model)->vocab;
     drafts->replays = tl_model_cache(engine->model)->records.n_layers > 0;
     drafts->log = options->log;
     drafts->log_context = options->context_pointer;
@@ -167,6 +174,18 @@ static int load_model(struct tl_engine *engine, const struct tl_engine_options *
     return status < 0 ? status : tl_scheduler_new(engine, limits->chunk);
 }
 
+/* A smaller model that is named drafts, unless nothing does. */
+static int choose_drafts(struct tl_engine *engine, const struct tl_engine_options *options)
+{
+    struct tl_draft_choice *choice = &engine->draft_choice;
+    int status = tl_drafts_choose(options->drafts, choice);
+    if (status >= 0 && choice->on[TL_DRAFT_model] && !options->draft_model)
+        return tl_fail(TL_E_USAGE, "drafts of the kind model need a smaller model (--draft-model FILE)");
+    if (options->draft_model && !(options->drafts && !strcmp(options->drafts, "off")))
+        choice->on[TL_DRAFT_model] = true;
+    return status;
+}
+
 int tl_engine_open(const char *path, const struct tl_engine_options *options, struct tl_engine **ret_engine)
 {
     struct tl_engine *engine = tl_alloc(1, sizeof(*engine));
@@ -175,7 +194,7 @@ int tl_engine_open(const char *path, const struct tl_engine_options *options, st
     pthread_mutex_init(&engine->lock, NULL);
     pthread_cond_init(&engine->changed, NULL);
     engine->exact = options->exact;
-    int status = tl_drafts_choose(options->drafts, &engine->draft_choice);
+    int status = choose_drafts(engine, options);
     if (status >= 0)
         status = tl_modelfile_open(path, &engine->file);
     if (status >= 0 && tl_adapter_is(engine->file))
@@ -203,6 +222,7 @@ void tl_engine_close(struct tl_engine *engine)
     tl_prefix_free(engine->prefix);
     tl_scheduler_free(engine);
     tl_drafts_close(&engine->drafts);
+    tl_draft_side_close(engine->draft_side);
     tl_model_free(engine->model);
     for (uint32_t i = 0; i < engine->n_adapters; i++)
         tl_adapter_close(engine->adapters[i]);

@@ -88,7 +88,7 @@ static bool searches(const struct search *s) { return s->match.len || s->n_like;
 /* ?1 before, ?2 most, ?3 match, ?4... patterns */
 static void list_statement(const struct search *s, struct tl_buffer *sql)
 {
-    tl_buffer_printf(sql, "SELECT number, id, title, created, changed, (SELECT count(*) FROM message WHERE conversation = number%s",
+    tl_buffer_printf(sql, "SELECT conversation.number, id, title, created, changed, (SELECT count(*) FROM message WHERE conversation = conversation.number%s",
                      searches(s) ? "), place FROM conversation JOIN (SELECT conversation AS owner, min(rowid) AS place FROM found WHERE 1"
                                  : ") FROM conversation WHERE changed < ?1");
     if (s->match.len)
@@ -96,8 +96,8 @@ static void list_statement(const struct search *s, struct tl_buffer *sql)
     for (int i = 0; i < s->n_like; i++)
         tl_buffer_printf(sql, " AND text LIKE ?%d ESCAPE '\\'", 4 + i);
     if (searches(s))
-        tl_buffer_printf(sql, " GROUP BY conversation) ON owner = number WHERE changed < ?1");
-    tl_buffer_printf(sql, " ORDER BY changed DESC, number DESC LIMIT ?2");
+        tl_buffer_printf(sql, " GROUP BY conversation) ON owner = conversation.number WHERE changed < ?1");
+    tl_buffer_printf(sql, " ORDER BY changed DESC, conversation.number DESC LIMIT ?2");
 }
 
 static int ask_for_list(const struct tl_sql *sql, const struct search *s, int64_t before, uint32_t most, sqlite3_stmt **ret_statement)
@@ -127,7 +127,7 @@ static int put_place(const struct tl_sql *sql, const struct search *s, int64_t p
 {
     sqlite3_stmt *statement = NULL;
     int status = s->match.len
-        ? tl_sql_ask(sql, &statement, "SELECT snippet(found, 0, char(2), char(3), '…', 48) FROM found WHERE found MATCH ?1 AND rowid = ?2",
+        ? tl_sql_ask(sql, &statement, "SELECT snippet(found, 0, char(2), char(3), '…', 32) FROM found WHERE found MATCH ?1 AND rowid = ?2",
                      "ti", s->match.data, s->match.len, place)
         : tl_sql_ask(sql, &statement, "SELECT substr(text, 1, 80) FROM found WHERE rowid = ?1", "i", place);
     if (status >= 0 && (status = tl_sql_step(sql, statement)) > 0) {

@@ -87,12 +87,12 @@ function answerShown() {
 }
 
 function nowOf(live) {
-    const {queue = {}, rates} = live;
+    const {queue = {}, rates} = live, memory = ["memory", rates?.memory_bytes_per_s ?? 0], drive = ["drive", rates?.drive_bytes_per_s ?? 0];
     return section(t("live_now"),
         fact(t("live_queue"), t("live_queue_of", {running: queue.running ?? 0, waiting: (queue.waiting ?? 0) + (live.parked ?? 0)})),
         rates && [fact(t("live_speed"), number(rates.decode_tokens_per_s)), curve(t("live_speed"), (one) => one.rate),
-                  fact(t("live_from_memory"), bytes(rates.memory_bytes_per_s) + "/s"), fact(t("live_from_drive"), bytes(rates.drive_bytes_per_s) + "/s"),
-                  curve(t("live_from_drive"), (one) => one.drive), meter(t("live_duty"), rates.drive_duty),
+                  el("h4", {}, t("live_rate")), stack([memory, drive].map(([kind, amount]) => [t("live_" + kind), kind, amount, bytes(amount) + "/s"])),
+                  past.some((one) => one.drive > 0) && [curve(t("live_drive"), (one) => one.drive), meter(t("live_duty"), rates.drive_duty)],
                   known(rates.hit_share) && meter(t("live_hits"), rates.hit_share), rates.stall_share > 0 && meter(t("stage_stall"), rates.stall_share)]);
 }
 

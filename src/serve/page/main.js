@@ -117,6 +117,8 @@ function nameAddress(conversation) {
 /* --- answers that a reload cut off ----------------------------------------------------------------------------------------------- */
 
 function rememberRuns() {
+    for (const {conversation, message} of state.runs.values())
+        store.markUnsaved(conversation, message);
     store.saveLast();
     const running = [...state.runs.values()].filter(({conversation}) => conversation.id).map(({message}) => message.id);
     try {

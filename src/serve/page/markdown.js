@@ -162,7 +162,7 @@ function listItem(own, loose, depth) {
     const inside = build(own, depth + 1);
     if (!loose && inside[0]?.tagName === "P")
         inside.splice(0, 1, ...inside[0].childNodes);
-    return task ? el("li", {class: "task"}, el("input", {type: "checkbox", disabled: true, checked: task[1] !== " "}), inside) : el("li", {}, inside);
+    return task ? el("li", {class: "task"}, el("input", {type: "checkbox", disabled: true, checked: task[1] !== " ", label: t(task[1] !== " " ? "task_done" : "task_open")}), inside) : el("li", {}, inside);
 }
 
 function cells(line) {

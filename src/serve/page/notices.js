@@ -22,9 +22,12 @@ export function notice(kind, text, bad = true) {
 /* A form in a dialog; resolves to what `take` gives, or null. */
 export function ask(title, hint, fields, accept, take, danger = false) {
     return new Promise((resolve) => {
+        const before = document.activeElement;
         const close = (value) => {
             dialog.close();
             dialog.remove();
+            before?.blur();                      /* focus alone would not bring the caret back */
+            before?.focus();
             resolve(value);
         };
         const form = el("form", {method: "dialog", on: {submit: (event) => { event.preventDefault(); close(take(form)); }}},

@@ -45,11 +45,13 @@ function isRunning(row) {
 }
 
 function drawRow(row) {
-    const current = row.id === state.conversation.id && row.id !== "";
+    const current = row.id === state.conversation.id && row.id !== "", plain = (row.found ?? "").replace(/[\u0002\u0003…]/g, "");
+    const inTitle = row.found && row.title.includes(plain);
     return el("li", {class: current ? "current" : null},
         el("a", {href: "#" + row.id, "aria-current": current ? "page" : null, title: titleOf(row)},
-           el("span", {class: "title"}, isRunning(row) && el("span", {class: "dot", role: "img", "aria-label": t("answering")}), titleOf(row)),
-           row.found && el("span", {class: "found"}, marked(row.found))),
+           el("span", {class: "title"}, isRunning(row) && el("span", {class: "dot", role: "img", "aria-label": t("answering")}),
+              inTitle ? marked(row.found) : titleOf(row)),
+           row.found && !inTitle && el("span", {class: "found"}, marked(row.found))),
         button("more", t("menu", {title: titleOf(row)}), (event) => openMenu(row, event.currentTarget)));
 }
 

@@ -19,7 +19,7 @@ const english = {
     you: "You", answer: "Answer", reasoning: "Reasoning", reasoning_now: "Reasoning…", reasoning_for: "Reasoned for {n} words",
     copy: "Copy", copied: "Copied", edit: "Edit", retry: "Another answer", continue: "Continue", earlier: "Version before", later: "Version after", version: "{i} of {n}",
     edit_send: "Send anew", edit_keep: "Keep as a version", edit_label: "The message, to be edited",
-    copy_code: "Copy this code", file: "{name}, {size}", remove_file: "Remove {name}", show_file: "Show {name}",
+    copy_code: "Copy this code", task_done: "done", task_open: "to do", file: "{name}, {size}", remove_file: "Remove {name}", show_file: "Show {name}",
     too_large: "{name} is too large: {size}, at most {most}.", too_many: "At most {n} files.", not_text: "{name} is no text file.",
     drop: "Drop text files here", edit_last: "Edit the last message",
 
@@ -42,7 +42,7 @@ const english = {
     temperature_hint: "0 is always the same answer", top_p_hint: "0 to 1", top_k_hint: "0 is all", min_p_hint: "0 to 1", repeat_hint: "1 is none", max_hint: "as long as it goes", seed_hint: "any",
 
     live_title: "Where the time goes", live_answer: "This answer", live_last: "Last answer", live_now: "Server now", live_none: "Nothing was asked yet.",
-    live_bytes: "Bytes of weights", live_from_memory: "From memory", live_from_drive: "From the drive", live_memory: "memory", live_drive: "drive", live_hits: "Expert hits", live_stages: "Seconds",
+    live_bytes: "Bytes of weights", live_rate: "Bytes of weights a second", live_memory: "memory", live_drive: "drive", live_hits: "Expert hits", live_stages: "Seconds",
     stage_wait: "waiting", stage_prompt: "prompt", stage_decode: "answer", stage_stall: "stalls",
     live_speed: "Tokens a second", live_tokens: "Tokens", live_tokens_of: "{prompt} in, {out} out", live_reused: "{n} reused", live_drafted: "{n} of {of} drafts kept",
     live_energy: "Energy", live_energy_estimated: "{n}, estimated", live_money: "Money", live_limit: "Share of the limit", live_duty: "Drive duty", live_queue: "Answers", live_queue_of: "{running} running, {waiting} waiting",
@@ -73,13 +73,17 @@ export function fillTexts(setLabel) {
 const decimals = (digits) => new Intl.NumberFormat(wanted, {maximumFractionDigits: digits});
 const whole = decimals(0), one = decimals(1), two = decimals(2);
 
-/* Three figures or so. */
+/* Three figures or so. What is no number, as in a document from elsewhere, is a dash. */
 export function number(n) {
+    if (!Number.isFinite(n))
+        return "–";
     return n >= 100 ? whole.format(n) : n >= 10 ? one.format(n) : n >= 0.01 || n === 0 ? two.format(n) : n.toPrecision(2);
 }
 
 function scaled(n, step, units) {
     let i = 0;
+    if (!Number.isFinite(n))
+        return "–";
     for (; n >= step && i < units.length - 1; i++)
         n /= step;
     return (n >= 100 || i === 0 ? whole : one).format(n) + " " + units[i];

@@ -175,6 +175,8 @@ static void words_are_found(void **state)
 {
     (void)state;
     add(two);
+    assert_non_null(strstr(list(NULL), "\"messages\":2"));
+    assert_non_null(strstr(list("train"), "\"messages\":2"));
     add("{\"title\":\"Cooking 100%\",\"messages\":[{\"id\":\"a\",\"role\":\"user\",\"content\":\"米を炊く方法。 50% of \\\"it\\\" OR else_\"}]}");
     static const struct { const char *search; int n; } cases[] = {
         {NULL, 2}, {"", 2}, {"   ", 2}, {"train", 1}, {"TRAIN", 1}, {"rain", 1}, {"zürich train", 1}, {"zürich cooking", 0}, {"Cook", 1},

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""A headless Chromium on the page: what tests do with it, and what must be so after each of them: nothing on the console, and
+no request to anybody else."""
+import json
+import pathlib
+import shutil
+import tempfile
+import time
+from urllib.parse import urlsplit
+
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from server import skip
+
+SIZES = {"desktop": (1440, 900), "tablet": (1000, 800), "phone": (390, 844)}
+
+
+def until(look, seconds=30, what=None):
+    """The first result that is true; elements that are drawn anew meanwhile are looked for again."""
+    end = time.time() + seconds
+    while True:
+        try:
+            found = look()
+            if found:
+                return found
+        except (StaleElementReferenceException, IndexError):
+            pass
+        assert time.time() < end, what or "it did not happen in time"
+        time.sleep(0.02)
+
+
+class Browser:
+    def __init__(self, size="desktop", dark=False):
+        program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+        if not program or not driver:
+            skip("chromium and chromium-driver are not there; tool/setup test installs them")
+        self.folder = tempfile.TemporaryDirectory(prefix="trill-page-")
+        options = webdriver.ChromeOptions()
+        options.binary_location = program
+        width, height = SIZES[size]
+        for switch in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+                       "--force-prefers-reduced-motion", f"--window-size={width},{height}", f"--user-data-dir={self.folder.name}/profile"):
+            options.add_argument(switch)
+        options.add_experimental_option("prefs", {"download.default_directory": self.folder.name,
+                                                 "profile.default_content_setting_values.automatic_downloads": 1})
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        self.driver = webdriver.Chrome(service=Service(driver), options=options)
+        self.command("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=size == "phone")
+        self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.expected = []                           # parts of console messages that belong to the test
+        self.origin = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        try:
+            if not kind:
+                self.check()
+            else:
+                self.driver.save_screenshot("/tmp/trill-page-failed.png")
+                print([entry["message"] for entry in self.driver.get_log("browser")])
+        finally:
+            self.driver.quit()
+            self.folder.cleanup()
+
+    def command(self, name, **parameters):
+        return self.driver.execute_cdp_cmd(name, parameters)
+
+    def check(self):
+        for entry in self.driver.get_log("browser"):
+            assert entry["level"] == "DEBUG" or any(part in entry["message"] for part in self.expected), entry["message"]
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                address = message["params"]["request"]["url"]
+                assert urlsplit(address).scheme in ("blob", "data", "chrome") or address.startswith(self.origin + "/"), f"asks for {address}"
+
+    # --- the page -------------------------------------------------------------------------------------------------------
+
+    def open(self, server, where=""):
+        self.origin = server.url
+        self.driver.get(server.url + "/" + where)
+        until(lambda: self.all("#input") and self.js("return document.querySelector('#list').children.length > 0"), what="the page does not begin")
+        return self
+
+    def js(self, text, *arguments):
+        return self.driver.execute_script(text, *arguments)
+
+    def all(self, selector):
+        return [one for one in self.driver.find_elements(By.CSS_SELECTOR, selector) if one.is_displayed()]
+
+    def one(self, selector):
+        return until(lambda: self.all(selector)[0], what=f"{selector} is not there")
+
+    def named(self, label, within="body"):
+        """A button by what it is called."""
+        return until(lambda: [b for b in self.driver.find_elements(By.CSS_SELECTOR, f"{within} button, {within} a")
+                              if label in (b.get_attribute("aria-label"), b.text.strip())][0], what=f"no button is called {label}")
+
+    def press(self, label, within="body"):
+        self.js("arguments[0].click()", self.named(label, within))
+
+    def keys(self, *keys):
+        self.driver.switch_to.active_element.send_keys(*keys)
+
+    def chord(self, *keys):
+        chain = webdriver.ActionChains(self.driver)
+        for key in keys[:-1]:
+            chain.key_down(key)
+        chain.send_keys(keys[-1])
+        for key in reversed(keys[:-1]):
+            chain.key_up(key)
+        chain.perform()
+
+    def ask(self, text, wait=True):
+        before = len(self.answers())
+        self.one("#input").send_keys(text, Keys.ENTER)
+        until(lambda: len(self.answers()) > before, what="no answer begins")
+        if wait:
+            self.wait_answer()
+
+    def running(self):
+        return self.js("return !document.querySelector('#stop').hidden")
+
+    def wait_answer(self, seconds=120):
+        until(lambda: not self.running(), seconds, "the answer does not end")
+
+    def texts(self, role):
+        return self.js("return [...document.querySelectorAll('.turn.' + arguments[0] + ' > .body > .prose')].map((e) => e.innerText)", role)
+
+    def answers(self):
+        return self.texts("assistant")
+
+    def questions(self):
+        return self.texts("user")
+
+    def listed(self):
+        return self.js("return [...document.querySelectorAll('#list .title')].map((e) => e.innerText)")
+
+    def downloaded(self):
+        def finished():
+            files = [file for file in pathlib.Path(self.folder.name).glob("*.*") if file.suffix in (".json", ".md")]
+            return files and files[0]
+        file = until(finished, what="nothing is downloaded")
+        text = file.read_text()
+        file.unlink()
+        return text

@@ -113,6 +113,8 @@ int tl_serve(const struct tl_serve_options *options)
         r = tl_models_run(&server.models);
         r = *options->stop ? 0 : r;          /* being stopped is no failure */
         stop(&server);
+        tl_http_close(server.http);          /* with it whoever asks something of the desk */
+        server.http = NULL;
         tl_desk_done(&server.desk);
         tl_models_close(&server.models, r);
     }

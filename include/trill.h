@@ -228,6 +228,8 @@ struct trill_generate_options {
     int (*text)(void *context, const char *bytes, size_t n_bytes);    /* whole characters, as they come; non-zero stops; may be NULL */
     void *context_pointer;
     const char *grammar, *schema;        /* the answer is of this GBNF grammar, or JSON of this schema; NULL: anything */
+    int chat;                            /* the sequence is a chat, whose answer may begin with reasoning: no part of that language */
+    int64_t think_tokens;                /* of reasoning in a chat at most; -1: no bound */
 };
 
 enum trill_finish { TRILL_FINISH_STOP, TRILL_FINISH_LENGTH, TRILL_FINISH_CONTEXT, TRILL_FINISH_CANCELLED };

@@ -85,7 +85,7 @@ void trill_generate_options_init(struct trill_generate_options *options, size_t 
     struct trill_generate_options preset = {
         .size = sizeof(preset), .temperature = s.temperature, .top_k = s.top_k, .top_p = s.top_p, .min_p = s.min_p,
         .typical_p = s.typical_p, .repeat_penalty = s.repeat_penalty, .presence_penalty = s.presence_penalty,
-        .frequency_penalty = s.frequency_penalty, .repeat_last = s.repeat_last, .seed = s.seed,
+        .frequency_penalty = s.frequency_penalty, .repeat_last = s.repeat_last, .seed = s.seed, .think_tokens = -1,
     };
     tl_api_out(options, size, &preset, sizeof(preset));
 }
@@ -133,39 +133,57 @@ static int take_language(const struct tl_engine *engine, const struct trill_gene
     return o->grammar ? tl_language_take(engine, TL_LANGUAGE_GBNF, "grammar", o->grammar, strlen(o->grammar), ret_grammar) : 0;
 }
 
-static int fence(const struct tl_engine *engine, const struct trill_generate_options *o, const struct tl_grammar *grammar, struct tl_fence **ret_fence)
+/* What holds an answer to its language, and its reasoning to its bound. */
+struct hold {
+    const struct tl_grammar *grammar;
+    struct tl_fence *fence;
+    struct tl_turn *turn;
+};
+
+static int hold_answer(const struct tl_session *session, const struct trill_generate_options *o, struct hold *hold, struct tl_guide **ret_guide)
 {
-    int status = tl_fence_new(engine, grammar, ret_fence);
-    if (status < 0 || o->max_tokens == 0 || tl_fence_least(*ret_fence) <= o->max_tokens)
+    uint32_t least = 0, think = o->think_tokens < 0 || o->think_tokens > UINT32_MAX ? UINT32_MAX : (uint32_t)o->think_tokens;
+    int status = take_language(session->engine, o, &hold->grammar);
+    if (status >= 0 && o->chat && (hold->grammar || o->think_tokens >= 0)) {
+        status = tl_language_turn(session->engine, session->ids, session->n_ids, hold->grammar, think, &hold->turn);
+        *ret_guide = status < 0 ? NULL : tl_turn_guide(hold->turn);
+        least = status < 0 ? 0 : tl_turn_least(hold->turn);
+    } else if (status >= 0 && hold->grammar) {
+        status = tl_fence_new(session->engine, hold->grammar, &hold->fence);
+        *ret_guide = status < 0 ? NULL : tl_fence_guide(hold->fence);
+        least = status < 0 ? 0 : tl_fence_least(hold->fence);
+    }
+    if (status < 0 || o->max_tokens == 0 || least <= o->max_tokens)
         return status;
-    return tl_fail(TL_E_USAGE, "%u tokens are allowed, and an answer of that language takes %u at least", o->max_tokens, tl_fence_least(*ret_fence));
+    return tl_fail(TL_E_USAGE, "%u tokens are allowed, and an answer of that language takes %u at least", o->max_tokens, least);
+}
+
+static void let_go(const struct tl_engine *engine, struct hold *hold)
+{
+    tl_turn_free(hold->turn);
+    tl_fence_free(hold->fence);
+    tl_language_give_back(engine, hold->grammar);
 }
 
 int trill_session_generate(struct trill_session *session, const struct trill_generate_options *options,
                            struct trill_generation *ret_generation, size_t size)
 {
-    const struct tl_engine *engine = session->session->engine;
     struct trill_generate_options known;
     struct tl_generate how;
     struct tl_answer answer = {0};
-    const struct tl_grammar *grammar = NULL;
-    struct tl_fence *held = NULL;
+    struct hold hold = {0};
     trill_generate_options_init(&known, sizeof(known));
     tl_api_in(&known, sizeof(known), options);
     translate(&known, &how);
     int status = tl_sampling_check(&how.sampling);
     if (status >= 0)
-        status = take_language(engine, &known, &grammar);
-    if (status >= 0 && grammar)
-        status = fence(engine, &known, grammar, &held);
-    how.guide = held ? tl_fence_guide(held) : NULL;
+        status = hold_answer(session->session, &known, &hold, &how.guide);
     if (status >= 0)
         status = tl_generate(session->session, &how, &answer);
     if (status >= 0)
         status = hand_out(session->session, &answer, ret_generation, size);
     tl_buffer_done(&answer.text);
-    tl_fence_free(held);
-    tl_language_give_back(engine, grammar);
+    let_go(session->session->engine, &hold);
     return status;
 }
 

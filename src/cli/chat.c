@@ -47,7 +47,7 @@ struct chat {
     struct trill_account *account;
     struct trill_session *session;
     struct trill_generate_options generate;
-    struct trill_bias *bias;
+    struct tl_decoding_kept kept;
     char *template_text;
     struct tl_messages messages;
     struct tl_line_reader reader;
@@ -257,7 +257,8 @@ static int prepare(struct chat *chat)
     if (r >= 0)
         r = tl_messages_system(&chat->messages, settings->system);
     trill_generate_options_init(&chat->generate, sizeof chat->generate);
-    return r < 0 ? r : tl_decoding_apply(&settings->decoding, &chat->generate, &chat->bias);
+    chat->generate.chat = 1;
+    return r < 0 ? r : tl_decoding_apply(&settings->decoding, &chat->generate, &chat->kept);
 }
 
 static int open_model(struct chat *chat)
@@ -301,7 +302,7 @@ static int run(const void *given)
     tl_line_done(&chat->reader);
     tl_messages_done(&chat->messages);
     tl_free(chat->template_text);
-    tl_free(chat->bias);
+    tl_decoding_done(&chat->kept);
     return r;
 }
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "cli/input.h"
 
 static int parse_bias(const char *text, struct trill_bias *ret_bias)
 {
@@ -38,10 +39,23 @@ static int parse_biases(const struct tl_option_list *list, struct trill_bias **r
     return r;
 }
 
-int tl_decoding_apply(const struct tl_decoding *decoding, struct trill_generate_options *options, struct trill_bias **ret_bias)
+static int read_file(const char *path, char **ret_text)
 {
-    struct trill_bias *bias = NULL;
-    int r = parse_biases(&decoding->bias, &bias);
+    size_t n_bytes = 0;
+    int r = path ? tl_input_text(path, ret_text, &n_bytes) : 0;
+    return r < 0 || !path || strlen(*ret_text) == n_bytes ? r : tl_fail(TL_E_USAGE, "%s: a zero byte in it", path);
+}
+
+int tl_decoding_apply(const struct tl_decoding *decoding, struct trill_generate_options *options, struct tl_decoding_kept *ret_kept)
+{
+    *ret_kept = (struct tl_decoding_kept){0};
+    int r = parse_biases(&decoding->bias, &ret_kept->bias);
+    if (r >= 0 && decoding->grammar && decoding->schema)
+        r = tl_fail(TL_E_USAGE, "--grammar and --schema: an answer has one language");
+    if (r >= 0)
+        r = read_file(decoding->grammar, &ret_kept->grammar);
+    if (r >= 0)
+        r = read_file(decoding->schema, &ret_kept->schema);
     if (r < 0)
         return r;
     options->max_tokens = decoding->tokens > 0 ? (uint32_t)decoding->tokens : 0;
@@ -55,21 +69,40 @@ int tl_decoding_apply(const struct tl_decoding *decoding, struct trill_generate_
     options->frequency_penalty = (float)decoding->frequency_penalty;
     options->repeat_last = (uint32_t)decoding->repeat_last;
     options->seed = decoding->seed;
-    options->bias = bias;
+    options->bias = ret_kept->bias;
+    options->grammar = ret_kept->grammar;
+    options->schema = ret_kept->schema;
+    options->think_tokens = decoding->think_tokens;
     options->n_bias = decoding->bias.count;
     options->stop = decoding->stop.items;
     options->n_stop = decoding->stop.count;
     options->flags = decoding->special ? TRILL_SPECIAL : 0;
-    *ret_bias = bias;
     return 0;
+}
+
+void tl_decoding_done(struct tl_decoding_kept *kept)
+{
+    tl_free(kept->bias);
+    tl_free(kept->grammar);
+    tl_free(kept->schema);
+    *kept = (struct tl_decoding_kept){0};
+}
+
+static void put_language(const struct tl_decoding_kept *kept, struct tl_buffer *out)
+{
+    const char *text = kept->grammar ? kept->grammar : kept->schema;
+    if (!text)
+        return;
+    tl_buffer_printf(out, ",\"%s\":", kept->grammar ? "grammar" : "json_schema");
+    tl_buffer_json_string(out, text, strlen(text));
 }
 
 int tl_decoding_json(const struct tl_decoding *d, bool with_seed, struct tl_buffer *out)
 {
     struct trill_generate_options checked;
-    struct trill_bias *bias = NULL;
+    struct tl_decoding_kept kept;
     trill_generate_options_init(&checked, sizeof checked);
-    int r = tl_decoding_apply(d, &checked, &bias);
+    int r = tl_decoding_apply(d, &checked, &kept);
     tl_buffer_printf(out, "{\"temperature\":%.9g,\"top_k\":%" PRIu64 ",\"top_p\":%.9g,\"min_p\":%.9g,\"typical_p\":%.9g,\"repeat_penalty\":%.9g",
                      d->temperature, d->top_k, d->top_p, d->min_p, d->typical_p, d->repeat_penalty);
     tl_buffer_printf(out, ",\"presence_penalty\":%.9g,\"frequency_penalty\":%.9g,\"repeat_last_n\":%" PRIu64,
@@ -85,8 +118,12 @@ int tl_decoding_json(const struct tl_decoding *d, bool with_seed, struct tl_buff
     }
     tl_buffer_printf(out, "],\"logit_bias\":{");
     for (size_t i = 0; i < d->bias.count && r >= 0; i++)
-        tl_buffer_printf(out, "%s\"%" PRId32 "\":%.9g", i ? "," : "", bias[i].id, (double)bias[i].bias);
-    tl_buffer_printf(out, "}}");
-    tl_free(bias);
+        tl_buffer_printf(out, "%s\"%" PRId32 "\":%.9g", i ? "," : "", kept.bias[i].id, (double)kept.bias[i].bias);
+    tl_buffer_append(out, "}", 1);
+    put_language(&kept, out);
+    if (d->think_tokens >= 0)
+        tl_buffer_printf(out, ",\"think_tokens\":%" PRId64, d->think_tokens);
+    tl_buffer_append(out, "}", 1);
+    tl_decoding_done(&kept);
     return r < 0 ? r : out->status;
 }

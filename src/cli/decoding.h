@@ -17,11 +17,20 @@ struct tl_decoding {
     double repeat_penalty, presence_penalty, frequency_penalty;
     uint64_t top_k, repeat_last, seed;
     struct tl_option_list stop, bias;
+    const char *grammar, *schema;        /* files */
+    int64_t think_tokens;    /* -1: no bound */
     bool special;
 };
 
-/* Fills what these options say and leaves the rest. *ret_bias is borrowed by the options; tl_free after use. */
-int tl_decoding_apply(const struct tl_decoding *decoding, struct trill_generate_options *options, struct trill_bias **ret_bias);
+/* What generate options borrow. */
+struct tl_decoding_kept {
+    struct trill_bias *bias;
+    char *grammar, *schema;
+};
+
+/* Fills what these options say and leaves the rest. ret_kept: tl_decoding_done, whatever is returned. */
+int tl_decoding_apply(const struct tl_decoding *decoding, struct trill_generate_options *options, struct tl_decoding_kept *ret_kept);
+void tl_decoding_done(struct tl_decoding_kept *kept);
 
 /* The same as fields of a request, a JSON object: what requests leave unsaid. */
 int tl_decoding_json(const struct tl_decoding *decoding, bool with_seed, struct tl_buffer *out);

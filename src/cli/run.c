@@ -41,6 +41,11 @@ static const struct tl_option options[] = {
 
 static const struct tl_command_word words[] = {{"MODEL", offsetof(struct settings, setup.model)}};
 
+static bool is_chat(const struct settings *settings, struct trill_model *model)
+{
+    return !settings->raw && (settings->template_file || trill_model_has_chat(model) > 0);
+}
+
 static int chat_ids(const struct settings *settings, struct trill_model *model, const char *text, size_t n_bytes,
                     int32_t **ret_ids, size_t *ret_count)
 {
@@ -63,12 +68,12 @@ static int prompt_ids(const struct settings *settings, struct trill_model *model
                       int32_t **ret_ids, size_t *ret_count)
 {
     int r;
-    if (!settings->raw && (settings->template_file || trill_model_has_chat(model) > 0)) {
+    if (is_chat(settings, model)) {
         r = chat_ids(settings, model, text, n_bytes, ret_ids, ret_count);
     } else {
-        if (settings->system)
-            return tl_fail(TL_E_USAGE, "--system needs a chat template: %s",
-                           settings->raw ? "--raw goes without" : "the model has none");
+        const char *chats = settings->system ? "--system" : settings->decoding.think_tokens >= 0 ? "--think-tokens" : NULL;
+        if (chats)
+            return tl_fail(TL_E_USAGE, "%s needs a chat template: %s", chats, settings->raw ? "--raw goes without" : "the model has none");
         unsigned flags = TRILL_BOS | (settings->decoding.special ? TRILL_SPECIAL : 0);
         r = tl_command_status(trill_tokenize(model, text, n_bytes, flags, ret_ids, ret_count));
     }
@@ -91,7 +96,7 @@ static int compute_only(struct trill_session *session, size_t n_ids, struct tril
     return r;
 }
 
-static int answer(const struct settings *settings, struct trill_session *session, const int32_t *ids, size_t n_ids,
+static int answer(const struct settings *settings, bool chat, struct trill_session *session, const int32_t *ids, size_t n_ids,
                   struct trill_generation *ret_generation)
 {
     int r = tl_command_status(trill_session_set(session, ids, n_ids));
@@ -100,11 +105,14 @@ static int answer(const struct settings *settings, struct trill_session *session
     if (settings->decoding.tokens == 0)
         return compute_only(session, n_ids, ret_generation);
     struct trill_generate_options generate;
-    TL_AUTO struct trill_bias *bias = NULL;
+    struct tl_decoding_kept kept;
     trill_generate_options_init(&generate, sizeof generate);
-    if ((r = tl_decoding_apply(&settings->decoding, &generate, &bias)) < 0)
-        return r;
-    return tl_answer_generate(session, &generate, !settings->json, ret_generation);
+    generate.chat = chat;
+    r = tl_decoding_apply(&settings->decoding, &generate, &kept);
+    if (r >= 0)
+        r = tl_answer_generate(session, &generate, !settings->json, ret_generation);
+    tl_decoding_done(&kept);
+    return r;
 }
 
 static int print_json(const struct trill_generation *generation, const struct tl_streaming *streaming, const struct tl_buffer *ledger)
@@ -132,7 +140,7 @@ static int run_with(const struct settings *settings, struct trill_model *model, 
     if (r >= 0)
         r = tl_command_status(trill_session_open(model, &session));
     if (r >= 0)
-        r = answer(settings, session, ids, n_ids, &generation);
+        r = answer(settings, is_chat(settings, model), session, ids, n_ids, &generation);
     struct trill_model_figures *figures = &streaming->after;
     int known = trill_model_figures(model, figures, sizeof *figures);
     if (r >= 0 && known < 0)

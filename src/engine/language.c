@@ -171,3 +171,12 @@ void tl_language_give_back(const struct tl_engine *engine, const struct tl_gramm
     forget(languages);
     pthread_mutex_unlock(&languages->lock);
 }
+
+int tl_language_turn(const struct tl_engine *engine, const int32_t *prompt, size_t n_prompt, const struct tl_grammar *content, uint32_t think_tokens,
+                     struct tl_turn **ret_turn)
+{
+    struct tl_turn_how how = {.family = engine->languages->family, .tokenizer = engine->tokenizer, .choice = TL_TOOLS_NONE, .content = content,
+                              .prompt = prompt, .n_prompt = n_prompt, .think_tokens = think_tokens};
+    int status = tl_language_trie(engine, &how.trie);
+    return status < 0 ? status : tl_turn_new(&how, ret_turn);
+}

@@ -20,6 +20,10 @@ int tl_language_take(const struct tl_engine *engine, enum tl_language_kind kind,
                      const struct tl_grammar **ret_grammar);
 void tl_language_give_back(const struct tl_engine *engine, const struct tl_grammar *grammar);         /* NULL is fine */
 
+/* The turn that is the guide of a chat's answer, without tools; its text is not followed. Grammar (NULL: any) and ids are borrowed. */
+int tl_language_turn(const struct tl_engine *engine, const int32_t *prompt, size_t n_prompt, const struct tl_grammar *content, uint32_t think_tokens,
+                     struct tl_turn **ret_turn);
+
 /* A guide that holds an answer to a grammar. The grammar is borrowed until it is freed. */
 struct tl_fence;
 int tl_fence_new(const struct tl_engine *engine, const struct tl_grammar *grammar, struct tl_fence **ret_fence);

@@ -109,8 +109,12 @@ static int take_content(struct message *m)
         return tl_fail(TL_E_USAGE, "messages: a message with two contents");
     m->content = true;
     put_key(m, "content");
-    if (tl_openai_next_is(m->json, '"') || tl_openai_next_is(m->json, 'n'))
+    if (tl_openai_next_is(m->json, '"'))
         return tl_openai_raw(m->json, m->out);
+    if (tl_openai_next_is(m->json, 'n')) {           /* of calls alone; templates join strings */
+        tl_buffer_append(m->out, "\"\"", 2);
+        return tl_json_skip(m->json);
+    }
     int r = tl_json_next(m->json);
     if (r >= 0 && r != TL_JSON_ARRAY)
         return tl_fail(TL_E_USAGE, "messages: expected a content that is a string or a list of parts");
@@ -255,7 +259,7 @@ static int take_message(struct tl_json *json, struct tl_buffer *out)
     if (r >= 0)
         r = put_reasoning(&m);
     if (r >= 0 && !m.content && (r = put_key(&m, "content")) >= 0)
-        tl_buffer_append(out, "null", 4);
+        tl_buffer_append(out, "\"\"", 2);
     tl_free(m.reasoning);
     tl_free(m.reasoning_content);
     return r < 0 ? r : tl_buffer_append(out, "}", 1);

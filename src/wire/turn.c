@@ -274,6 +274,7 @@ int tl_turn_new(const struct tl_turn_how *how, struct tl_turn **ret_turn)
     if (!turn)
         return TL_E_NOMEM;
     turn->how = *how;
+    turn->how.parallel &= how->choice != TL_TOOLS_ONE;               /* one tool, asked for by its name, is called once */
     turn->family = how->family;
     turn->phase = turn->family->syntax == TL_TURN_HARMONY ? TL_TURN_HEADER : TL_TURN_CONTENT;
     turn->blank = true;

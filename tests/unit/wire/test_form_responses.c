@@ -58,7 +58,7 @@ static const struct form_read reads[] = {
      FUNCTION("mcp__a__f", ",\"parameters\":" SCHEMA) "]", "{\"reasoning_effort\":\"low\"}"},
     {BODY("[" USER("a") ",{\"type\":\"local_shell_call\",\"call_id\":\"c\",\"status\":\"completed\",\"action\":{\"type\":\"exec\",\"command\":[\"ls\"]}},"
           "{\"type\":\"local_shell_call_output\",\"id\":\"c\",\"output\":\"o\"},{\"type\":\"web_search_call\",\"id\":\"w\"}]", ""),
-     "[" USER("a") ",{\"role\":\"assistant\",\"content\":null," CALLS(CALL("c", "local_shell", "{\"type\":\"exec\",\"command\":[\"ls\"]}")) "}," RESULT("c", "local_shell", "o") "]", "", ""},
+     "[" USER("a") ",{\"role\":\"assistant\",\"content\":\"\"," CALLS(CALL("c", "local_shell", "{\"type\":\"exec\",\"command\":[\"ls\"]}")) "}," RESULT("c", "local_shell", "o") "]", "", ""},
     {BODY(HI, ",\"tools\":[{\"type\":\"web_search\"}],\"top_logprobs\":0,\"background\":false,\"truncation\":\"disabled\",\"metadata\":{},\"user\":\"u\",\"text\":{\"verbosity\":\"low\"},\"seed\":1"),
      NULL, "", ""},
 };

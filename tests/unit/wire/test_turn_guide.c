@@ -164,7 +164,7 @@ static void check_arguments(const char *family, const char *name, const struct t
 
 static void check_calls(const char *family, struct answer *answer, const struct tl_turn_how *how)
 {
-    if (!answer->calls || (!how->parallel && answer->calls > 1))
+    if (!answer->calls || ((!how->parallel || how->choice == TL_TOOLS_ONE) && answer->calls > 1))
         fail_msg("%s: %u calls; content %s", family, answer->calls, answer->content.data ? answer->content.data : "");
     for (uint32_t i = 0; i < answer->calls && i < 32; i++)
         check_arguments(family, answer->name[i], &answer->arguments[i]);

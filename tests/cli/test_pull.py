@@ -493,22 +493,19 @@ assert not info.warnings and [repo.repo_id for repo in info.repos] == [name], in
 '''
 
 
-def python_with(module):
-    """A Python that has this module: this one, or that of the tests' own folder."""
-    found = [sys.executable]
-    if (ROOT / 'tool/venv').exists():
-        found += subprocess.run([ROOT / 'tool/venv'], capture_output=True, text=True).stdout.split()[-1:]
-    for python in [*found, *os.environ.get('TRILL_PYTHON', '').split()]:
-        if subprocess.run([python, '-c', f'import {module}'], capture_output=True).returncode == 0:
-            return python
-    return None
+def python_with_hub():
+    """A Python that has huggingface_hub: this one, or that of the tests' own folder; else None and why."""
+    if subprocess.run([sys.executable, '-c', 'import huggingface_hub'], capture_output=True).returncode == 0:
+        return sys.executable, None
+    made = subprocess.run([ROOT / 'tool/venv', 'pull'], capture_output=True, text=True)
+    return made.stdout.strip() or None, made.stderr.strip()
 
 
 def test_huggingface_hub(place):
     """Its own library finds what trill fetched, and trill fetches nothing of what it did."""
-    python = python_with('huggingface_hub')
+    python, why = python_with_hub()
     if not python:
-        return 'huggingface_hub is not installed'
+        return why
     repository = place.hub.add('own/name', FOLDER)
     place.pull('own/name')
     done = subprocess.run([python, '-c', OTHER, str(place.cache), 'own/name', repository.commit, json.dumps(NEEDED)],

@@ -56,6 +56,23 @@ static void every_length(void **state)
     assert_string_equal(digest, "4f1214e9ef2dcfefe099f05aaaceccdad8549cc50a52723cdba372bb89323705");
 }
 
+/* Large pieces and small ones take other ways to the same digest. */
+static void every_way(void **state)
+{
+    (void)state;
+    static char text[20000];
+    char whole[65], parts[65];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)(i * 131 + i / 251);
+    for (size_t n = 4000; n <= sizeof text; n += 1237) {
+        digest_of(text, n, n, whole);
+        for (size_t step = 63; step < 9000; step = step * 3 / 2) {
+            digest_of(text, n, step, parts);
+            assert_string_equal(parts, whole);
+        }
+    }
+}
+
 static void table_hash_spreads(void **state)
 {
     (void)state;
@@ -83,7 +100,7 @@ static void table_hash_spreads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(published_digests), cmocka_unit_test(every_length), cmocka_unit_test(table_hash_spreads),
+        cmocka_unit_test(published_digests), cmocka_unit_test(every_length), cmocka_unit_test(every_way), cmocka_unit_test(table_hash_spreads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,6 +41,10 @@ int tl_outfile_commit(struct tl_outfile *file);                       /* flush, 
 /* A whole file of these bytes, complete or as it was before. */
 int tl_outfile_save(const char *path, const void *bytes, size_t n_bytes);
 void tl_outfile_close(struct tl_outfile *file);                       /* NULL is fine; removes what was not committed */
+/* Written as PATH.partial, which stays where it is closed without a commit, with what was there before: tl_outfile_keep says how much
+ * of it is gone on with. TL_E_USAGE: another process is writing it. Not for targets that are no regular files. */
+int tl_outfile_open_lasting(const char *path, struct tl_outfile **ret_file);
+int tl_outfile_keep(struct tl_outfile *file, uint64_t n_bytes);
 /* Removes what processes that are gone left half written beside this place. */
 void tl_outfile_sweep(const char *path);
 

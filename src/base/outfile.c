@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ enum { OUTFILE_BUFFER_BYTES = 1 << 18, NAME_ATTEMPTS = 100, DIRECT_BUFFER_BYTES 
 struct tl_outfile {
     int fd;
     char *path, *temporary;  /* temporary is NULL when written directly, or once renamed */
+    bool lasting;            /* temporary stays where it is not committed */
     uint64_t offset;         /* behind everything accepted so far */
     uint64_t written;        /* bytes in the file */
     struct {
@@ -79,6 +81,36 @@ int tl_outfile_open(const char *path, struct tl_outfile **ret_file)
         return r;
     }
     *ret_file = file;
+    return 0;
+}
+
+int tl_outfile_open_lasting(const char *path, struct tl_outfile **ret_file)
+{
+    struct tl_outfile *file = tl_alloc(1, sizeof *file);
+    if (!file)
+        return TL_E_NOMEM;
+    file->fd = -1;
+    file->lasting = true;
+    file->path = tl_strdup(path);
+    file->temporary = tl_file_beside(path, ".partial");
+    int r = file->path && file->temporary ? 0 : TL_E_NOMEM;
+    if (r >= 0 && (file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_CLOEXEC, 0666)) < 0)
+        r = tl_fail(TL_E_IO, "%s: cannot be created: %m", file->temporary);
+    if (r >= 0 && flock(file->fd, LOCK_EX | LOCK_NB) < 0)
+        r = tl_fail(TL_E_USAGE, "%s: another process is writing it", path);
+    if (r < 0) {
+        tl_outfile_close(file);
+        return r;
+    }
+    *ret_file = file;
+    return 0;
+}
+
+int tl_outfile_keep(struct tl_outfile *file, uint64_t n_bytes)
+{
+    if (ftruncate(file->fd, (off_t)n_bytes) < 0 || lseek(file->fd, (off_t)n_bytes, SEEK_SET) < 0)
+        return file->status = tl_fail(TL_E_IO, "%s: cannot be gone on with: %m", file->temporary);
+    file->offset = file->written = n_bytes;
     return 0;
 }
 
@@ -225,7 +257,7 @@ void tl_outfile_close(struct tl_outfile *file)
         return;
     if (file->fd >= 0)
         close(file->fd);
-    if (file->temporary)
+    if (file->temporary && !file->lasting)
         unlink(file->temporary);
     tl_free(file->direct.memory);
     tl_free(file->temporary);

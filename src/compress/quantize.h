@@ -12,22 +12,24 @@
 
 struct tl_quantize_how {
     const char *input, *output;          /* the output's kind: GGUF where its name ends so, else a folder of safetensors */
-    const char *scheme;                  /* a format's name or a file of lines; NULL: formats are left alone */
+    const char *scheme, *scheme_name;    /* lines (scheme.h), and where they are from; NULL: formats are left alone */
     double bits;                         /* mean bits of a weight that the output may have; 0: as the scheme says */
     uint64_t size_bytes;                 /* the same, as the size of the file */
     const char *importance;              /* NULL: every column matters as much */
     bool force;                          /* experts that come in 4 bits too */
-    uint64_t ram_bytes;
     uint32_t threads;
-    const uint8_t *keep_experts;         /* prune.h: [layers][experts], 1: kept; NULL: all. Equal counts in all layers */
+    const uint8_t *keep;                 /* [layers][experts], 1: the expert is kept (prune.h); NULL: all are */
+    uint32_t n_kept;                     /* in every layer */
+    void (*log)(void *context, int level, const char *text);          /* may be NULL */
+    void *context;
 };
 
 struct tl_quantize_report {
     uint64_t tensors, changed, resumed;
     uint64_t in_bytes, out_bytes, parameters;
-    double seconds, read_seconds, encode_seconds, write_seconds;      /* of threads: encode */
+    double seconds, encode_seconds;      /* of all; while threads encoded */
     double bits;                         /* a weight, as written */
-    double error;                        /* weighted squared error over that of the values, of the matrices that changed */
+    double error;                        /* of matrices that changed: weighted squared error over that of zeros, from every 16th row */
 };
 
 /* TL_E_IO where the disk has too little room, before anything is written. */

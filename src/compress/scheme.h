@@ -11,18 +11,20 @@
 #ifndef TL_COMPRESS_SCHEME_H
 #define TL_COMPRESS_SCHEME_H
 
-#include "model/model.h"
-#include "modelfile/modelfile.h"
+#include "compress/place.h"
 
 struct tl_scheme;
 
 /* text: of the lines; `where` begins the sentence of a failure. TL_E_USAGE: a line that is none, or an unknown format. */
 int tl_scheme_new(const char *where, const char *text, size_t n_bytes, struct tl_scheme **ret_scheme);
 void tl_scheme_free(struct tl_scheme *scheme);
-/* ret_numbers [tensors of the file]: NULL: kept as it is. Experts that come in 4 bits from their vendor are kept unless `force`.
- * TL_E_USAGE: a line that matches nothing. */
-int tl_scheme_apply(const struct tl_scheme *scheme, const struct tl_model *model, const struct tl_modelfile *file, bool force,
-                    const struct tl_number **ret_numbers);
+/* numbers [tensors of the file], NULL where no line matches; "keep" is the tensor's own. Experts that come in 4 bits from their vendor
+ * are left alone unless `force`. TL_E_USAGE: a line that matches nothing. */
+int tl_scheme_apply(const struct tl_scheme *scheme, const struct tl_modelfile *file, const struct tl_place *places, uint32_t n_layers,
+                    bool force, const struct tl_number **numbers);
+
+/* The format, or the nearest one (schemes.def) of which the tensor's rows have whole blocks; its own where there is none. */
+const struct tl_number *tl_scheme_fitting(const struct tl_tensor *tensor, const struct tl_number *number);
 
 /* A scheme as text, a line for each tensor whose format differs from the most frequent one. tl_free. */
 int tl_scheme_write(const struct tl_modelfile *file, const struct tl_number *const *numbers, char **ret_text);

@@ -27,7 +27,7 @@ enum tl_modelfile_format { TL_MODELFILE_GGUF, TL_MODELFILE_SAFETENSORS };
 struct tl_tensor {
     const char *name;                    /* as the file has it; no control characters */
     const struct tl_number *number;      /* NULL: stored in a type that the file format defines and number does not have */
-    const char *type_name;               /* "q4_k"; with a number, its name; else as the format calls it: "i64", "iq2_xxs" */
+    const char *type_name;               /* "q4_k"; with a number, its name; else as the format calls it: "i64", "tq1_0" */
     uint32_t n_dims;                     /* 0 (a scalar) .. TL_TENSOR_DIMS */
     uint64_t shape[TL_TENSOR_DIMS];      /* outermost first, as in safetensors; [rows, cols] of a matrix */
     uint64_t n_elems, n_bytes;

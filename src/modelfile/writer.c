@@ -15,20 +15,31 @@
 
 enum { COPY_BYTES = 8 << 20 };
 
-int tl_writer_open(const char *path, enum tl_modelfile_format format, struct tl_writer **ret_writer)
+static int open_writer(const char *path, enum tl_modelfile_format format, int (*open)(const char *path, struct tl_outfile **ret_file),
+                       struct tl_writer **ret_writer)
 {
     struct tl_writer *writer = tl_alloc(1, sizeof *writer);
     if (!writer)
         return TL_E_NOMEM;
     writer->format = format == TL_MODELFILE_GGUF ? &tl_writer_gguf : &tl_writer_safetensors;
     tl_buffer_init(&writer->metas, 0);
-    int r = (writer->path = tl_strdup(path)) ? tl_outfile_open(path, &writer->out) : TL_E_NOMEM;
+    int r = (writer->path = tl_strdup(path)) ? open(path, &writer->out) : TL_E_NOMEM;
     if (r < 0) {
         tl_writer_close(writer);
         return r;
     }
     *ret_writer = writer;
     return 0;
+}
+
+int tl_writer_open(const char *path, enum tl_modelfile_format format, struct tl_writer **ret_writer)
+{
+    return open_writer(path, format, tl_outfile_open, ret_writer);
+}
+
+int tl_writer_open_lasting(const char *path, enum tl_modelfile_format format, struct tl_writer **ret_writer)
+{
+    return open_writer(path, format, tl_outfile_open_lasting, ret_writer);
 }
 
 void tl_writer_close(struct tl_writer *writer)
@@ -259,20 +270,64 @@ static int advance(struct tl_writer *writer)
     return 0;
 }
 
+static int make_header(const struct tl_writer *writer, struct tl_buffer *header)
+{
+    tl_buffer_init(header, 0);
+    if (writer->begun)
+        return tl_fail(TL_E_FAIL, "%s: found a second header, expected one", writer->path);
+    return writer->status < 0 ? writer->status : writer->format->add_header(header, writer);
+}
+
 int tl_writer_begin(struct tl_writer *writer)
 {
     struct tl_buffer header;
-    if (writer->begun)
-        return tl_fail(TL_E_FAIL, "%s: found a second header, expected one", writer->path);
-    if (writer->status < 0)
-        return writer->status;
-    tl_buffer_init(&header, 0);
-    int r = writer->format->add_header(&header, writer);
+    int r = make_header(writer, &header);
     if (r >= 0)
         r = tl_outfile_write(writer->out, header.data, header.len);
     tl_buffer_done(&header);
     writer->begun = true;
     return r < 0 ? r : advance(writer);
+}
+
+/* Bytes behind the header that whole tensors take, of a file that begins with it; -1: it does not. */
+static int64_t bytes_there(const struct tl_writer *writer, const struct tl_buffer *header)
+{
+    TL_AUTO char *path = tl_file_beside(writer->path, ".partial"), *found = tl_alloc(header->len + 1, 1);
+    struct tl_file *file = NULL;
+    int64_t n = -1;
+    if (path && found && tl_file_open(path, &file) >= 0 && file->size_bytes >= header->len && tl_file_read(file, 0, found, header->len) >= 0 &&
+        memcmp(found, header->data, header->len) == 0)
+        n = (int64_t)(file->size_bytes - header->len);
+    tl_file_close(file);
+    return n;
+}
+
+int tl_writer_resume(struct tl_writer *writer, uint64_t *ret_tensors)
+{
+    struct tl_buffer header;
+    int r = make_header(writer, &header);
+    int64_t there = r < 0 ? -1 : bytes_there(writer, &header);
+    uint64_t n = 0, kept = 0;
+    while (there >= 0 && n < writer->n_tensors) {
+        const struct tl_writer_tensor *tensor = &writer->tensors[n];
+        uint64_t end = tensor->offset + tensor->n_bytes;
+        end += -end & (writer->format->align - 1);
+        if (end > (uint64_t)there)
+            break;
+        kept = end;
+        n++;
+    }
+    if (r >= 0)
+        r = tl_outfile_keep(writer->out, there < 0 ? 0 : header.len + kept);
+    if (r >= 0 && there < 0)
+        r = tl_outfile_write(writer->out, header.data, header.len);
+    tl_buffer_done(&header);
+    writer->begun = true;
+    writer->at = n;
+    if (r < 0)
+        return r;
+    *ret_tensors = n;
+    return advance(writer);
 }
 
 int tl_writer_bytes(struct tl_writer *writer, const void *bytes, size_t n_bytes)

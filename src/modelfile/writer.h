@@ -13,6 +13,7 @@
 struct tl_writer;
 
 int tl_writer_open(const char *path, enum tl_modelfile_format format, struct tl_writer **ret_writer);
+int tl_writer_open_lasting(const char *path, enum tl_modelfile_format format, struct tl_writer **ret_writer);     /* writes PATH.partial, which stays */
 void tl_writer_close(struct tl_writer *writer);                       /* NULL is fine; removes what was not committed */
 
 int tl_writer_meta(struct tl_writer *writer, const struct tl_meta *meta);            /* a copy from a file that was read */
@@ -35,6 +36,9 @@ int tl_writer_copy(struct tl_writer *writer, const struct tl_modelfile *file, co
                    uint64_t *done_bytes);
 uint64_t tl_writer_total(const struct tl_writer *writer);             /* bytes of all tensors declared */
 int tl_writer_begin(struct tl_writer *writer);
+/* The same of a writer opened with _lasting: where PATH.partial begins with the same header, its whole tensors stay, and the bytes of
+ * the next one follow. */
+int tl_writer_resume(struct tl_writer *writer, uint64_t *ret_tensors);
 int tl_writer_bytes(struct tl_writer *writer, const void *bytes, size_t n_bytes);
 int tl_writer_commit(struct tl_writer *writer);                       /* fails where bytes are missing */
 

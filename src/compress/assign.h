@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Formats within a size: which matrix gets which, so that what rounding does to the outputs of all of them is least.
+ *
+ * A matrix's loss in a format is modelled as the weighted squared error of its values over that of zeros (what its outputs are off
+ * by, relative to what they are), measured on a part of its rows, times a weight of its part of the model (assign.def). The choice
+ * minimises the sum of losses + lambda * bytes, by bisection over lambda (Everett 1963; for bit allocation Shoham and Gersho 1988). */
+#ifndef TL_COMPRESS_ASSIGN_H
+#define TL_COMPRESS_ASSIGN_H
+
+#include "base/pool.h"
+#include "base/progress.h"
+#include "compress/importance.h"
+#include "compress/place.h"
+
+struct tl_assign {
+    const struct tl_modelfile *file;
+    const struct tl_place *places;
+    const struct tl_importance *importance;          /* may be NULL */
+    struct tl_pool *pool;
+    double bits;                         /* a weight, over all of the file; or 0 and */
+    uint64_t size_bytes;                 /* of the file */
+    bool force;
+    struct tl_progress *progress;
+};
+
+/* numbers [tensors]: what a scheme fixed comes in, NULL elsewhere; of matrices it left open their formats come out. TL_E_USAGE:
+ * the size is below the least or above the most that the formats give, with both. */
+int tl_assign(const struct tl_assign *how, const struct tl_number **numbers);
+
+#endif

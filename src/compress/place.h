@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* What a tensor of a file is: of which part of the model, in which layer. From the names that its architecture gives to roles. */
+#ifndef TL_COMPRESS_PLACE_H
+#define TL_COMPRESS_PLACE_H
+
+#include "model/model.h"
+#include "modelfile/modelfile.h"
+#include "plan/cost.h"
+
+enum { TL_NO_LAYER = -1 };
+
+struct tl_place {
+    int part;                            /* of parts.def; TL_PARTS: of none */
+    int64_t layer;                       /* TL_NO_LAYER: of none */
+};
+
+/* ret_places [tensors of the file]: tl_free. */
+int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, struct tl_place **ret_places);
+
+/* A matrix whose values may be rounded: not what decides where tokens go, nor what mixes or scales streams. */
+bool tl_place_rounds(const struct tl_place *place, const struct tl_tensor *tensor);
+/* Experts in the 4 bits that their vendor trained them in. */
+bool tl_place_native(const struct tl_place *place, const struct tl_tensor *tensor);
+
+#endif

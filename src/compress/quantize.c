@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* A model file written again: opened, planned, declared, then tensor by tensor. */
+#include "compress/quantize.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "compress/quantize_impl.h"
+
+static int open_all(struct tl_quantizing *q)
+{
+    const struct tl_model_choices choices = {.log = q->how->log, .log_context = q->how->context};
+    int r = tl_modelfile_open(q->how->input, &q->file);
+    if (r >= 0)
+        r = tl_model_new(q->file, &choices, &q->meters, &q->model);
+    if (r >= 0 && q->how->importance)
+        r = tl_importance_open(q->how->importance, q->file, &q->importance);
+    return r < 0 ? r : tl_pool_new(q->how->threads, &q->pool);
+}
+
+static void close_all(struct tl_quantizing *q)
+{
+    tl_writer_close(q->writer);
+    tl_pool_free(q->pool);
+    tl_importance_close(q->importance);
+    tl_model_free(q->model);
+    tl_modelfile_close(q->file);
+    tl_free(q->outputs);
+    tl_free(q->kept);
+    tl_free(q->scheme);
+}
+
+static int declare(struct tl_quantizing *q)
+{
+    int r = tl_quantize_metadata(q);
+    for (uint64_t i = 0; i < q->n_outputs && r >= 0; i++) {
+        const struct tl_output *output = &q->outputs[i];
+        struct tl_tensor as = *output->tensor;
+        memcpy(as.shape, output->shape, sizeof(as.shape));
+        r = tl_writer_like(q->writer, &as, output->number);
+    }
+    return r;
+}
+
+static int check_room(const struct tl_quantizing *q)
+{
+    uint64_t room = 0, needed = tl_writer_total(q->writer), there = 0;
+    TL_AUTO char *partial = tl_file_beside(q->how->output, ".partial");
+    struct tl_file *file = NULL;
+    if (partial && tl_file_exists(partial) && tl_file_open(partial, &file) >= 0)
+        there = file->size_bytes;
+    tl_file_close(file);
+    int r = tl_file_room(q->how->output, &room);
+    if (r >= 0 && room + there < needed)
+        return tl_fail(TL_E_IO, "%s: %.1f GB are needed, the disk has %.1f GB left", q->how->output, (double)(needed - there) * 1e-9, (double)room * 1e-9);
+    return r;
+}
+
+static void sum_up(struct tl_quantizing *q)
+{
+    struct tl_quantize_report *report = q->report;
+    report->tensors = q->n_outputs;
+    report->in_bytes = tl_modelfile_bytes(q->file);
+    report->out_bytes = tl_writer_total(q->writer);
+    for (uint64_t i = 0; i < q->n_outputs; i++) {
+        uint64_t n = 1;
+        for (uint32_t d = 0; d < q->outputs[i].tensor->n_dims; d++)
+            n *= q->outputs[i].shape[d];
+        report->parameters += n;
+        report->changed += q->outputs[i].number != NULL || q->outputs[i].kept != NULL;
+    }
+    report->bits = report->parameters ? 8 * (double)report->out_bytes / (double)report->parameters : 0;
+    report->error = q->power > 0 ? q->error / q->power : 0;
+}
+
+static int write_all(struct tl_quantizing *q)
+{
+    int r = tl_writer_open_lasting(q->how->output, tl_modelfile_format(q->file), &q->writer);
+    if (r >= 0)
+        r = declare(q);
+    if (r >= 0)
+        r = check_room(q);
+    if (r >= 0)
+        r = tl_writer_resume(q->writer, &q->report->resumed);
+    for (uint64_t i = 0; i < q->report->resumed && r >= 0; i++)
+        q->done_bytes += q->outputs[i].tensor->n_bytes;
+    if (r >= 0)
+        r = tl_progress_begin(q->progress, "writing", q->done_bytes, tl_modelfile_bytes(q->file), "bytes");
+    for (uint64_t i = q->report->resumed; i < q->n_outputs && r >= 0; i++)
+        r = tl_quantize_tensor(q, &q->outputs[i]);
+    return r < 0 ? r : tl_writer_commit(q->writer);
+}
+
+int tl_quantize(const struct tl_quantize_how *how, struct tl_progress *progress, struct tl_quantize_report *ret_report)
+{
+    struct tl_quantizing q = {.how = how, .progress = progress, .report = ret_report};
+    uint64_t began_ns = tl_clock_ns();
+    *ret_report = (struct tl_quantize_report){0};
+    int r = open_all(&q);
+    if (r >= 0)
+        r = tl_quantize_plan(&q);
+    if (r >= 0)
+        r = write_all(&q);
+    if (r >= 0)
+        sum_up(&q);
+    ret_report->seconds = tl_clock_seconds(began_ns);
+    close_all(&q);
+    return r;
+}

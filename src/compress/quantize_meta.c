@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* Metadata of the output: all of the input's, the licence among them, but for what is no longer so; and where the file is
+ * from: trill.source.*, trill.scheme, trill.importance. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "compress/quantize_impl.h"
+
+enum { KEY_BYTES = 128 };
+
+static bool is_gguf(const struct tl_quantizing *q) { return tl_modelfile_format(q->file) == TL_MODELFILE_GGUF; }
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), n_end = strlen(end);
+    return n >= n_end && strcmp(text + n - n_end, end) == 0;
+}
+
+/* What the output says anew. */
+static bool replaced(const struct tl_quantizing *q, const char *key)
+{
+    return tl_text_begins(key, "trill.") || strcmp(key, "general.file_type") == 0 || strcmp(key, "general.quantization_version") == 0 ||
+           (q->kept && ends_with(key, ".expert_count"));
+}
+
+/* As llama.cpp numbers what most of a file is stored as; no key where it has no number. */
+static int add_file_type(struct tl_quantizing *q)
+{
+    static const int types[TL_NUMBERS] = {
+#define FILE_TYPE(format, type) [TL_NUMBER_##format] = (type) + 1,
+#define INSTEAD(format, other)
+#include "compress/schemes.def"
+#undef INSTEAD
+#undef FILE_TYPE
+    };
+    uint64_t elems[TL_NUMBERS] = {0};
+    int most = 0;
+    for (uint64_t i = 0; i < q->n_outputs; i++) {
+        const struct tl_number *number = q->outputs[i].number ? q->outputs[i].number : q->outputs[i].tensor->number;
+        if (number && (elems[number->id] += q->outputs[i].tensor->n_elems) > elems[most])
+            most = (int)number->id;
+    }
+    int r = types[most] ? tl_writer_u64(q->writer, "general.file_type", (uint64_t)types[most] - 1) : 0;
+    return r < 0 ? r : tl_writer_u64(q->writer, "general.quantization_version", 2);
+}
+
+/* SHA-256 over the names, types, shapes and places of all tensors and the size of the file. */
+static void hash_source(const struct tl_quantizing *q, char ret_text[2 * TL_SHA256_BYTES + 1])
+{
+    struct tl_sha256 sha;
+    uint8_t digest[TL_SHA256_BYTES];
+    uint64_t n_bytes = tl_modelfile_bytes(q->file);
+    tl_sha256_init(&sha);
+    tl_sha256_add(&sha, &n_bytes, sizeof(n_bytes));
+    for (uint64_t i = 0; i < tl_modelfile_tensors(q->file); i++) {
+        const struct tl_tensor *t = tl_modelfile_tensor(q->file, i);
+        tl_sha256_add(&sha, t->name, strlen(t->name) + 1);
+        tl_sha256_add(&sha, t->type_name, strlen(t->type_name) + 1);
+        tl_sha256_add(&sha, t->shape, t->n_dims * sizeof(*t->shape));
+        tl_sha256_add(&sha, &t->offset, sizeof(t->offset));
+    }
+    tl_sha256_end(&sha, digest);
+    tl_sha256_hex(digest, ret_text);
+}
+
+static int add_text(struct tl_quantizing *q, const char *key, const char *text)
+{
+    return text ? tl_writer_string(q->writer, key, text, strlen(text)) : 0;
+}
+
+static int add_source(struct tl_quantizing *q)
+{
+    char name[256], hash[2 * TL_SHA256_BYTES + 1];
+    const char *path = tl_modelfile_path(q->file);
+    tl_modelfile_name(path, strlen(path), name, sizeof(name));
+    hash_source(q, hash);
+    int r = add_text(q, "trill.source.name", name);
+    if (r >= 0)
+        r = add_text(q, "trill.source.layout_sha256", hash);
+    if (r >= 0)
+        r = add_text(q, "trill.scheme", q->scheme);
+    if (r >= 0)
+        r = add_text(q, "trill.importance.sha256", q->importance ? tl_importance_hash(q->importance) : NULL);
+    return r;
+}
+
+static int copy_metas(struct tl_quantizing *q)
+{
+    static const char prefix[] = "__metadata__.";
+    int r = 0;
+    for (uint64_t i = 0; i < tl_modelfile_metas(q->file) && r >= 0; i++) {
+        const struct tl_meta *meta = tl_modelfile_meta_at(q->file, i);
+        const char *text;
+        size_t n_bytes;
+        if (is_gguf(q) && replaced(q, meta->key) && ends_with(meta->key, ".expert_count"))
+            r = tl_writer_u64(q->writer, meta->key, q->how->n_kept);
+        else if (is_gguf(q) && !replaced(q, meta->key))
+            r = tl_writer_meta(q->writer, meta);
+        else if (!is_gguf(q) && tl_text_begins(meta->key, prefix) && !replaced(q, meta->key + strlen(prefix)) &&
+                 (r = tl_meta_at_string(meta, 0, &text, &n_bytes)) >= 0)
+            r = tl_writer_string(q->writer, meta->key + strlen(prefix), text, n_bytes);
+    }
+    return r;
+}
+
+int tl_quantize_metadata(struct tl_quantizing *q)
+{
+    int r = copy_metas(q);
+    if (r >= 0 && is_gguf(q))
+        r = add_file_type(q);
+    return r < 0 ? r : add_source(q);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* What is written: for each tensor of the input its format, and which of its experts stay. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "compress/assign.h"
+#include "compress/place.h"
+#include "compress/quantize_impl.h"
+
+/* Numbers of the experts that are kept, layer after layer. */
+static int list_kept(struct tl_quantizing *q)
+{
+    const struct tl_geometry *g = tl_model_geometry(q->model);
+    if (!q->how->keep)
+        return 0;
+    q->kept = tl_alloc((uint64_t)g->n_layers * q->how->n_kept, sizeof(*q->kept));
+    for (uint32_t layer = 0; layer < g->n_layers && q->kept; layer++) {
+        uint32_t n = 0;
+        for (uint32_t e = 0; e < g->n_experts && n < q->how->n_kept; e++)
+            if (q->how->keep[(uint64_t)layer * g->n_experts + e])
+                q->kept[(uint64_t)layer * q->how->n_kept + n++] = e;
+    }
+    return q->kept ? 0 : TL_E_NOMEM;
+}
+
+/* Whose outermost dimension is experts: theirs, and the router's. */
+static bool by_expert(const struct tl_quantizing *q, const struct tl_tensor *tensor, const struct tl_place *place)
+{
+    bool of_experts = place->part == TL_PART_EXPERTS || place->part == TL_PART_ROUTER;
+    return of_experts && place->layer >= 0 && tensor->n_dims && tensor->shape[0] == tl_model_geometry(q->model)->n_experts;
+}
+
+static void set_output(struct tl_quantizing *q, struct tl_output *output, const struct tl_tensor *tensor, const struct tl_number *number,
+                       const struct tl_place *place)
+{
+    *output = (struct tl_output){.tensor = tensor, .number = number == tensor->number ? NULL : number};
+    memcpy(output->shape, tensor->shape, sizeof(output->shape));
+    if (!q->kept || !by_expert(q, tensor, place))
+        return;
+    output->kept = q->kept + (uint64_t)place->layer * q->how->n_kept;
+    output->shape[0] = q->how->n_kept;
+}
+
+static int apply_scheme(struct tl_quantizing *q, const struct tl_place *places, const struct tl_number **numbers)
+{
+    struct tl_scheme *scheme;
+    int r = tl_scheme_new(q->how->scheme_name ? q->how->scheme_name : "--to", q->how->scheme, strlen(q->how->scheme), &scheme);
+    if (r < 0)
+        return r;
+    r = tl_scheme_apply(scheme, q->file, places, tl_model_geometry(q->model)->n_layers, q->how->force, numbers);
+    tl_scheme_free(scheme);
+    return r;
+}
+
+static int choose(struct tl_quantizing *q, const struct tl_place *places, const struct tl_number **numbers)
+{
+    int r = q->how->scheme ? apply_scheme(q, places, numbers) : 0;
+    if (r >= 0 && (q->how->bits > 0 || q->how->size_bytes))
+        r = tl_assign(&(struct tl_assign){.file = q->file, .places = places, .importance = q->importance, .pool = q->pool, .bits = q->how->bits,
+                                          .size_bytes = q->how->size_bytes, .force = q->how->force, .progress = q->progress},
+                      numbers);
+    if (r >= 0 && (q->how->scheme || q->how->bits > 0 || q->how->size_bytes))
+        r = tl_scheme_write(q->file, numbers, &q->scheme);
+    return r;
+}
+
+int tl_quantize_plan(struct tl_quantizing *q)
+{
+    uint64_t n = tl_modelfile_tensors(q->file);
+    TL_AUTO struct tl_place *places = NULL;
+    TL_AUTO const struct tl_number **numbers = tl_alloc(n + 1, sizeof(*numbers));
+    q->outputs = tl_alloc(n + 1, sizeof(*q->outputs));
+    int r = numbers && q->outputs ? tl_place_all(q->model, q->file, &places) : TL_E_NOMEM;
+    if (r >= 0)
+        r = list_kept(q);
+    if (r >= 0)
+        r = choose(q, places, numbers);
+    for (uint64_t i = 0; i < n && r >= 0; i++)
+        set_output(q, &q->outputs[q->n_outputs++], tl_modelfile_tensor(q->file, i), numbers[i], &places[i]);
+    return r;
+}

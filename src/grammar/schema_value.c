@@ -117,7 +117,7 @@ static uint32_t any_of(struct tl_schema *schema, const struct tl_conjunction *c,
 
 static uint32_t nullable(struct tl_schema *schema, const struct tl_conjunction *c, uint32_t index)
 {
-    uint32_t rest;
+    uint32_t rest = TL_EXPR_DEAD;
     if (with_branch(schema, c, index, TL_DONE_NULLABLE, NULL, &rest) < 0)
         return TL_EXPR_DEAD;
     return tl_draft_choice(&schema->draft, (const uint32_t[]){rest, tl_draft_text(&schema->draft, "null")}, 2);

@@ -123,7 +123,7 @@ static int new_prompt(struct prompts *prompts, struct tl_openai_prompt **ret_pro
 static int text_prompt(struct prompts *prompts)
 {
     const struct tl_buffer *text = &prompts->json->string;
-    struct tl_openai_prompt *prompt;
+    struct tl_openai_prompt *prompt = NULL;
     int r = new_prompt(prompts, &prompt);
     if (r < 0)
         return r;
@@ -144,7 +144,7 @@ static int id_prompt(struct prompts *prompts, int event)
 {
     const struct tl_json *json = prompts->json;
     uint64_t room = 0;
-    struct tl_openai_prompt *prompt;
+    struct tl_openai_prompt *prompt = NULL;
     int r = new_prompt(prompts, &prompt);
     if (r < 0)
         return r;

@@ -49,7 +49,8 @@ int tl_matcher_take_bytes(struct tl_matcher *matcher, const char *bytes, size_t 
 bool tl_matcher_may_end(const struct tl_matcher *matcher);
 bool tl_matcher_must_end(const struct tl_matcher *matcher);           /* nothing else may come */
 uint32_t tl_matcher_least(const struct tl_matcher *matcher);          /* tokens that still must come, an upper bound of the least */
-/* The ids that the grammar leaves no choice of, as a tokenizer would write them: how many of `room`. */
+/* The ids that the grammar leaves no choice of, as a tokenizer would write them: how many of `room`. A draft: with few tokens
+ * left the first may yet be one that tl_matcher_allow does not allow. */
 uint32_t tl_matcher_forced(struct tl_matcher *matcher, int32_t *ret_ids, uint32_t room);
 
 #endif

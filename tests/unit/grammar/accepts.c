@@ -11,18 +11,20 @@
 
 #include "must.h"
 
-static bool follow(const struct tl_grammar *grammar, const char *text, bool whole)
+static bool follow(const struct tl_grammar *grammar, const char *text, size_t n_bytes, bool whole)
 {
     struct tl_matcher *matcher;
     must(tl_matcher_new(grammar, NULL, &matcher));
-    bool good = tl_matcher_take_bytes(matcher, text, strlen(text)) >= 0 && (!whole || tl_matcher_may_end(matcher));
+    bool good = tl_matcher_take_bytes(matcher, text, n_bytes) >= 0 && (!whole || tl_matcher_may_end(matcher));
     tl_matcher_free(matcher);
     return good;
 }
 
-bool accepts(const struct tl_grammar *grammar, const char *text) { return follow(grammar, text, true); }
+bool accepts(const struct tl_grammar *grammar, const char *text) { return follow(grammar, text, strlen(text), true); }
 
-bool begins(const struct tl_grammar *grammar, const char *text) { return follow(grammar, text, false); }
+bool begins(const struct tl_grammar *grammar, const char *text) { return follow(grammar, text, strlen(text), false); }
+
+bool accepts_bytes(const struct tl_grammar *grammar, const char *bytes, size_t n_bytes) { return follow(grammar, bytes, n_bytes, true); }
 
 struct tl_grammar *gbnf(const char *text)
 {

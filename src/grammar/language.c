@@ -22,7 +22,8 @@ int tl_language_add_state(struct tl_language *language, bool accepts, uint32_t *
 {
     if (language->n_states == TL_LANGUAGE_STATES)
         return TL_LANGUAGE_LARGE;
-    if (tl_grow((void **)&language->state, language->n_states, &language->state_cap, sizeof *language->state) < 0)
+    if (tl_grow((void **)&language->state, language->n_states, &language->state_cap, sizeof *language->state) < 0 ||
+        (!language->arc && tl_grow((void **)&language->arc, 0, &language->arc_cap, sizeof *language->arc) < 0))
         return TL_E_NOMEM;
     language->state[language->n_states] = (struct tl_language_state){.accepts = accepts};
     *ret_state = (uint32_t)language->n_states++;
@@ -233,6 +234,8 @@ static int multiply(const struct tl_language *a, const struct tl_language *b, bo
             r = cut_arc(p, state, &a->arc[a->state[pair.a].first + i], pair.b);
     }
     tl_free(p->pair);
+    if (r >= 0)
+        r = tl_language_minimise(&p->made);
     if (r < 0)
         tl_language_done(&p->made);
     else

@@ -268,6 +268,8 @@ int tl_language_pattern(const char *text, size_t n_bytes, struct tl_language *re
     if (r >= 0) {
         m->draft = &draft;
         r = run(m, expr);
+        if (r >= 0)
+            r = tl_language_minimise(&m->made);
         if (r < 0)
             tl_language_done(&m->made);
         else

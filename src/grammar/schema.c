@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "base/parse.h"
 
-enum { DROPPED_BYTES = 2000 };
+enum { DROPPED_BYTES = 2000, MEMOS = 512 };
 
 const struct tl_json_node *tl_schema_member(const struct tl_schema *schema, const struct tl_json_node *object, const char *key)
 {
@@ -253,6 +253,35 @@ uint32_t tl_schema_value(struct tl_schema *schema, struct tl_conjunction *conjun
     return rule ? tl_draft_call(&schema->draft, rule->rule) : TL_EXPR_DEAD;
 }
 
+bool tl_schema_recall(struct tl_schema *schema, const struct tl_conjunction *c, const char *const *members, size_t n, struct tl_buffer *key, uint32_t *ret_rule)
+{
+    tl_buffer_append(key, "", 0);
+    for (uint32_t i = 0; i < c->n; i++)
+        for (size_t k = 0; k < n; k++) {
+            const struct tl_json_node *node = tl_schema_member(schema, tl_schema_node(schema, c->item[i].node), members[k]);
+            if (node && tl_buffer_printf(key, "%s:", members[k]) >= 0)
+                tl_schema_print(schema, node, key);
+        }
+    if (tl_draft_fail(&schema->draft, key->status) < 0)
+        return false;
+    for (uint64_t i = 0; i < schema->n_memos; i++)
+        if (strcmp(schema->memo[i].key, key->data) == 0) {
+            *ret_rule = schema->memo[i].rule;
+            return true;
+        }
+    return false;
+}
+
+void tl_schema_remember(struct tl_schema *schema, struct tl_buffer *key, uint32_t rule)
+{
+    if (schema->draft.status < 0 || schema->n_memos == MEMOS ||
+        tl_draft_fail(&schema->draft, tl_grow((void **)&schema->memo, schema->n_memos, &schema->memo_cap, sizeof *schema->memo)) < 0)
+        return;
+    char *text = tl_buffer_take(key, NULL);
+    if (text)
+        schema->memo[schema->n_memos++] = (struct tl_schema_memo){text, rule};
+}
+
 /* --- the whole ---------------------------------------------------------------------------------------------------------- */
 
 static int write_rules(struct tl_schema *schema)
@@ -309,6 +338,9 @@ static int run(const char *where, const char *text, size_t n_bytes, unsigned fla
     tl_json_tree_done(&schema->tree);
     tl_free(schema->rule);
     tl_free(schema->item);
+    for (uint64_t i = 0; i < schema->n_memos; i++)
+        tl_free(schema->memo[i].key);
+    tl_free(schema->memo);
     tl_free(schema);
     return r < 0 ? r : 0;
 }

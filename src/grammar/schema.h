@@ -36,9 +36,13 @@ struct tl_schema {
     struct tl_schema_item *item;         /* theirs */
     uint64_t n_items, item_cap;
     uint32_t bucket[4096];
+    struct tl_schema_memo *memo;         /* rules of strings and numbers by what is said of them */
+    uint64_t n_memos, memo_cap;
     /* expressions that many share */
     uint32_t blank, quote, string, character, number, integer, any, any_object, any_array;
 };
+
+struct tl_schema_memo { char *key; uint32_t rule; };
 
 /* One property of an object: what its value must fit. */
 struct tl_schema_property { const char *name; size_t n_name; struct tl_conjunction value; bool required; };
@@ -58,6 +62,11 @@ int tl_schema_fail(struct tl_schema *schema, const struct tl_json_node *node, co
 int tl_schema_drop(struct tl_schema *schema, const struct tl_json_node *node, const char *keyword);
 /* The member as a number 0 .. most; `absent` where it is not there. */
 int tl_schema_count(struct tl_schema *schema, const struct tl_json_node *object, const char *key, uint32_t absent, uint32_t *ret);
+
+/* The rule of a language that the same members of other places made; the members are printed to `key`. False: none did. */
+bool tl_schema_recall(struct tl_schema *schema, const struct tl_conjunction *conjunction, const char *const *members, size_t n, struct tl_buffer *key, uint32_t *ret_rule);
+/* The key is taken. */
+void tl_schema_remember(struct tl_schema *schema, struct tl_buffer *key, uint32_t rule);
 
 /* --- schema_common.c: JSON's own syntax ------------------------------------------------------------------------------- */
 

@@ -402,13 +402,20 @@ int tl_schema_digits(struct tl_schema *schema, const struct tl_conjunction *c, b
 
 uint32_t tl_schema_number(struct tl_schema *schema, const struct tl_conjunction *c, bool whole)
 {
+    static const char *const members[] = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"};
     struct tl_language language = {.state = NULL};
-    uint32_t expr = TL_EXPR_DEAD;
-    int r = tl_schema_digits(schema, c, whole, &language);
-    if (r == 0)
-        expr = whole ? schema->integer : schema->number;
-    else if (r > 0)
-        expr = tl_draft_call(&schema->draft, tl_language_rule(&schema->draft, &language, false));
+    struct tl_buffer key;
+    uint32_t rule, expr = whole ? schema->integer : schema->number;
+    tl_buffer_init(&key, 0);
+    tl_buffer_append(&key, whole ? "i" : "n", 1);
+    if (tl_schema_recall(schema, c, members, TL_COUNT(members), &key, &rule))
+        expr = tl_draft_call(&schema->draft, rule);
+    else if (tl_schema_digits(schema, c, whole, &language) > 0) {
+        rule = tl_language_rule(&schema->draft, &language, false);
+        tl_schema_remember(schema, &key, rule);
+        expr = tl_draft_call(&schema->draft, rule);
+    }
     tl_language_done(&language);
+    tl_buffer_done(&key);
     return expr;
 }

@@ -105,18 +105,41 @@ int tl_schema_text(struct tl_schema *schema, const struct tl_conjunction *c, str
     return read_text(schema, c, false, language, &min, &max);
 }
 
-uint32_t tl_schema_string(struct tl_schema *schema, const struct tl_conjunction *c)
+/* The inside of the string. */
+static uint32_t inside(struct tl_schema *schema, const struct tl_conjunction *c, bool *ret_free)
 {
     struct tl_draft *draft = &schema->draft;
     struct tl_language language = {.state = NULL};
     uint32_t min, max, expr = TL_EXPR_DEAD;
     int r = read_text(schema, c, true, &language, &min, &max);
+    *ret_free = r == 0 && min == 0 && max == TL_GRAMMAR_NO_END;
     if (r > 0)
         expr = tl_draft_call(draft, tl_language_rule(draft, &language, true));
-    else if (r == 0 && min == 0 && max == TL_GRAMMAR_NO_END)
-        return schema->string;
     else if (r == 0 && min <= max)
         expr = tl_draft_repeat(draft, schema->character, min, max);
     tl_language_done(&language);
-    return expr == TL_EXPR_DEAD ? expr : tl_draft_sequence(draft, (const uint32_t[]){schema->quote, expr, schema->quote}, 3);
+    return expr;
+}
+
+uint32_t tl_schema_string(struct tl_schema *schema, const struct tl_conjunction *c)
+{
+    static const char *const members[] = {"pattern", "format", "minLength", "maxLength"};
+    struct tl_draft *draft = &schema->draft;
+    struct tl_buffer key;
+    uint32_t rule, expr = schema->string;
+    bool free = false;
+    tl_buffer_init(&key, 0);
+    if (tl_schema_recall(schema, c, members, TL_COUNT(members), &key, &rule))
+        expr = tl_draft_call(draft, rule);
+    else if (key.len > 0 && draft->status >= 0) {
+        uint32_t text = inside(schema, c, &free);
+        if (!free) {
+            rule = tl_draft_rule(draft, "string", 6);
+            tl_draft_define(draft, rule, tl_draft_sequence(draft, (const uint32_t[]){schema->quote, text, schema->quote}, 3));
+            tl_schema_remember(schema, &key, rule);
+            expr = tl_draft_call(draft, rule);
+        }
+    }
+    tl_buffer_done(&key);
+    return expr;
 }

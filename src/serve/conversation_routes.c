@@ -16,29 +16,34 @@ static int http_status(int status)
     return status == TL_E_USAGE || status == TL_E_FILE ? 400 : status == TL_E_BUDGET ? 507 : 500;
 }
 
-static int fail(struct tl_exchange *exchange, int status, struct tl_buffer *out)
-{
-    tl_buffer_done(out);
-    return tl_exchange_fail(exchange, http_status(status), tl_error_text(), status == TL_E_BUDGET ? "no_room" : NULL);
-}
-
 /* NULL: refused. */
 static struct tl_conversations *store(struct tl_exchange *exchange)
 {
-    if (!exchange->server->conversations)
+    struct tl_conversations *conversations = exchange->server->conversations;
+    if (!conversations)
         tl_exchange_fail(exchange, 404, "this server keeps no conversations", "no_history");
-    return exchange->server->conversations;
+    return conversations;
 }
 
-/* What became of one of an id. */
+/* What became of one of an id. Behind this the exchange is gone: there is no failure to tell of. */
 static int conclude(struct tl_exchange *exchange, int status, int http_good, const char *type, struct tl_buffer *out)
 {
-    if (status < 0)
-        return fail(exchange, status, out);
-    if (status > 0)
-        return tl_exchange_reply(exchange, http_good, type, out);
+    if (status > 0) {
+        tl_exchange_reply(exchange, http_good, type, out);
+        return 0;
+    }
     tl_buffer_done(out);
-    return tl_exchange_fail(exchange, 404, "there is no such conversation", "no_such_conversation");
+    if (status < 0)
+        tl_exchange_fail(exchange, http_status(status), tl_error_text(), status == TL_E_BUDGET ? "no_room" : NULL);
+    else
+        tl_exchange_fail(exchange, 404, "there is no such conversation", "no_such_conversation");
+    return 0;
+}
+
+static int refuse(struct tl_exchange *exchange, const char *message)
+{
+    tl_exchange_fail(exchange, 400, message, NULL);
+    return 0;
 }
 
 static bool read_number(const struct tl_exchange *exchange, const char *name, uint64_t most, uint64_t *number)
@@ -55,7 +60,7 @@ int tl_conversation_routes_list(struct tl_exchange *exchange)
     if (!conversations)
         return 0;
     if (!read_number(exchange, "before", (uint64_t)1 << 52, &before) || !read_number(exchange, "limit", TL_CONVERSATION_LIST, &limit))
-        return tl_exchange_fail(exchange, 400, "before and limit are whole numbers", NULL);
+        return refuse(exchange, "before and limit are whole numbers");
     tl_buffer_init(&out, MOST_DOCUMENT);
     int status = tl_conversations_list(conversations, tl_exchange_query(exchange, "search"), (int64_t)before, (uint32_t)limit, &out);
     return conclude(exchange, status < 0 ? status : 1, 200, NULL, &out);
@@ -70,7 +75,7 @@ int tl_conversation_routes_get(struct tl_exchange *exchange)
         return 0;
     bool markdown = format && strcmp(format, "markdown") == 0;
     if (format && !markdown && strcmp(format, "json") != 0)
-        return tl_exchange_fail(exchange, 400, "format: expected json or markdown", NULL);
+        return refuse(exchange, "format: expected json or markdown");
     tl_buffer_init(&out, MOST_DOCUMENT);
     int status = markdown ? tl_conversations_markdown(conversations, exchange->rest, &out) : tl_conversations_get(conversations, exchange->rest, &out);
     return conclude(exchange, status, 200, markdown ? "text/markdown; charset=utf-8" : NULL, &out);

@@ -18,21 +18,31 @@ const struct tl_page_file *tl_page_find(const char *name)
     return NULL;
 }
 
-static int reply(struct tl_exchange *exchange, const char *name)
+static void reply(struct tl_exchange *exchange, const char *name)
 {
     const struct tl_page_file *file = tl_page_find(name);
     const char *known = tl_exchange_header(exchange, "If-None-Match");
-    if (!file)
-        return tl_exchange_fail(exchange, 404, "there is no such file in the page", NULL);
+    if (!file) {
+        tl_exchange_fail(exchange, 404, "there is no such file in the page", NULL);
+        return;
+    }
+    bool same = known && strstr(known, file->tag);
     tl_exchange_set_header(exchange, "Content-Security-Policy", policy);
     tl_exchange_set_header(exchange, "Referrer-Policy", "no-referrer");
     tl_exchange_set_header(exchange, "Cross-Origin-Opener-Policy", "same-origin");
     tl_exchange_set_header(exchange, "Cache-Control", "no-cache");
     tl_exchange_set_header(exchange, "ETag", file->tag);
-    if (known && strstr(known, file->tag))
-        return tl_exchange_reply_static(exchange, 304, file->type, "", 0);
-    return tl_exchange_reply_static(exchange, 200, file->type, file->bytes, file->n_bytes);
+    tl_exchange_reply_static(exchange, same ? 304 : 200, file->type, same ? (const void *)"" : file->bytes, same ? 0 : file->n_bytes);
 }
 
-int tl_page_get(struct tl_exchange *exchange) { return reply(exchange, "index.html"); }
-int tl_page_get_file(struct tl_exchange *exchange) { return reply(exchange, exchange->rest); }
+int tl_page_get(struct tl_exchange *exchange)
+{
+    reply(exchange, "index.html");
+    return 0;
+}
+
+int tl_page_get_file(struct tl_exchange *exchange)
+{
+    reply(exchange, exchange->rest);
+    return 0;
+}

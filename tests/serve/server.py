@@ -48,12 +48,12 @@ def smollm2():
 
 
 class Server:
-    def __init__(self, *arguments, model=TINY, env=None, ready=True):
-        self.home = tempfile.TemporaryDirectory(prefix="trill-serve-")
+    def __init__(self, *arguments, model=TINY, env=None, ready=True, command=(TRILL,), home=None):
+        self.home = home or tempfile.TemporaryDirectory(prefix="trill-serve-")       # gone when the server is stopped
         self.lines = []
         self.asked = False
         self.port = None
-        self.process = subprocess.Popen([TRILL, "serve", model, "--port", "0", "--home", self.home.name, *map(str, arguments)],
+        self.process = subprocess.Popen([*command, "serve", model, "--port", "0", "--home", self.home.name, *map(str, arguments)],
                                         stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})})
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.listening = threading.Event()
@@ -211,7 +211,7 @@ def events(text):
 def run(cases):
     """Runs functions that are named test_*; all of them, even where one fails."""
     failed = []
-    for name, case in cases.items():
+    for name, case in list(cases.items()):
         if not name.startswith("test_") or (len(sys.argv) > 1 and not any(word in name for word in sys.argv[1:])):
             continue
         began = time.time()

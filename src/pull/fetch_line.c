@@ -98,7 +98,7 @@ static int begin(struct tl_fetch_line *line)
     uint32_t got = item->part.got[line->piece];
     line->request.receive = receive;
     line->request.context = line;
-    line->request.from = item->whole ? 0 : (uint64_t)line->piece * TL_PART_PIECE_BYTES + got;
+    line->request.from = item->whole ? 0 : tl_part_offset(&item->part, line->piece) + got;
     line->request.n_bytes = item->whole ? 0 : tl_part_piece_bytes(&item->part, line->piece) - got;
     line->at_place = item->place != NULL;
     int r = line->at_place ? 0 : tl_hub_file_url(&fetch->url, order->endpoint, order->name->repository, order->commit, item->file->path);

@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-enum { NOTE_EVERY_BYTES = 1 << 20 };
+enum { NOTE_EVERY_BYTES = 1 << 20, SMALLEST_PIECE = 2 << 20, LARGEST_PIECE = 64 << 20, PIECES = 16 };
 
 struct mark { char word[12]; uint32_t piece_bytes; uint64_t size; };
 static const char word[12] = "trill-parts1";
@@ -65,7 +65,7 @@ static int note(struct tl_part *part, uint32_t piece)
 
 static int note_all(struct tl_part *part)
 {
-    struct mark mark = {.piece_bytes = TL_PART_PIECE_BYTES, .size = part->size};
+    struct mark mark = {.piece_bytes = part->whole_piece, .size = part->size};
     memcpy(mark.word, word, sizeof mark.word);
     int r = write_at(part, note_offset(part, 0), part->got, part->n_pieces * sizeof *part->got);
     if (r >= 0)
@@ -77,10 +77,23 @@ static int note_all(struct tl_part *part)
 
 /* --- opening ------------------------------------------------------------------------------------------------------ */
 
+uint64_t tl_part_offset(const struct tl_part *part, uint32_t piece)
+{
+    return (uint64_t)piece * part->whole_piece;
+}
+
 uint32_t tl_part_piece_bytes(const struct tl_part *part, uint32_t piece)
 {
-    uint64_t left = part->size - (uint64_t)piece * TL_PART_PIECE_BYTES;
-    return left < TL_PART_PIECE_BYTES ? (uint32_t)left : TL_PART_PIECE_BYTES;
+    uint64_t left = part->size - tl_part_offset(part, piece);
+    return left < part->whole_piece ? (uint32_t)left : part->whole_piece;
+}
+
+/* By the size alone: the next process cuts it the same way. */
+static void cut(struct tl_part *part)
+{
+    uint64_t piece = part->size / PIECES;
+    part->whole_piece = piece < SMALLEST_PIECE ? SMALLEST_PIECE : piece > LARGEST_PIECE ? LARGEST_PIECE : (uint32_t)piece;
+    part->n_pieces = (uint32_t)((part->size + part->whole_piece - 1) / part->whole_piece);
 }
 
 /* What the file says of itself, where that can be. */
@@ -88,7 +101,7 @@ static bool read_notes(struct tl_part *part)
 {
     struct mark mark;
     if (!read_at(part, part->size, &mark, sizeof mark) || memcmp(mark.word, word, sizeof word) != 0 || mark.size != part->size ||
-        mark.piece_bytes != TL_PART_PIECE_BYTES || !read_at(part, note_offset(part, 0), part->got, part->n_pieces * sizeof *part->got))
+        mark.piece_bytes != part->whole_piece || !read_at(part, note_offset(part, 0), part->got, part->n_pieces * sizeof *part->got))
         return false;
     for (uint32_t i = 0; i < part->n_pieces; i++)
         if (part->got[i] > tl_part_piece_bytes(part, i))
@@ -147,7 +160,7 @@ int tl_part_open(const char *path, const char *other, uint64_t size, struct tl_p
     struct tl_part part = {.fd = -1, .size = size};
     if (size > TL_PART_MAX_BYTES)
         return tl_fail(TL_E_FILE, "%s: too large a file", path);
-    part.n_pieces = (uint32_t)((size + TL_PART_PIECE_BYTES - 1) / TL_PART_PIECE_BYTES);
+    cut(&part);
     part.path = tl_strdup(path);
     part.got = tl_alloc(part.n_pieces + 1, sizeof *part.got);
     part.noted = tl_alloc(part.n_pieces + 1, sizeof *part.noted);
@@ -182,7 +195,7 @@ void tl_part_close(struct tl_part *part)
 int tl_part_add(struct tl_part *part, uint32_t piece, const void *bytes, size_t n_bytes)
 {
     uint32_t whole = tl_part_piece_bytes(part, piece);
-    int r = write_at(part, (uint64_t)piece * TL_PART_PIECE_BYTES + part->got[piece], bytes, n_bytes);
+    int r = write_at(part, tl_part_offset(part, piece) + part->got[piece], bytes, n_bytes);
     if (r < 0)
         return r;
     part->got[piece] += (uint32_t)n_bytes;
@@ -195,7 +208,7 @@ int tl_part_add(struct tl_part *part, uint32_t piece, const void *bytes, size_t 
 uint64_t tl_part_ready(const struct tl_part *part)
 {
     uint32_t i = part->first_open;
-    return i == part->n_pieces ? part->size : (uint64_t)i * TL_PART_PIECE_BYTES + part->got[i];
+    return i == part->n_pieces ? part->size : tl_part_offset(part, i) + part->got[i];
 }
 
 int tl_part_forget(struct tl_part *part)

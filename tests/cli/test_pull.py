@@ -360,6 +360,31 @@ def test_closed_doors(place):
     place.run('pull', 'own/gated', says='licence: gemma; gated')
 
 
+def test_https(place):
+    """Certificates that nobody trusts are refused at once; SSL_CERT_FILE says whom to trust."""
+    if not shutil.which('openssl'):
+        return 'there is no openssl here'
+    pem = place.folder / 'hub.pem'
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', pem, '-out', place.folder / 'authority.pem', '-days', '2',
+                    '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'], check=True, capture_output=True)
+    pem.write_bytes(pem.read_bytes() + (place.folder / 'authority.pem').read_bytes())
+    with Hub(pem) as hub:
+        repository = hub.add('own/name', {'model.safetensors': noise(3 * MB), 'config.json': b'{}'})
+        place.fails(1, 'certificate', 'own/name', HF_ENDPOINT=hub.url)
+        assert not hub.log
+        place.pull('own/name', HF_ENDPOINT=hub.url, SSL_CERT_FILE=str(place.folder / 'authority.pem'), HF_TOKEN='hf_good')
+        place.holds(repository, 'model.safetensors', 'config.json')
+        assert all((asked.token == 'hf_good') == (asked.where == 'hub') for asked in hub.asked())
+    return None
+
+
+def test_proxy(place):
+    """The hub is its own proxy: it is asked for addresses of a host where nobody listens."""
+    place.hub.add('own/name', {'config.json': b'{}'})
+    place.pull('own/name/config.json', '--endpoint', 'http://localhost:9', http_proxy=place.hub.url)
+    assert place.hub.log
+
+
 def test_full_disk(place):
     """The drive is looked at before anything is fetched, and one that is full on the way loses nothing."""
     if subprocess.run(['unshare', '-rm', 'true'], stderr=subprocess.DEVNULL).returncode:

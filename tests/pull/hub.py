@@ -14,6 +14,7 @@ import collections
 import hashlib
 import http.server
 import json
+import ssl
 import threading
 import time
 import urllib.parse
@@ -215,9 +216,13 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, hub, where):
+    def __init__(self, hub, where, certificate):
         super().__init__(('127.0.0.1', 0), Handler)
         self.hub, self.where = hub, where
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def handle_error(self, request, client_address):
         pass
@@ -225,14 +230,14 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Hub:
     """`rate`: bytes a second of a connection, 0: as fast as it goes; `page`: files on a page of the list; `sent`: bytes of files so
-    far. `listed`: PATH -> a function of its row in the list; `overrides`: PATH of an address -> a function of the handler."""
+    far; `certificate`: a file with one and its key, for https. `listed`: PATH -> a function of its row in the list; `overrides`: PATH of an address -> a function of the handler."""
 
-    def __init__(self):
+    def __init__(self, certificate=None):
         self.repositories, self.tokens, self.log, self.lock = {}, {'hf_good'}, [], threading.Lock()
         self.rate, self.page, self.sent = 0, 1000, 0
         self.faults, self.api_faults, self.overrides, self.listed = {}, {}, {}, {}
-        self.servers = [Server(self, 'hub'), Server(self, 'store')]
-        self.url, self.store_url = (f'http://127.0.0.1:{server.server_address[1]}' for server in self.servers)
+        self.servers = [Server(self, where, certificate) for where in ('hub', 'store')]
+        self.url, self.store_url = (f'http{"s" if certificate else ""}://127.0.0.1:{server.server_address[1]}' for server in self.servers)
         for server in self.servers:
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
 

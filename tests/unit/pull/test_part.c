@@ -14,9 +14,33 @@
 #include "pull/part.h"
 #include "pull/verify.h"
 
-#define SIZE (UINT64_C(2) * TL_PART_PIECE_BYTES + 1000)
+enum { PIECE = 2 << 20 };
+#define SIZE (UINT64_C(2) * PIECE + 1000)
 
-static char bytes[TL_PART_PIECE_BYTES];
+static char bytes[PIECE];
+
+/* Pieces cover the file without gaps, whatever its size; nothing is written for it. */
+static void test_cut(void **state)
+{
+    static const uint64_t sizes[] = {1, PIECE - 1, PIECE, PIECE + 1, 16 * PIECE - 1, 16 * PIECE + 1, UINT64_C(50) << 20, (UINT64_C(50) << 20) + 1};
+    (void)state;
+    for (size_t i = 0; i < TL_COUNT(sizes); i++) {
+        struct tl_part part = {.fd = -1};
+        uint64_t sum = 0;
+        unlink(in_folder("cut"));
+        if (tl_part_open(in_folder("cut"), NULL, sizes[i], &part) < 0)           /* no room for it here */
+            continue;
+        for (uint32_t k = 0; k < part.n_pieces; k++) {
+            assert_true(tl_part_offset(&part, k) == sum);
+            assert_in_range(tl_part_piece_bytes(&part, k), 1, 64 << 20);
+            sum += tl_part_piece_bytes(&part, k);
+        }
+        assert_true(sum == sizes[i]);
+        assert_true(part.n_pieces <= 17 || part.whole_piece == 64 << 20);
+        tl_part_close(&part);
+        unlink(in_folder("cut"));
+    }
+}
 
 static void test_pieces(void **state)
 {
@@ -29,12 +53,12 @@ static void test_pieces(void **state)
     must(tl_part_add(&part, 0, bytes, 5000));
     assert_true(part.bytes == 6000 && tl_part_ready(&part) == 5000);
     must(tl_part_add(&part, 1, bytes, 3));
-    must(tl_part_add(&part, 0, bytes, TL_PART_PIECE_BYTES - 5000));
-    assert_true(tl_part_ready(&part) == TL_PART_PIECE_BYTES + 3);
+    must(tl_part_add(&part, 0, bytes, PIECE - 5000));
+    assert_true(tl_part_ready(&part) == PIECE + 3);
     tl_part_close(&part);
     must(tl_part_open(in_folder("a"), NULL, SIZE, &part));               /* all of it is there again */
-    assert_true(part.bytes == TL_PART_PIECE_BYTES + 1003 && tl_part_ready(&part) == TL_PART_PIECE_BYTES + 3);
-    must(tl_part_add(&part, 1, bytes, TL_PART_PIECE_BYTES - 3));
+    assert_true(part.bytes == PIECE + 1003 && tl_part_ready(&part) == PIECE + 3);
+    must(tl_part_add(&part, 1, bytes, PIECE - 3));
     assert_true(part.bytes == SIZE && tl_part_ready(&part) == SIZE);
     must(tl_part_forget(&part));
     assert_true(part.bytes == 0 && tl_part_ready(&part) == 0);
@@ -229,7 +253,7 @@ static void test_layout(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pieces), cmocka_unit_test(test_empty), cmocka_unit_test(test_damaged), cmocka_unit_test(test_failing_writes),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cut), cmocka_unit_test(test_pieces), cmocka_unit_test(test_empty), cmocka_unit_test(test_damaged), cmocka_unit_test(test_failing_writes),
                                        cmocka_unit_test(test_hashes), cmocka_unit_test(test_verifier), cmocka_unit_test(test_layout)};
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -165,8 +165,9 @@ static int run(const void *context)
 }
 
 const struct tl_command_body tl_models_command = {
-    .about = "Lists the models at hand by the names that commands take: those in trill's own cache, those that trill pull\n"
-             "or other programs fetched from Hugging Face, and those in ollama's store. All are used where they are.",
+    .about = "Lists the models at hand by the names that commands take: those in trill's own cache, those that\n"
+             "trill pull or other programs fetched from Hugging Face, and those in ollama's store. All are used\n"
+             "where they are.",
     .examples = "trill models\n"
                 "trill models --json\n",
     .options = options, .n_options = TL_COUNT(options),

@@ -157,12 +157,13 @@ static int run(const void *context)
 }
 
 const struct tl_command_body tl_pull_command = {
-    .about = "Fetches a model from Hugging Face, or another hub of its kind, into the cache that its own programs use\n"
-             "(HF_HOME, HF_HUB_CACHE), where all of them find it. Of a repository of GGUF files one model is taken, with\n"
-             "all its parts: the one of :QUANT, else Q8_0 where that is below 1 GiB, else Q4_K_M or what is nearest to it.\n"
-             "Of safetensors the weights come, with configuration, tokenizer and chat template. Each file is checked\n"
-             "against its hash. Stopped or killed, the same call goes on from where it was. Standard output gets the\n"
-             "path. HF_TOKEN is shown to the hub alone; HF_ENDPOINT names another one; proxies are those of curl.",
+    .about = "Fetches a model from Hugging Face, or another hub of its kind, into the cache that its own programs\n"
+             "use (HF_HOME, HF_HUB_CACHE), where all of them find it. Of a repository of GGUF files one model is\n"
+             "taken, with all its parts: the one of :QUANT, else Q8_0 where that has at most 1 GiB, else Q4_K_M or\n"
+             "what is nearest to it. Of safetensors the weights come, with configuration, tokenizer and chat\n"
+             "template. Each file is checked against its hash. Stopped or killed, the same call goes on from where\n"
+             "it was. Standard output gets the path. HF_TOKEN is shown to the hub alone; HF_ENDPOINT names another\n"
+             "one; proxies are those of curl.",
     .examples = "trill pull HuggingFaceTB/SmolLM2-135M-Instruct\n"
                 "trill pull unsloth/Qwen3-8B-GGUF:Q5_K_M && trill chat unsloth/Qwen3-8B-GGUF:Q5_K_M\n"
                 "trill pull OWNER/NAME --list    # all files, * what would be fetched\n"

@@ -14,10 +14,10 @@ fi
 DESTDIR=$scratch meson install -C "$TRILL_BUILD" --no-rebuild >"$scratch/log" 2>&1 || { cat "$scratch/log"; fail 'meson install fails'; }
 rm "$scratch/log"
 find "$scratch" ! -type d | sed "s|$scratch||" | sort >"$scratch/files"
-for name in bin/trill include/trill.h libtrill.so libtrill.so.0 libtrill.a pkgconfig/trill.pc man1/trill.1; do
+for name in bin/trill include/trill.h libtrill.so libtrill.so.0 libtrill.a pkgconfig/trill.pc man1/trill.1 systemd/system/trill.service; do
     grep -q "/$name\$" "$scratch/files" || { cat "$scratch/files"; fail "$name is not installed"; }
 done
-if grep -vE '/(trill|trill\.h|libtrill\.(a|so[.0-9]*)|trill\.(pc|1)|cli\.md|files)$' "$scratch/files"; then
+if grep -vE '/(trill|trill\.h|libtrill\.(a|so[.0-9]*)|trill\.(pc|1|service)|cli\.md|files)$' "$scratch/files"; then
     fail 'installed, and unknown to this test'
 fi
 

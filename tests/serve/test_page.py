@@ -62,7 +62,7 @@ def test_stop_and_continue():
         time.sleep(0.3)
         assert page.answers()[0] == stopped, "it goes on"
         server.idle()
-        page.press("Continue", ".actions")
+        page.press("Continue", ".note")
         until(lambda: len(page.answers()[0]) > len(stopped) + 20, what="it is not continued")
         assert page.answers()[0].startswith(stopped[:20])
         page.one("#stop").click()
@@ -574,6 +574,9 @@ def test_lost_and_busy():
                                                                       "n_prompt_tokens": 40210, "n_ctx": 32768}})
         page.ask("Four?")
         assert "40,210 tokens" in page.all(".note.bad")[-1].text and "32,768" in page.all(".note.bad")[-1].text
+        server.answer = answer_well
+        page.ask("Five?")
+        assert server.asked[-1]["messages"][-1] == {"role": "user", "content": "Four?\n\nFive?"}      # roles take turns
 
 
 def test_server_gone():
@@ -610,7 +613,7 @@ def test_several_models():
 
 def test_size():
     files = list((pathlib.Path(os.environ["TRILL_ROOT"]) / "src/serve/page").iterdir())
-    assert sum(file.stat().st_size for file in files) < 130_000
+    assert sum(file.stat().st_size for file in files) < 126_000
     with serve() as server:
         status, headers, body = server.get("/")
         assert status == 200 and "default-src 'none'" in headers["Content-Security-Policy"] and "unsafe" not in headers["Content-Security-Policy"]

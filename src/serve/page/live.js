@@ -11,7 +11,7 @@ const pastSeconds = 60, wide = matchMedia("(min-width: 1180px)");
 const past = [];                             /* {rate, drive}: of each second */
 let timer = 0;
 
-/* --- pieces of the panel ----------------------------------------------------------------------------------------------------------- */
+/* --- pieces of the panel --- */
 
 /* A bar of parts: [name, class, amount, text]. */
 function stack(parts) {
@@ -42,7 +42,7 @@ function curve(name, pick) {
 
 const section = (title, ...inside) => el("section", {}, el("h3", {}, title), inside);
 
-/* --- what is told ------------------------------------------------------------------------------------------------------------------ */
+/* --- what is told --- */
 
 const known = (value) => typeof value === "number" && Number.isFinite(value);
 
@@ -121,7 +121,7 @@ async function look() {
     timer = setTimeout(look, 1000);
 }
 
-/* --- the panel ------------------------------------------------------------------------------------------------------------------------ */
+/* --- the panel --- */
 
 function show(open) {
     byId("live").hidden = !open;

@@ -14,7 +14,7 @@ import {hear, state, tell} from "./state.js";
 import {bytes, fillTexts, t} from "./strings.js";
 import {newConversation, path} from "./tree.js";
 
-/* --- the server ------------------------------------------------------------------------------------------------------------------ */
+/* --- the server --- */
 
 /* 503 has a document, too: the model is loading, or could not be opened. */
 async function lookAtServer() {
@@ -50,7 +50,7 @@ async function readModels(status) {
     tell("conversation");
 }
 
-/* --- the head ------------------------------------------------------------------------------------------------------------------ */
+/* --- the head --- */
 
 function drawModels() {
     const select = byId("model"), chosen = state.conversation.settings.model || state.model;
@@ -85,7 +85,7 @@ function drawTitle() {
     document.title = title ? `${title} – trill` : "trill";
 }
 
-/* --- which conversation is shown --------------------------------------------------------------------------------------------------- */
+/* --- which conversation is shown --- */
 
 async function follow() {
     const id = decodeURIComponent(location.hash.slice(1));
@@ -114,7 +114,7 @@ function nameAddress(conversation) {
     drawTitle();
 }
 
-/* --- answers that a reload cut off ----------------------------------------------------------------------------------------------- */
+/* --- answers that a reload cut off --- */
 
 function rememberRuns() {
     for (const {conversation, message} of state.runs.values())
@@ -141,7 +141,7 @@ function goOnAfterReload() {
         tell("go-on", last);
 }
 
-/* --- keys of the keyboard, drawers ------------------------------------------------------------------------------------------------- */
+/* --- keys of the keyboard, drawers --- */
 
 const narrow = matchMedia("(max-width: 820px)");
 
@@ -185,7 +185,7 @@ function onKey(event) {
     }
 }
 
-/* --- the key of the server --------------------------------------------------------------------------------------------------------- */
+/* --- the key of the server --- */
 
 async function keyFromUser(wrong) {
     const field = el("input", {name: "key", type: "password", required: true, autocomplete: "current-password", "aria-label": t("key"), placeholder: t("key")});
@@ -195,7 +195,7 @@ async function keyFromUser(wrong) {
     return Boolean(text);
 }
 
-/* --- the beginning --------------------------------------------------------------------------------------------------------------- */
+/* --- the beginning --- */
 
 async function begin() {
     fillTexts(setLabel);

@@ -7,7 +7,7 @@ import {t} from "./strings.js";
 
 const deepest = 8, farthest = 4000;
 
-/* --- within a line ----------------------------------------------------------------------------------------------------------- */
+/* --- within a line --- */
 
 /* [where it may begin, what it becomes] in the order of trying; each is tried at one place and never looks further than `farthest`. */
 const spans = [
@@ -75,7 +75,7 @@ export function inline(text, depth = 0) {
     return nodes.filter((node) => node !== "");
 }
 
-/* --- blocks -------------------------------------------------------------------------------------------------------------------- */
+/* --- blocks --- */
 
 const fence = /^ {0,3}(`{3,}|~{3,})\s*([^`\n]*)$/;
 const heading = /^ {0,3}(#{1,6})\s+(.*?)\s*#*$/;

@@ -11,22 +11,34 @@ const saveEveryMs = 1500, mostTries = 60;
 /* Fields of a request that a conversation's settings may name. */
 export const sampling = ["temperature", "top_p", "top_k", "min_p", "repeat_penalty", "max_tokens", "seed", "reasoning_effort"];
 
+/* What models are told: an answer that failed before it began is left out, and roles take turns all the same. */
+function messagesOf(conversation, message) {
+    const messages = [];
+    if (conversation.settings.system)
+        messages.push({role: "system", content: String(conversation.settings.system)});
+    for (const {role, content} of path({...conversation, head: message.parent})) {
+        const before = messages.at(-1);
+        if (content && before?.role === role)
+            before.content += "\n\n" + content;
+        else if (content)
+            messages.push({role, content});
+    }
+    if (message.content)                         /* it is continued */
+        messages.push({role: message.role, content: message.content, ...(message.reasoning && {reasoning_content: message.reasoning})});
+    return messages;
+}
+
 function requestOf(conversation, message) {
     const {settings} = conversation;
-    const body = {model: settings.model || state.model, messages: [], stream: true, return_progress: true, stream_options: {include_usage: true}};
-    if (settings.system)
-        body.messages.push({role: "system", content: settings.system});
-    for (const {role, content} of path({...conversation, head: message.parent}))
-        body.messages.push({role, content});
-    if (message.content)                         /* it is continued */
-        body.messages.push({role: message.role, content: message.content, ...(message.reasoning && {reasoning_content: message.reasoning})});
+    const body = {model: settings.model || state.model, messages: messagesOf(conversation, message), stream: true, return_progress: true,
+                  stream_options: {include_usage: true}};
     for (const name of sampling)
         if (settings[name] !== undefined && settings[name] !== null && settings[name] !== "")
             body[name] = settings[name];
     return body;
 }
 
-/* --- taking what comes ----------------------------------------------------------------------------------------------------------- */
+/* --- taking what comes --- */
 
 function takeChunk(run, chunk) {
     const {message} = run, choice = chunk.choices?.[0], delta = choice?.delta ?? {};
@@ -79,7 +91,7 @@ function changed(run) {
         run.drawing = false;
 }
 
-/* --- asking ------------------------------------------------------------------------------------------------------------------- */
+/* --- asking --- */
 
 function pause(run, ms) {
     return new Promise((resolve, reject) => {
@@ -160,7 +172,7 @@ export function stop(conversation) {
     state.runs.get(conversation)?.controller.abort();
 }
 
-/* --- what the user does ----------------------------------------------------------------------------------------------------------- */
+/* --- what the user does --- */
 
 const runs = (conversation) => state.runs.has(conversation);
 

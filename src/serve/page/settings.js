@@ -59,7 +59,7 @@ async function openSettings() {
     tell("settings");
 }
 
-/* --- light and dark ------------------------------------------------------------------------------------------------------------- */
+/* --- light and dark --- */
 
 const themes = ["auto", "light", "dark"];
 

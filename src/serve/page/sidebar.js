@@ -9,7 +9,7 @@ import {newConversation} from "./tree.js";
 
 let rows = [], more = false, turn = 0;
 
-/* --- what is listed -------------------------------------------------------------------------------------------------------------- */
+/* --- what is listed --- */
 
 export async function refresh(further = false) {
     const mine = ++turn, search = byId("search").value.trim();
@@ -69,7 +69,7 @@ function draw() {
         ...(more ? [el("button", {type: "button", class: "plain", on: {click: () => refresh(true)}}, t("more"))] : []));
 }
 
-/* --- what is done with one ------------------------------------------------------------------------------------------------------- */
+/* --- what is done with one --- */
 
 async function rename(row) {
     const field = el("input", {name: "title", value: row.title, maxlength: "200", "aria-label": t("title")});
@@ -134,7 +134,7 @@ function openMenu(row, origin) {
     menu.firstChild.focus();
 }
 
-/* --- files --------------------------------------------------------------------------------------------------------------------- */
+/* --- files --- */
 
 async function importFiles(files) {
     let n = 0;

@@ -10,7 +10,7 @@ const known = new Map();                     /* id -> conversation, of those tha
 const pending = new Map();                   /* conversation -> {fields, messages, busy} */
 let counter = 0;
 
-/* --- looking ----------------------------------------------------------------------------------------------------------------- */
+/* --- looking --- */
 
 function listInPage(search) {
     const words = search.toLowerCase().split(/\s+/).filter(Boolean);
@@ -57,7 +57,7 @@ export async function open(id) {
     return conversation;
 }
 
-/* --- keeping ----------------------------------------------------------------------------------------------------------------- */
+/* --- keeping --- */
 
 /* fields: of "title", "head", "settings", those that changed; message: one that did. */
 export function save(conversation, fields = [], message = null) {
@@ -135,7 +135,7 @@ export function markUnsaved(conversation, message) {
     pending.get(conversation)?.messages.add(message);
 }
 
-/* --- whole conversations ------------------------------------------------------------------------------------------------------- */
+/* --- whole conversations --- */
 
 export async function remove(id) {
     if (state.history === "kept")

@@ -9,26 +9,26 @@ const english = {
     kept: "Kept on this server.", not_kept: "Not kept: conversations end with this page.", keeping_failed: "The server cannot keep conversations: {reason}.",
     today: "Today", yesterday: "Yesterday", week: "This week", older: "Earlier", more: "Show more", untitled: "Untitled",
     menu: "More about “{title}”", rename: "Rename", delete: "Delete", export_json: "Export as JSON", export_markdown: "Export as Markdown",
-    delete_question: "Delete “{title}”?", delete_hint: "It is removed from the server and cannot be brought back.", cancel: "Cancel", save: "Save", ok: "OK",
+    delete_question: "Delete “{title}”?", delete_hint: "It is removed from the server and cannot be brought back.", cancel: "Cancel", save: "Save", 
     imported: "Imported {n}.", import_failed: "{name} was not imported: {reason}.", not_an_export: "it is no conversation",
     title: "Title", answering: "an answer is being written",
 
     model: "Model", settings: "Settings of this conversation", theme: "Light, dark, or as the system", theme_auto: "As the system", theme_light: "Light", theme_dark: "Dark",
     live: "Where the time goes", thread: "Conversation", composer: "Message", to_end: "To the end",
     say: "Say something", attach: "Attach text files", send: "Send", stop: "Stop (Esc)", keys: "Enter sends, Shift+Enter begins a line",
-    you: "You", answer: "Answer", reasoning: "Reasoning", reasoning_now: "Reasoning…", reasoning_for: "Reasoned for {n} words",
-    copy: "Copy", copied: "Copied", edit: "Edit", retry: "Another answer", continue: "Continue", earlier: "Version before", later: "Version after", version: "{i} of {n}",
+    you: "You", answer: "Answer", reasoning_now: "Reasoning…", reasoning_for: "Reasoned for {n} words",
+    copy: "Copy", copied: "Copied", edit: "Edit", retry: "Another answer", again: "Try again", continue: "Continue", earlier: "Version before", later: "Version after", version: "{i} of {n}",
     edit_send: "Send anew", edit_keep: "Keep as a version", edit_label: "The message, to be edited",
     copy_code: "Copy this code", task_done: "done", task_open: "to do", file: "{name}, {size}", remove_file: "Remove {name}", show_file: "Show {name}",
     too_large: "{name} is too large: {size}, at most {most}.", too_many: "At most {n} files.", not_text: "{name} is no text file.",
-    drop: "Drop text files here", edit_last: "Edit the last message",
+    drop: "Drop text files here", 
 
     hello: "What is on your mind?", hello_model: "{model} answers here, on this machine.", hello_context: "It reads up to {n} tokens at once.",
     try_1: "Explain how a sailing boat can go against the wind.", try_2: "Write a limerick about a very patient computer.", try_3: "What should I ask before I rent a flat?",
-    waiting: "Waiting for its turn", waiting_place: "Waiting: {n} before this one", starting: "Beginning", reading: "Reading {done} of {total} tokens", reading_left: "{left} left",
+    waiting: "Waiting for its turn", reading: "Reading {done} of {total} tokens", reading_left: "{left} left",
     loading: "Loading {model}", loading_done: "{done} of {total}", switching: "{model} is loading; the answer begins behind it",
-    stopped: "Stopped.", cut: "The answer reached its longest.", cut_context: "The model's context is full.", unfinished: "This answer is not finished.",
-    lost: "The connection was lost in the middle of the answer.", gone: "The server does not answer. Trying again…", back: "The server is back.",
+    stopped: "Stopped.", cut: "The answer reached its longest.", unfinished: "This answer is not finished.",
+    lost: "The connection was lost in the middle of the answer.", gone: "The server does not answer. Trying again…", 
     busy: "The server is busy; trying again in {n} s", failed: "That did not work: {reason}",
     context_full: "The context is full: this needs {needed} tokens, the model reads {most}. Shorten the message, remove files, or begin a new conversation.",
     context_full_plain: "The context is full: {reason}", not_saved: "Not saved: {reason}. It is tried again with the next change.", no_such: "That conversation is not here any more.",
@@ -37,8 +37,8 @@ const english = {
     key_title: "This server asks for a key", key_hint: "It stays in this tab and goes to this server alone.", key: "Key", key_wrong: "That key is not one of this server's.", key_use: "Use it",
     set_system: "System prompt", set_system_hint: "What the model should know or be, before everything else.",
     set_sampling: "Sampling", set_default: "server's", set_temperature: "Temperature", set_top_p: "Top p", set_top_k: "Top k", set_min_p: "Min p", set_repeat: "Repeat penalty",
-    set_max: "Longest answer (tokens)", set_seed: "Seed", set_effort: "Reasoning", effort_none: "none", effort_low: "little", effort_medium: "some", effort_high: "much",
-    set_all: "Begin new conversations so", set_reset: "Reset", set_key: "Forget the key",
+    set_max: "Most tokens", set_seed: "Seed", set_effort: "Reasoning", effort_none: "none", effort_low: "little", effort_medium: "some", effort_high: "much",
+    set_all: "New conversations begin with these", set_key: "Forget the key",
     temperature_hint: "0 is always the same answer", top_p_hint: "0 to 1", top_k_hint: "0 is all", min_p_hint: "0 to 1", repeat_hint: "1 is none", max_hint: "as long as it goes", seed_hint: "any",
 
     live_title: "Where the time goes", live_answer: "This answer", live_last: "Last answer", live_now: "Server now", live_none: "Nothing was asked yet.",
@@ -68,7 +68,7 @@ export function fillTexts(setLabel) {
         element.placeholder = t(element.dataset.hint);
 }
 
-/* --- amounts --------------------------------------------------------------------------------------------------------------- */
+/* --- amounts --- */
 
 const decimals = (digits) => new Intl.NumberFormat(wanted, {maximumFractionDigits: digits});
 const whole = decimals(0), one = decimals(1), two = decimals(2);

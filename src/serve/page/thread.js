@@ -12,7 +12,7 @@ import {leafBelow, path, versions} from "./tree.js";
 const views = new Map();                     /* message -> its elements */
 let atEnd = true;                            /* keep the end in sight */
 
-/* --- what stands below a message ------------------------------------------------------------------------------------------------ */
+/* --- what stands below a message --- */
 
 function pager(message) {
     const all = versions(state.conversation, message), i = all.indexOf(message);
@@ -46,17 +46,15 @@ function figures(message) {
 }
 
 function actions(message, running) {
-    const {conversation} = state, last = message.id === conversation.head, free = !state.runs.has(conversation);
-    const answered = message.role === "assistant";
+    const {conversation} = state, free = !state.runs.has(conversation), answered = message.role === "assistant";
     return el("div", {class: "actions"}, pager(message),
-              copyButton(t("copy"), t("copied"), () => message.content),
-              free && button("edit", t("edit"), () => beginEdit(message)),
+              message.content && copyButton(t("copy"), t("copied"), () => message.content),
+              free && message.content && button("edit", t("edit"), () => beginEdit(message)),
               free && answered && button("retry", t("retry"), () => retry(conversation, message)),
-              free && answered && last && message.content && message.data.finish !== "stop" && button("play", t("continue"), () => goOn(conversation, message)),
               answered && !running && figures(message));
 }
 
-/* --- notes: how an answer stands or ended ---------------------------------------------------------------------------------------- */
+/* --- notes: how an answer stands or ended --- */
 
 function bar(share) {
     const inner = el("span");
@@ -100,7 +98,7 @@ function endNote(message) {
     const again = () => message.content ? goOn(conversation, message) : retry(conversation, message);
     const offer = (text, bad) => el("div", {class: bad ? "note bad" : "note", role: bad ? "alert" : null}, el("span", {}, text),
         message.id === conversation.head && !state.runs.has(conversation) &&
-        el("button", {type: "button", on: {click: again}}, t(message.content ? "continue" : "retry")));
+        el("button", {type: "button", on: {click: again}}, t(message.content ? "continue" : "again")));
     if (finish === "failed")
         return offer(reasonOf(error ?? {message: ""}), true);
     if (partial)
@@ -112,7 +110,7 @@ function endNote(message) {
     return !message.content && !message.reasoning ? offer(t("empty_answer")) : null;
 }
 
-/* --- a message ---------------------------------------------------------------------------------------------------------------- */
+/* --- a message --- */
 
 function reasoningView() {
     const text = el("div", {class: "prose"});
@@ -161,7 +159,7 @@ function updateView(view, message) {
     view.stamp = stamp;
 }
 
-/* --- editing ---------------------------------------------------------------------------------------------------------------------- */
+/* --- editing --- */
 
 export function beginEdit(message) {
     const view = views.get(message), {conversation} = state;
@@ -201,7 +199,7 @@ export function beginEdit(message) {
     area.focus();
 }
 
-/* --- the thread -------------------------------------------------------------------------------------------------------------------- */
+/* --- the thread --- */
 
 function empty() {
     const known = state.models.find((one) => one.id === (state.conversation.settings.model || state.model));

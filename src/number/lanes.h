@@ -8,8 +8,9 @@
 #include <string.h>
 
 /* Compiled for wider vectors too; which runs is chosen when the program starts. The bits are the same: nothing is contracted. Not
- * under thread sanitizers, which would watch the choice before they have started themselves. */
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+ * under thread sanitizers, which would watch the choice before they have started themselves, and not by clang, which gives the
+ * choice another name than the one that other files call. */
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
 #define TL_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define TL_WIDE

@@ -132,7 +132,8 @@ static uint32_t prompt_room(const struct step *step)
     double room = FIRST_PIECE;
     if (engine->decode_ns > 0 && engine->prompt_token_ns > 0)
         room = prompt_share * engine->decode_ns / engine->prompt_token_ns;
-    return room < 1 ? 1 : room < left ? (uint32_t)room : left;
+    room = room < 1 ? 1 : room;
+    return room < left ? (uint32_t)room : left;
 }
 
 static void collect(struct step *step)

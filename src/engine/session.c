@@ -196,6 +196,7 @@ int tl_session_fork(struct tl_session *session, struct tl_session **ret_session)
     int status = tl_session_open(session->engine, &copy);
     if (status < 0)
         return status;
+    memcpy(copy->ids, session->ids, session->n_ids * sizeof(*copy->ids));       /* before there is a state that others look at */
     tl_engine_enter(session->engine);
     status = tl_state_fork(session->state, &state);
     if (status >= 0) {
@@ -207,7 +208,6 @@ int tl_session_fork(struct tl_session *session, struct tl_session **ret_session)
         tl_session_close(copy);
         return status;
     }
-    memcpy(copy->ids, session->ids, session->n_ids * sizeof(*copy->ids));
     memcpy(copy->logits, session->logits, tl_model_geometry(session->engine->model)->vocab * sizeof(float));
     copy->n_ids = session->n_ids;
     copy->logits_at = session->logits_at;

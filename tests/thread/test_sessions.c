@@ -152,10 +152,122 @@ static void test_fork_and_file(void **state)
     trill_model_close(model);
 }
 
+/* --- a crowd ---------------------------------------------------------------------------------------------------------------- */
+
+enum { CROWD = 6, ROUNDS = 40, KINDS = 5, LONGEST = 400 };
+
+struct visitor { struct trill_model *model; unsigned seed; int32_t (*expected)[TOKENS]; int failed; };
+
+static size_t fill_kind(int32_t *ids, unsigned kind)
+{
+    size_t n = kind == 0 ? 5 : 50 * kind - 7;
+    for (size_t k = 0; k < n; k++)
+        ids[k] = (int32_t)(10 + (k * 37 + (k > 45 * kind ? kind * 11 : 0)) % 200);
+    return n;
+}
+
+static int stop_now(void *context, const char *bytes, size_t n_bytes)
+{
+    (void)bytes;
+    (void)n_bytes;
+    return --*(int *)context == 0;
+}
+
+static int generate(struct trill_session *session, unsigned kind, int stop_at, struct trill_generation *g)
+{
+    int32_t ids[LONGEST];
+    struct trill_generate_options how;
+    trill_generate_options_init(&how, sizeof(how));
+    how.max_tokens = TOKENS;
+    how.ignore_end = 1;
+    how.seed = 7;
+    how.flags = TRILL_SPECIAL;
+    how.text = stop_at ? stop_now : NULL;
+    how.context_pointer = &stop_at;
+    size_t n = fill_kind(ids, kind);
+    int status = trill_session_set(session, ids, n);
+    return status < 0 ? status : trill_session_generate(session, &how, g, sizeof(*g));
+}
+
+static void *cancel_soon(void *context)
+{
+    usleep(300);
+    trill_session_cancel(context);
+    return NULL;
+}
+
+/* One answer, whole, stopped or cancelled: what there is of it is right. */
+static int visit(struct visitor *v, struct trill_session *session)
+{
+    unsigned kind = (unsigned)rand_r(&v->seed) % KINDS, how = (unsigned)rand_r(&v->seed) % 4;
+    struct trill_generation g = { 0 };
+    pthread_t other;
+    if (how == 3 && pthread_create(&other, NULL, cancel_soon, session) != 0)
+        how = 0;
+    int status = generate(session, kind, how == 1 ? 1 + (int)(kind * 3) : how == 2 ? 1000 : 0, &g);
+    if (how == 3)
+        pthread_join(other, NULL);
+    int wrong = status < 0 || memcmp(g.ids, v->expected[kind], g.count * sizeof(int32_t)) != 0 || (how % 2 == 0 && g.finish != TRILL_FINISH_CANCELLED && g.count != TOKENS);
+    trill_generation_done(&g);
+    return wrong;
+}
+
+static void *visit_all(void *context)
+{
+    struct visitor *v = context;
+    struct trill_session *session = NULL, *fork;
+    for (int i = 0; i < ROUNDS && !v->failed; i++) {
+        if (!session && trill_session_open(v->model, &session) < 0)
+            v->failed = 1;
+        else
+            v->failed = visit(v, session);
+        if (i % 7 == 3 && trill_session_fork(session, &fork) >= 0) {
+            v->failed |= visit(v, fork);
+            trill_session_close(fork);
+        }
+        if (rand_r(&v->seed) % 3 == 0) {
+            trill_session_close(session);
+            session = NULL;
+        }
+    }
+    trill_session_close(session);
+    return NULL;
+}
+
+static void test_crowd(void **state)
+{
+    (void)state;
+    static int32_t expected[KINDS][TOKENS];
+    struct visitor visitors[CROWD];
+    pthread_t threads[CROWD];
+    struct trill_session *session;
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        struct trill_generation g;
+        struct trill_model *alone = open_model(1);
+        assert_int_equal(trill_session_open(alone, &session), 0);
+        assert_int_equal(generate(session, kind, 0, &g), 0);
+        memcpy(expected[kind], g.ids, sizeof(expected[kind]));
+        trill_generation_done(&g);
+        trill_session_close(session);
+        trill_model_close(alone);
+    }
+    struct trill_model *model = open_model(2 * CROWD);
+    for (unsigned i = 0; i < CROWD; i++) {
+        visitors[i] = (struct visitor){ .model = model, .seed = i + 1, .expected = expected };
+        assert_int_equal(pthread_create(&threads[i], NULL, visit_all, &visitors[i]), 0);
+    }
+    for (int i = 0; i < CROWD; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(visitors[i].failed, 0);
+    }
+    trill_model_close(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_together_as_alone), cmocka_unit_test(test_one_too_many), cmocka_unit_test(test_fork_and_file),
+        cmocka_unit_test(test_crowd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,8 +42,8 @@ SCHEMA = {'type': 'object', 'additionalProperties': False, 'required': ['name', 
 
 # --- models that are made here ------------------------------------------------------------------------------------------------
 
-HEADS = dict(model_type='glm4_moe', num_hidden_layers=12, hidden_size=512, intermediate_size=1024, num_attention_heads=8, num_key_value_heads=4,
-             head_dim=64, partial_rotary_factor=0.5, first_k_dense_replace=1, n_routed_experts=16, num_experts_per_tok=4, n_shared_experts=1,
+HEADS = dict(model_type='glm4_moe', num_hidden_layers=12, hidden_size=512, intermediate_size=2048, num_attention_heads=8, num_key_value_heads=4,
+             head_dim=64, partial_rotary_factor=0.5, first_k_dense_replace=12, n_routed_experts=4, num_experts_per_tok=2, n_shared_experts=1,
              moe_intermediate_size=512, n_group=1, topk_group=1, routed_scaling_factor=1.0, norm_topk_prob=True, use_qk_norm=True, attention_bias=False,
              vocab_size=16384, max_position_embeddings=4096, rope_theta=10000, rms_norm_eps=1e-5, tie_word_embeddings=False, num_nextn_predict_layers=1)
 
@@ -149,7 +149,7 @@ def cases(options, folder):
     people = [f'Invent a customer number {i}, as JSON.' for i in range(4)]
     raw = [dict(prompt=[5 + (i * 31 + k * 7) % 200 for k in range(40)], temperature=0.3, seed=i, max_tokens=120, ignore_eos=True) for i in range(3)]
     heads, streamed = folder / 'heads', folder / 'streamed.gguf'
-    # name: model, its arguments, drafts, requests, width; each round has other seeds where `answers` would else know them
+    # name: model, its arguments, drafts, requests, width; every turn has other seeds
     return {
         'ngram, edit': (model, [], ['ngram'], chats(EDIT, 0, 120), 1),
         'ngram, code': (model, [], ['ngram'], chats(CODING, 0, 160), 1),
@@ -176,7 +176,7 @@ def measure(name, case, rounds):
         for turn in range(rounds + 1):                           # the first warms prompts and prices
             answers = {}
             for which, port in (('off', off), ('on', on)) if turn % 2 else (('on', on), ('off', off)):
-                seconds, answers[which] = ask_all(port, requests, width)
+                seconds, answers[which] = ask_all(port, [r | dict(seed=r['seed'] + 100 * turn) for r in requests], width)
                 if turn:
                     samples[which].append(seconds)
             assert [a[0] for a in answers['off']] == [a[0] for a in answers['on']], f'{name}: the answers differ'

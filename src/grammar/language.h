@@ -13,8 +13,8 @@
 #include "grammar/draft.h"
 
 enum {
-    TL_LANGUAGE_STATES = 8192, TL_LANGUAGE_ARCS = 1 << 18,
-    TL_LANGUAGE_LARGE = -100,            /* too large, or a pattern that is not supported */
+    TL_LANGUAGE_STATES = 4096, TL_LANGUAGE_ARCS = 1 << 18,
+    TL_LANGUAGE_LARGE = -100, TL_LANGUAGE_UNKNOWN = -101,            /* too large; a pattern with something that is not supported */
 };
 
 struct tl_arc { uint32_t lo, hi, to; };
@@ -28,7 +28,7 @@ struct tl_language {
 
 void tl_language_done(struct tl_language *language);                  /* zeroed ones too */
 /* A pattern of ECMA-262 as it stands in a schema: it may match anywhere unless it is anchored. Lookaround, backreferences, word
- * boundaries and properties of Unicode are TL_LANGUAGE_LARGE. */
+ * boundaries and properties of Unicode are TL_LANGUAGE_UNKNOWN. */
 int tl_language_pattern(const char *text, size_t n_bytes, struct tl_language *ret_language);
 int tl_language_lengths(uint32_t min, uint32_t max, struct tl_language *ret_language);
 struct tl_text { const char *bytes; size_t n_bytes; };

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "grammar/language.h"
 
-enum { WORK = 1 << 22, DEAD = 0 };
+enum { WORK = 1 << 21, DEAD = 0 };
 
 struct refinement {
     const struct tl_language *language;

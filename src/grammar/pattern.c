@@ -59,7 +59,7 @@ static int read_hex(struct pattern *p, unsigned most, unsigned least, uint32_t *
             break;
     }
     *ret = code;
-    return n >= least && code <= 0x10FFFF ? 0 : TL_LANGUAGE_LARGE;
+    return n >= least && code <= 0x10FFFF ? 0 : TL_LANGUAGE_UNKNOWN;
 }
 
 /* Behind a backslash: one character. */
@@ -67,12 +67,12 @@ static int read_escape(struct pattern *p, uint32_t *ret)
 {
     static const char letters[] = "nrtfv0", meanings[] = "\n\r\t\f\v\0";
     if (p->at >= p->end)
-        return TL_LANGUAGE_LARGE;
+        return TL_LANGUAGE_UNKNOWN;
     char c = *p->at++;
     const char *found = strchr(letters, c);
     if (found && c) {
         *ret = (uint8_t)meanings[found - letters];
-        return c == '0' && p->at < p->end && *p->at >= '0' && *p->at <= '9' ? TL_LANGUAGE_LARGE : 0;
+        return c == '0' && p->at < p->end && *p->at >= '0' && *p->at <= '9' ? TL_LANGUAGE_UNKNOWN : 0;
     }
     if (c == 'x')
         return read_hex(p, 2, 2, ret);
@@ -80,19 +80,19 @@ static int read_escape(struct pattern *p, uint32_t *ret)
         p->at++;
         int r = read_hex(p, 6, 1, ret);
         p->at += r >= 0 && peek(p, '}');
-        return r >= 0 && p->at[-1] == '}' ? 0 : TL_LANGUAGE_LARGE;
+        return r >= 0 && p->at[-1] == '}' ? 0 : TL_LANGUAGE_UNKNOWN;
     }
     if (c == 'u')
         return read_hex(p, 4, 4, ret);
     *ret = (uint8_t)c;                                               /* punctuation stands for itself */
-    return (uint8_t)c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ? TL_LANGUAGE_LARGE : 0;
+    return (uint8_t)c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ? TL_LANGUAGE_UNKNOWN : 0;
 }
 
 static int read_character(struct pattern *p, uint32_t *ret)
 {
     int n = tl_utf8_decode(p->at, (size_t)(p->end - p->at), ret);
     p->at += n < 0 ? -n : n;
-    return n < 0 ? TL_LANGUAGE_LARGE : 0;
+    return n < 0 ? TL_LANGUAGE_UNKNOWN : 0;
 }
 
 /* \d and its like, where one stands: its ranges; the reader is behind it. */
@@ -113,7 +113,7 @@ struct class { struct tl_range *range; size_t n; bool has_set; };
 static int read_class_character(struct pattern *p, uint32_t *ret)
 {
     if (!peek(p, '\\'))
-        return p->at < p->end ? read_character(p, ret) : TL_LANGUAGE_LARGE;
+        return p->at < p->end ? read_character(p, ret) : TL_LANGUAGE_UNKNOWN;
     p->at++;
     if (peek(p, 'b')) {
         p->at++;
@@ -128,7 +128,7 @@ static int read_class_item(struct pattern *p, struct class *class)
     const struct tl_range *set;
     size_t n_set;
     if (class->n + TL_COUNT(not_blanks) >= RANGES)
-        return TL_LANGUAGE_LARGE;
+        return TL_LANGUAGE_UNKNOWN;
     if (read_set(p, &set, &n_set)) {
         memcpy(class->range + class->n, set, n_set * sizeof *set);
         class->n += n_set;
@@ -141,11 +141,11 @@ static int read_class_item(struct pattern *p, struct class *class)
     if (r >= 0 && peek(p, '-') && p->end - p->at >= 2 && p->at[1] != ']') {
         p->at++;
         if (peek(p, '\\') && p->end - p->at >= 2 && strchr("dwsDWS", p->at[1]))
-            return TL_LANGUAGE_LARGE;
+            return TL_LANGUAGE_UNKNOWN;
         r = read_class_character(p, &range.hi);
     }
     if (r < 0 || range.hi < range.lo)
-        return TL_LANGUAGE_LARGE;
+        return TL_LANGUAGE_UNKNOWN;
     class->range[class->n++] = range;
     return 0;
 }
@@ -160,7 +160,7 @@ static int read_class(struct pattern *p, uint32_t *ret)
     bool negated = peek(p, '^');
     p->at += negated;
     while (!peek(p, ']')) {
-        int r = p->at < p->end ? read_class_item(p, &class) : TL_LANGUAGE_LARGE;
+        int r = p->at < p->end ? read_class_item(p, &class) : TL_LANGUAGE_UNKNOWN;
         if (r < 0)
             return r;
     }
@@ -188,19 +188,19 @@ static int read_group(struct pattern *p, uint32_t *ret)
     else if (peek_text(p, "?<") || peek_text(p, "?P<")) {
         p->at += p->at[1] == 'P' ? 3 : 2;
         if (peek(p, '=') || peek(p, '!'))
-            return TL_LANGUAGE_LARGE;
+            return TL_LANGUAGE_UNKNOWN;
         while (p->at < p->end && *p->at != '>')
             p->at++;
         p->at += p->at < p->end;
     } else if (peek(p, '?')) {
-        return TL_LANGUAGE_LARGE;
+        return TL_LANGUAGE_UNKNOWN;
     }
     if (++p->depth > TL_GRAMMAR_NESTING)
-        return TL_LANGUAGE_LARGE;
+        return TL_LANGUAGE_UNKNOWN;
     int r = read_choices(p, ret);
     p->depth--;
     if (r >= 0 && !peek(p, ')'))
-        r = TL_LANGUAGE_LARGE;
+        r = TL_LANGUAGE_UNKNOWN;
     p->at += r >= 0;
     return r;
 }
@@ -218,7 +218,7 @@ static int read_atom(struct pattern *p, uint32_t *ret)
         return p->draft->status;
     }
     if (peek(p, '*') || peek(p, '+') || peek(p, '?'))
-        return TL_LANGUAGE_LARGE;
+        return TL_LANGUAGE_UNKNOWN;
     if (peek(p, '.')) {
         p->at++;
         *ret = tl_draft_class(p->draft, not_lines, TL_COUNT(not_lines));
@@ -283,10 +283,10 @@ static int read_item(struct pattern *p, uint32_t *ret)
     if (!repeated)
         return 0;
     if (peek(p, '+') || max < min)                                   /* possessive, or wrong */
-        return TL_LANGUAGE_LARGE;
+        return TL_LANGUAGE_UNKNOWN;
     p->at += peek(p, '?');                                           /* lazy: the same language */
     if (peek(p, '*') || peek(p, '+') || peek(p, '?'))
-        return TL_LANGUAGE_LARGE;
+        return TL_LANGUAGE_UNKNOWN;
     *ret = tl_draft_repeat(p->draft, *ret, min, max);
     return p->draft->status;
 }
@@ -294,7 +294,7 @@ static int read_item(struct pattern *p, uint32_t *ret)
 static int push(struct pattern *p, uint32_t expr)
 {
     if (p->n_stack == ITEMS)
-        return TL_LANGUAGE_LARGE;
+        return TL_LANGUAGE_UNKNOWN;
     if (tl_grow((void **)&p->stack, p->n_stack, &p->stack_cap, sizeof *p->stack) < 0)
         return TL_E_NOMEM;
     p->stack[p->n_stack++] = expr;
@@ -344,7 +344,7 @@ int tl_pattern_read(struct tl_draft *draft, const char *text, size_t n_bytes, ui
     struct pattern p = {.draft = draft, .at = text, .end = text + n_bytes};
     int r = read_choices(&p, ret_expr);
     if (r >= 0 && p.at != p.end)
-        r = TL_LANGUAGE_LARGE;
+        r = TL_LANGUAGE_UNKNOWN;
     tl_free(p.stack);
     return r;
 }

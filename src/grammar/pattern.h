@@ -5,7 +5,7 @@
 
 #include "grammar/language.h"
 
-/* The expression of a pattern; TL_LANGUAGE_LARGE where something in it is not supported. */
+/* The expression of a pattern; TL_LANGUAGE_UNKNOWN where something in it is not supported. */
 int tl_pattern_read(struct tl_draft *draft, const char *text, size_t n_bytes, uint32_t *ret_expr);
 
 #endif

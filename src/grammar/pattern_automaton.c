@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "grammar/pattern.h"
 
-enum { PLACES = 1 << 15, WORK = 1 << 24, BUCKETS = 4096, SETS = 1 << 22 };
+enum { PLACES = 1 << 15, WORK = 1 << 22, BUCKETS = 4096, SETS = 1 << 22 };
 
 enum kind { CLASS, SPLIT, BEGIN, STOP, MATCH };
 struct step { uint8_t kind; uint32_t a, b, class; };                 /* CLASS: goes on at a; SPLIT: a or b; class: an expression */

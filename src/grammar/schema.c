@@ -82,6 +82,12 @@ int tl_schema_drop(struct tl_schema *schema, const struct tl_json_node *node, co
     return 0;
 }
 
+int tl_schema_spend(struct tl_schema *schema, const struct tl_json_node *node, uint64_t n_states)
+{
+    schema->n_spent += n_states;
+    return schema->n_spent <= TL_SCHEMA_STATES ? schema->draft.status : tl_schema_fail(schema, node, "the patterns up to here are too large together");
+}
+
 int tl_schema_count(struct tl_schema *schema, const struct tl_json_node *object, const char *key, uint32_t absent, uint32_t *ret)
 {
     const struct tl_json_node *node = tl_schema_member(schema, object, key);

@@ -11,6 +11,7 @@ enum {
     TL_SCHEMA_ITEMS = 64,                /* of a conjunction */
     TL_SCHEMA_MEMBERS = 1024,            /* properties of an object, values of an enum are bounded by the tree */
     TL_SCHEMA_RULES = 20000,             /* conjunctions of one schema */
+    TL_SCHEMA_STATES = 1 << 17,          /* of the automata of its patterns, formats, bounds and names */
 };
 
 /* Types of values, as bits. A number may be whole. */
@@ -37,7 +38,7 @@ struct tl_schema {
     uint64_t n_items, item_cap;
     uint32_t bucket[4096];
     struct tl_schema_memo *memo;         /* rules of strings and numbers by what is said of them */
-    uint64_t n_memos, memo_cap;
+    uint64_t n_memos, memo_cap, n_spent; /* n_spent: states of automata so far */
     /* expressions that many share */
     uint32_t blank, quote, string, character, number, integer, any, any_object, any_array;
 };
@@ -60,6 +61,8 @@ uint32_t tl_schema_value(struct tl_schema *schema, struct tl_conjunction *conjun
 int tl_schema_fail(struct tl_schema *schema, const struct tl_json_node *node, const char *sentence);
 /* The keyword cannot be enforced: refused, or its name is noted. */
 int tl_schema_drop(struct tl_schema *schema, const struct tl_json_node *node, const char *keyword);
+/* Automata of so many states more were made: a schema may make TL_SCHEMA_STATES. */
+int tl_schema_spend(struct tl_schema *schema, const struct tl_json_node *node, uint64_t n_states);
 /* The member as a number 0 .. most; `absent` where it is not there. */
 int tl_schema_count(struct tl_schema *schema, const struct tl_json_node *object, const char *key, uint32_t absent, uint32_t *ret);
 

@@ -18,7 +18,8 @@ int tl_schema_keys_init(struct tl_schema_keys *keys, struct tl_schema *schema, c
             struct tl_key_pattern *pattern = &keys->pattern[keys->n_patterns];
             int r = keys->n_patterns == TL_KEY_PATTERNS ? TL_LANGUAGE_LARGE :
                     tl_language_pattern(tl_json_tree_key(&schema->tree, at), at->n_key, &pattern->language);
-            if (r == TL_LANGUAGE_LARGE && tl_schema_drop(schema, at, "patternProperties") >= 0)
+            tl_schema_spend(schema, at, r == TL_LANGUAGE_UNKNOWN ? 16 : r < 0 ? TL_LANGUAGE_STATES : pattern->language.n_states);
+            if (r <= TL_LANGUAGE_LARGE && tl_schema_drop(schema, at, "patternProperties") >= 0)
                 continue;
             if (r < 0)
                 return tl_draft_fail(&schema->draft, r);
@@ -109,7 +110,7 @@ int tl_schema_keys_names(struct tl_schema_keys *keys)
     if (names->n == 0)
         return 0;
     int r = has_branches(schema, names) ? TL_LANGUAGE_LARGE : join_names(keys, names);
-    if (r == TL_LANGUAGE_LARGE)
+    if (r <= TL_LANGUAGE_LARGE)
         return tl_schema_drop(schema, tl_schema_node(schema, keys->c->item[0].node), "propertyNames");
     return r < 0 ? tl_draft_fail(&schema->draft, r) : 0;
 }
@@ -197,6 +198,7 @@ static int write_class(struct tl_schema_keys *keys, uint32_t set, const struct t
     struct tl_draft *draft = &keys->schema->draft;
     struct tl_language names = {.state = NULL};
     int r = class_names(keys, set, listed, &names);
+    tl_schema_spend(keys->schema, tl_schema_node(keys->schema, keys->c->item[0].node), r < 0 ? TL_LANGUAGE_STATES : names.n_states + listed->n_states);
     if (r >= 0 && !tl_language_empty(&names)) {
         bool all = names.n_states == 1 && !keys->bounded && keys->n_patterns == 0;
         uint32_t quote = keys->schema->quote, key = all ? keys->schema->string :
@@ -222,7 +224,7 @@ uint32_t tl_schema_keys_pair(struct tl_schema_keys *keys, const struct tl_text *
             n_choices += r >= 0 && choices[n_choices] != TL_EXPR_DEAD;
         }
     tl_language_done(&names);
-    if (r == TL_LANGUAGE_LARGE) {                                    /* without them it is narrower, and good */
+    if (r <= TL_LANGUAGE_LARGE) {                                    /* without them it is narrower, and good */
         n_choices = 0;
         r = keys->n_patterns > 0 ? tl_schema_drop(schema, tl_schema_node(schema, keys->c->item[0].node), "patternProperties") : 0;
     }

@@ -11,7 +11,7 @@
 #include "base/parse.h"
 #include "grammar/schema.h"
 
-enum { WHOLE_DIGITS = 18, FRACTION_DIGITS = 40, MULTIPLES = 8000 };
+enum { WHOLE_DIGITS = 18, FRACTION_DIGITS = 40, MULTIPLES = 4000 };
 #define MOST UINT64_C(999999999999999999)
 #define USUAL UINT64_C(999999999999999)
 #define FRACTION "(\\.[0-9]{1,6})?"
@@ -393,10 +393,14 @@ int tl_schema_digits(struct tl_schema *schema, const struct tl_conjunction *c, b
     if (!b->least.set && !b->most.set && !b->has_multiple)
         return 0;
     int r = build(b, whole, language);
-    if (r == TL_LANGUAGE_LARGE) {
+    if (tl_schema_spend(schema, tl_schema_node(schema, c->item[0].node), r < 0 ? TL_LANGUAGE_STATES : language->n_states + 64) < 0) {
         tl_language_done(language);
-        return tl_schema_drop(schema, tl_schema_node(schema, c->item[0].node), b->has_multiple ? "multipleOf" : "minimum");
+        return schema->draft.status;
     }
+    if (r < 0)
+        tl_language_done(language);
+    if (r <= TL_LANGUAGE_LARGE)
+        return tl_schema_drop(schema, tl_schema_node(schema, c->item[0].node), b->has_multiple ? "multipleOf" : "minimum");
     return r < 0 ? tl_draft_fail(&schema->draft, r) : 1;
 }
 

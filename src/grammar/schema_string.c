@@ -31,8 +31,9 @@ static int narrow(struct narrowing *n, struct tl_language *more, const struct tl
         return 0;
     }
     int r = tl_language_both(n->language, more, &both);
+    tl_schema_spend(n->schema, node, r < 0 ? TL_LANGUAGE_STATES : both.n_states);
     tl_language_done(more);
-    if (r == TL_LANGUAGE_LARGE)
+    if (r <= TL_LANGUAGE_LARGE)
         return tl_schema_drop(n->schema, node, keyword);
     if (r < 0)
         return tl_draft_fail(&n->schema->draft, r);
@@ -45,7 +46,11 @@ static int narrow_by_pattern(struct narrowing *n, const char *pattern, size_t n_
 {
     struct tl_language more = {.state = NULL};
     int r = tl_language_pattern(pattern, n_bytes, &more);
-    if (r == TL_LANGUAGE_LARGE)
+    if (tl_schema_spend(n->schema, node, r == TL_LANGUAGE_UNKNOWN ? 16 : r < 0 ? TL_LANGUAGE_STATES : more.n_states) < 0) {
+        tl_language_done(&more);
+        return n->schema->draft.status;
+    }
+    if (r <= TL_LANGUAGE_LARGE)
         return tl_schema_drop(n->schema, node, keyword);
     return r < 0 ? tl_draft_fail(&n->schema->draft, r) : narrow(n, &more, node, keyword);
 }
@@ -80,7 +85,7 @@ static int narrow_by_length(struct narrowing *n, const struct tl_conjunction *c,
     const struct tl_json_node *node = tl_schema_node(n->schema, c->item[0].node);
     const char *keyword = max == TL_GRAMMAR_NO_END ? "minLength" : "maxLength";
     int r = min > max ? 0 : tl_language_lengths(min, max, &more);
-    if (r == TL_LANGUAGE_LARGE)
+    if (r <= TL_LANGUAGE_LARGE)
         return tl_schema_drop(n->schema, node, keyword);
     return r < 0 ? tl_draft_fail(&n->schema->draft, r) : narrow(n, &more, node, keyword);
 }

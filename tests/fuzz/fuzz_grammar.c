@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     if (kind == 3) {
         if ((r = tl_language_pattern(text, n_bytes - 1, &language)) >= 0)
             tl_language_done(&language);
-        require(r >= 0 || r == TL_LANGUAGE_LARGE || r == TL_E_NOMEM);
+        require(r >= 0 || r <= TL_LANGUAGE_LARGE || r == TL_E_NOMEM);
         return 0;
     }
     r = kind == 0 ? tl_grammar_from_gbnf("grammar", text, n_bytes - 1, &grammar) :

@@ -20,6 +20,7 @@ ROOT = pathlib.Path(os.environ["TRILL_ROOT"])
 TRILL = os.environ["TRILL"]
 TINY = str(ROOT / "tests/golden/llama/model.gguf")
 FAST = bool(os.environ.get("TRILL_FAST"))
+SANITIZED = any(name in pathlib.Path(TRILL).read_bytes() for name in (b"__asan_init", b"__tsan_init"))
 
 
 def skip(why):

@@ -10,11 +10,11 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from server import FAST, Server, chunks, run, send_post
+from server import FAST, SANITIZED, Server, chunks, run, send_post
 
-REQUESTS = int(os.environ.get("TRILL_LOAD", 400 if FAST else 10000))
+REQUESTS = int(os.environ.get("TRILL_LOAD", 600 if FAST else 10000))
 CLIENTS = 16
-FLAT = 24 << 20
+FLAT = (24 << 20) if not SANITIZED else 1 << 30      # sanitizers keep what was freed
 
 
 class Client(threading.Thread):

@@ -46,18 +46,21 @@ const section = (title, ...inside) => el("section", {}, el("h3", {}, title), ins
 
 const known = (value) => typeof value === "number" && Number.isFinite(value);
 
+/* memory_bytes are those that steps read, wherever they were before. */
+const inMemory = (all = 0, drive = 0) => Math.max(0, all - drive);
+
 function bytesOf(answer) {
-    const memory = answer.memory_bytes ?? 0, drive = answer.drive_bytes ?? 0, uses = (answer.expert_hits ?? 0) + (answer.expert_misses ?? 0);
+    const drive = answer.drive_bytes ?? 0, memory = inMemory(answer.memory_bytes, drive), uses = (answer.expert_hits ?? 0) + (answer.expert_misses ?? 0);
     return [memory + drive > 0 && [el("h4", {}, t("live_bytes")), stack([[t("live_memory"), "memory", memory, bytes(memory)], [t("live_drive"), "drive", drive, bytes(drive)]])],
             uses > 0 && meter(t("live_hits"), answer.expert_hits / uses)];
 }
 
-/* Stalls are shown by themselves, out of the stages in which they were. */
+/* Stalls, where they are known, are shown by themselves, out of the stages in which they were. */
 function stagesOf(answer) {
-    const {queue_s: wait = 0, prefill_s: prompt = 0, decode_s: decode = 0, stall_s: stall = 0} = answer;
-    const share = 1 - Math.min(1, stall / Math.max(prompt + decode, 1e-9));
+    const {queue_s: wait = 0, prefill_s: prompt = 0, decode_s: decode = 0, stall_s: stall} = answer;
+    const share = 1 - Math.min(1, (stall ?? 0) / Math.max(prompt + decode, 1e-9));
     const parts = [["stage_wait", "wait", wait], ["stage_prompt", "prompt", prompt * share], ["stage_decode", "decode", decode * share], ["stage_stall", "stall", stall]];
-    return [el("h4", {}, t("live_stages")), stack(parts.map(([name, kind, amount]) => [t(name), kind, amount, seconds(amount)]))];
+    return [el("h4", {}, t("live_stages")), stack(parts.filter(([, , amount]) => known(amount)).map(([name, kind, amount]) => [t(name), kind, amount, seconds(amount)]))];
 }
 
 /* Of the better of what memory and drive could have brought in the time. */
@@ -87,22 +90,29 @@ function answerShown() {
 }
 
 function nowOf(live) {
-    const {queue = {}, rates} = live, memory = ["memory", rates?.memory_bytes_per_s ?? 0], drive = ["drive", rates?.drive_bytes_per_s ?? 0];
+    const {queue = {}, rates} = live, drive = ["drive", rates?.drive_bytes_per_s ?? 0], memory = ["memory", inMemory(rates?.memory_bytes_per_s, drive[1])];
     return section(t("live_now"),
         fact(t("live_queue"), t("live_queue_of", {running: queue.running ?? 0, waiting: (queue.waiting ?? 0) + (live.parked ?? 0)})),
         rates && [fact(t("live_speed"), number(rates.decode_tokens_per_s)), curve(t("live_speed"), (one) => one.rate),
                   el("h4", {}, t("live_rate")), stack([memory, drive].map(([kind, amount]) => [t("live_" + kind), kind, amount, bytes(amount) + "/s"])),
                   past.some((one) => one.drive > 0) && [curve(t("live_drive"), (one) => one.drive), meter(t("live_duty"), rates.drive_duty)],
-                  known(rates.hit_share) && meter(t("live_hits"), rates.hit_share), rates.stall_share > 0 && meter(t("stage_stall"), rates.stall_share)]);
+                  known(rates.hit_share) && meter(t("live_hits"), rates.hit_share), rates.stall_share > 0 && meter(t("live_stalls"), rates.stall_share)]);
+}
+
+/* By this page's own clock, as long as the answer comes. */
+function runOf({begunAt, readAt, firstAt, pieces}) {
+    const now = performance.now(), first = firstAt || now, read = readAt || first;
+    return section(t("live_answer"), stagesOf({queue_s: (read - begunAt) / 1000, prefill_s: (first - read) / 1000, decode_s: (now - first) / 1000}),
+                   pieces > 1 && fact(t("live_speed"), number(pieces / Math.max((now - first) / 1000, 0.05))));
 }
 
 function draw() {
-    const {live} = state, answer = answerShown(), running = state.runs.has(state.conversation);
+    const {live} = state, answer = answerShown(), run = state.runs.get(state.conversation);
     byId("live").replaceChildren(
         el("div", {class: "live-head"}, el("h2", {}, t("live_title")), button("close", t("close"), () => show(false))),
-        live ? nowOf(live) : "",
-        answer ? section(t(running ? "live_last" : "live_answer"), stagesOf(answer), bytesOf(answer), speedOf(answer, live), costOf(answer))
-               : section(t("live_answer"), el("p", {class: "none"}, t("live_none"))));
+        live ? nowOf(live) : "", run ? runOf(run) : "",
+        answer ? section(t(run ? "live_last" : "live_answer"), stagesOf(answer), bytesOf(answer), speedOf(answer, live), costOf(answer))
+               : run ? "" : section(t("live_answer"), el("p", {class: "none"}, t("live_none"))));
 }
 
 async function look() {

@@ -47,6 +47,7 @@ function takeChunk(run, chunk) {
     run.id ||= chunk.id ?? "";
     if (chunk.prompt_progress) {
         run.stage = "reading";
+        run.readAt ||= performance.now();
         run.progress = chunk.prompt_progress;
     }
     const reasoning = delta.reasoning_content ?? delta.reasoning ?? "", content = delta.content ?? "";
@@ -148,7 +149,7 @@ async function figuresOf(run) {
 
 /* Answers in this message, behind what it holds already. */
 export async function answer(conversation, message) {
-    const run = {conversation, message, stage: "waiting", begunAt: performance.now(), savedAt: performance.now(), firstAt: 0, pieces: 0,
+    const run = {conversation, message, stage: "waiting", begunAt: performance.now(), savedAt: performance.now(), readAt: 0, firstAt: 0, pieces: 0,
                  controller: new AbortController(), id: ""};
     state.runs.set(conversation, run);
     message.data = {model: conversation.settings.model || state.model, partial: true, seconds: message.data.seconds};

@@ -43,7 +43,7 @@ const english = {
 
     live_title: "Where the time goes", live_answer: "This answer", live_last: "Last answer", live_now: "Server now", live_none: "Nothing was asked yet.",
     live_bytes: "Bytes of weights", live_rate: "Bytes of weights a second", live_memory: "memory", live_drive: "drive", live_hits: "Expert hits", live_stages: "Seconds",
-    stage_wait: "waiting", stage_prompt: "prompt", stage_decode: "answer", stage_stall: "stalls",
+    live_stalls: "Stalled", stage_wait: "waiting", stage_prompt: "prompt", stage_decode: "answer", stage_stall: "stalls",
     live_speed: "Tokens a second", live_tokens: "Tokens", live_tokens_of: "{prompt} in, {out} out", live_reused: "{n} reused", live_drafted: "{n} of {of} drafts kept",
     live_energy: "Energy", live_energy_estimated: "{n}, estimated", live_money: "Money", live_limit: "Share of the limit", live_duty: "Drive duty", live_queue: "Answers", live_queue_of: "{running} running, {waiting} waiting",
     live_history: "the last minute",
@@ -95,6 +95,6 @@ export const percent = (share) => whole.format(100 * share) + " %";
 
 export function seconds(n) {
     if (n < 60)
-        return (n < 10 ? one : whole).format(n) + " s";
+        return (n < 1 ? two : n < 10 ? one : whole).format(n) + " s";
     return n < 3600 ? `${Math.floor(n / 60)} min ${whole.format(n % 60)} s` : `${Math.floor(n / 3600)} h ${Math.round(n % 3600 / 60)} min`;
 }

@@ -613,7 +613,7 @@ def test_several_models():
 
 def test_size():
     files = list((pathlib.Path(os.environ["TRILL_ROOT"]) / "src/serve/page").iterdir())
-    assert sum(file.stat().st_size for file in files) < 126_000
+    assert sum(file.stat().st_size for file in files) < 128_000
     with serve() as server:
         status, headers, body = server.get("/")
         assert status == 200 and "default-src 'none'" in headers["Content-Security-Policy"] and "unsafe" not in headers["Content-Security-Policy"]

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "api/job.h"
+#include "api/job_quantize.h"
 #include "base/array.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -12,34 +12,17 @@
 
 enum { SCHEME_BYTES = 1 << 20 };
 
-struct options {
-    const char *model, *output, *to, *importance;
-    double bits;
-    uint64_t size_bytes, threads;
-    bool native_too, force;
-};
+struct options { struct tl_quantize_options write; };
 
 #define ROW(...) TL_OPTION_ROW(struct options, __VA_ARGS__)
-static const struct tl_option rows[] = {
-    ROW(model, TEXT, "model", "MODEL"),
-    ROW(output, TEXT, "output", "PATH"),
-    ROW(to, TEXT, "to", "FORMAT|FILE"),
-    ROW(bits, F64, "bits", "B", .min = 0.5, .max = 32),
-    ROW(size_bytes, BYTES, "size", "BYTES", .min = 1, .max = 1e18),
-    ROW(importance, TEXT, "importance", "FILE"),
-    ROW(threads, U64, "threads", "N", .min = 1, .max = 4096),
-    ROW(native_too, FLAG, "native-too", NULL),
-    ROW(force, FLAG, "force", NULL),
-};
+static const struct tl_option rows[] = {TL_QUANTIZE_ROWS};
 
-static int check(const struct options *o)
+int tl_job_check_quantize(const struct tl_quantize_options *o)
 {
     if (!o->model)
         return tl_fail(TL_E_USAGE, "MODEL is missing: a file or a folder");
     if (!o->output)
         return tl_fail(TL_E_USAGE, "-o PATH is missing: where the model is written");
-    if (!o->to && o->bits == 0 && !o->size_bytes)
-        return tl_fail(TL_E_USAGE, "what to write is missing: --to FORMAT or a file of lines, --bits B or --size BYTES");
     if (o->bits > 0 && o->size_bytes)
         return tl_fail(TL_E_USAGE, "--bits and --size both say how large: give one of them");
     if (!o->force && tl_file_exists(o->output))
@@ -48,7 +31,7 @@ static int check(const struct options *o)
 }
 
 /* A format's name is its own text, anything else a file of lines. */
-static int read_scheme(const struct options *o, struct tl_quantize_how *how, char **ret_text)
+static int read_scheme(const struct tl_quantize_options *o, struct tl_quantize_how *how, char **ret_text)
 {
     size_t n_bytes;
     how->scheme_name = how->scheme = o->to;
@@ -67,36 +50,40 @@ static void note_warning(void *run, int level, const char *text)
         tl_job_warn(run, text);
 }
 
-int tl_job_quantize(struct tl_job_run *run)
+int tl_job_write_model(struct tl_job_run *run, const struct tl_quantize_options *o, const uint8_t *keep, uint32_t n_kept)
 {
-    struct options o = {0};
+    struct tl_quantize_how how = {
+        .input = o->model, .output = o->output, .bits = o->bits, .size_bytes = o->size_bytes, .importance = o->importance, .force = o->native_too,
+        .threads = (uint32_t)o->threads, .keep = keep, .n_kept = n_kept, .log = note_warning, .context = run,
+    };
     struct tl_quantize_report report;
     TL_AUTO char *text = NULL;
-    int status = tl_job_options(run, rows, TL_COUNT(rows), &o);
-    struct tl_quantize_how how = {.log = note_warning, .context = run};
+    int status = read_scheme(o, &how, &text);
     if (status >= 0)
-        status = check(&o);
-    if (status >= 0)
-        status = read_scheme(&o, &how, &text);
-    if (status < 0)
-        return status;
-    how.input = o.model;
-    how.output = o.output;
-    how.bits = o.bits;
-    how.size_bytes = o.size_bytes;
-    how.importance = o.importance;
-    how.force = o.native_too;
-    how.threads = (uint32_t)o.threads;
-    status = tl_quantize(&how, &run->progress, &report);
+        status = tl_quantize(&how, &run->progress, &report);
     if (status < 0)
         return status;
     tl_buffer_printf(&run->report, "{\"output\":");
-    tl_buffer_json_string(&run->report, o.output, strlen(o.output));
-    tl_buffer_printf(&run->report,
-                     ",\"tensors\":%" PRIu64 ",\"changed\":%" PRIu64 ",\"resumed\":%" PRIu64 ",\"parameters\":%" PRIu64 ",\"source_bytes\":%" PRIu64
-                     ",\"bytes\":%" PRIu64 ",\"bits\":%.4f,\"relative_error\":%.6g,\"seconds\":%.3f,\"encode_seconds\":%.3f",
-                     report.tensors, report.changed, report.resumed, report.parameters, report.in_bytes, report.out_bytes, report.bits, report.error,
-                     report.seconds, report.encode_seconds);
-    tl_job_write_warnings(run);
-    return 0;
+    tl_buffer_json_string(&run->report, o->output, strlen(o->output));
+    return tl_buffer_printf(&run->report,
+                            ",\"tensors\":%" PRIu64 ",\"changed\":%" PRIu64 ",\"resumed\":%" PRIu64 ",\"parameters\":%" PRIu64
+                            ",\"source_bytes\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"bits\":%.4f,\"relative_error\":%.6g,\"seconds\":%.3f,"
+                            "\"encode_seconds\":%.3f",
+                            report.tensors, report.changed, report.resumed, report.parameters, report.in_bytes, report.out_bytes, report.bits,
+                            report.error, report.seconds, report.encode_seconds);
+}
+
+int tl_job_quantize(struct tl_job_run *run)
+{
+    struct options o = {0};
+    int status = tl_job_options(run, rows, TL_COUNT(rows), &o);
+    if (status >= 0)
+        status = tl_job_check_quantize(&o.write);
+    if (status >= 0 && !o.write.to && o.write.bits == 0 && !o.write.size_bytes)
+        status = tl_fail(TL_E_USAGE, "what to write is missing: --to FORMAT or a file of lines, --bits B or --size BYTES");
+    if (status >= 0)
+        status = tl_job_write_model(run, &o.write, NULL, 0);
+    if (status >= 0)
+        tl_job_write_warnings(run);
+    return status;
 }

@@ -15,9 +15,9 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "compress/values.h"
 
 enum { NAME_BYTES = 256, MAX_ENTRIES = 1 << 20 };
-#define MAX_FILE_BYTES (UINT64_C(4) << 30)
 #define LEAST_WEIGHT 1e-4f               /* of a column that nothing entered, where the mean is 1 */
 
 struct entry {
@@ -71,7 +71,7 @@ static int add(struct tl_importance *importance, const char *path, const char *n
 {
     uint64_t n;
     if (importance->n_entries == MAX_ENTRIES || strlen(name) >= NAME_BYTES || !matrices || !columns || !tl_checked_mul(matrices, columns, &n) ||
-        n > MAX_FILE_BYTES / sizeof(float))
+        n > TL_VALUES_MAX_BYTES / sizeof(float))
         return tl_fail(TL_E_FILE, "%s: %.60s: found %" PRIu64 " x %" PRIu64 " values, expected those of a matrix's columns", path, name, matrices, columns);
     if (tl_grow((void **)&importance->entries, importance->n_entries, &importance->cap, sizeof(struct entry)) < 0)
         return TL_E_NOMEM;
@@ -102,32 +102,6 @@ static int settle(const char *path, struct entry *e, uint64_t matrix, const doub
 
 /* --- our own, and GGUF ---------------------------------------------------------------------------------------------------- */
 
-/* Values of a tensor of f32, f64 or u64 as doubles. tl_free. */
-static int read_values(const struct tl_modelfile *file, const struct tl_tensor *tensor, double **ret_values)
-{
-    TL_AUTO uint8_t *bytes = tl_alloc(tensor->n_bytes + 1, 1);
-    TL_AUTO double *values = tl_alloc(tensor->n_elems + 1, sizeof(double));
-    bool f32 = tensor->number && tensor->number->id == TL_NUMBER_F32, f64 = strcmp(tensor->type_name, "f64") == 0;
-    if (!bytes || !values)
-        return TL_E_NOMEM;
-    if (!f32 && !f64 && strcmp(tensor->type_name, "u64") != 0)
-        return tl_fail(TL_E_FILE, "%s: %s: found type %s, expected f32, f64 or u64", tl_modelfile_path(file), tensor->name, tensor->type_name);
-    int r = tl_modelfile_read(file, tensor, 0, bytes, tensor->n_bytes);
-    for (uint64_t i = 0; i < tensor->n_elems && r >= 0; i++) {
-        float single;
-        uint64_t whole;
-        memcpy(&single, bytes + 4 * i, f32 ? 4 : 0);
-        memcpy(&whole, bytes + 8 * i, f32 ? 0 : 8);
-        memcpy(&values[i], &whole, f64 ? 8 : 0);
-        values[i] = f32 ? (double)single : f64 ? values[i] : (double)whole;
-    }
-    if (r >= 0) {
-        *ret_values = values;
-        values = NULL;
-    }
-    return r;
-}
-
 /* The sums of a name, and their counts under another: [matrices][columns] and [matrices]. */
 static int take_pair(struct tl_importance *importance, const struct tl_modelfile *file, const char *name, const struct tl_tensor *sums,
                      const struct tl_tensor *counts)
@@ -138,10 +112,9 @@ static int take_pair(struct tl_importance *importance, const struct tl_modelfile
     struct entry *e;
     if (!counts || counts->n_elems != matrices)
         return tl_fail(TL_E_FILE, "%s: %s: found no counts for its %" PRIu64 " matrices", path, name, matrices);
-    int r = sums->n_bytes > MAX_FILE_BYTES ? tl_fail(TL_E_FILE, "%s: %s: found %" PRIu64 " bytes, expected sums of columns", path, name, sums->n_bytes)
-                                           : read_values(file, sums, &values);
+    int r = tl_values_read(file, sums, &values);
     if (r >= 0)
-        r = read_values(file, counts, &tokens);
+        r = tl_values_read(file, counts, &tokens);
     if (r >= 0)
         r = add(importance, path, name, matrices, columns, &e);
     for (uint64_t m = 0; m < matrices && r >= 0; m++)
@@ -280,7 +253,7 @@ static int read_any(struct tl_importance *importance, const char *path)
     TL_AUTO char *bytes = NULL;
     size_t n_bytes;
     uint8_t digest[TL_SHA256_BYTES];
-    int r = tl_file_slurp(path, MAX_FILE_BYTES, &bytes, &n_bytes);
+    int r = tl_file_slurp(path, TL_VALUES_MAX_BYTES, &bytes, &n_bytes);
     if (r < 0)
         return r;
     tl_sha256_of(bytes, n_bytes, digest);

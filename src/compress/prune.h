@@ -6,16 +6,18 @@
 #ifndef TL_COMPRESS_PRUNE_H
 #define TL_COMPRESS_PRUNE_H
 
-#include "model/model.h"
+#include "model/geometry.h"
 
-struct tl_prune_how {
-    const char *experts;                 /* the file of statistics */
-    double keep;                         /* the share of experts to be kept, 0 .. 1 */
-    bool uneven;                         /* ranked over all layers: files that only this program reads */
+struct tl_prune_report {
+    uint32_t layers, kept;               /* that have experts; experts of each that stay */
+    double saliency;                     /* share of the model's that stays, a layer counting as a layer */
+    uint64_t tokens;                     /* that were counted */
+    uint32_t unseen;                     /* experts that no token was routed to */
 };
 
-/* ret_keep [layers][experts]: 1: kept. Every layer, and every group of a grouped router, keeps the same count, never fewer than a token
- * uses. TL_E_FILE: statistics of another model. */
-int tl_prune_choose(const struct tl_model *model, const struct tl_prune_how *how, uint8_t *ret_keep, uint32_t *ret_count);
+/* ret_keep [layers][experts]: 1: kept. Every layer, and every group of a router with groups, keeps the same count: the share
+ * `keep` of all, rounded to the nearest that the groups allow, never fewer than a token uses. Ties go to the lower number.
+ * TL_E_FILE: statistics of another model. */
+int tl_prune_choose(const struct tl_geometry *geometry, const char *statistics, double keep, uint8_t *ret_keep, struct tl_prune_report *ret_report);
 
 #endif

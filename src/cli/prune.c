@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* trill prune: a model with fewer experts. */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/memory.h"
+#include "cli/command.h"
+#include "cli/flat.h"
+#include "cli/job.h"
+#include "cli/output.h"
+#include "cli/place.h"
+
+struct settings {
+    const char *model, *output, *to, *importance, *experts, *home;
+    double keep, bits;
+    uint64_t size_bytes, threads;
+    bool native_too, force, json, quiet;
+};
+
+#define ROW(...) TL_COMMAND_OPTION(struct settings, __VA_ARGS__)
+static const struct tl_option options[] = {
+    ROW(model, TEXT, 'm', "model", "MODEL", .help = "the model: a file, a folder or a name in the cache"),
+    ROW(output, FILE, 'o', "output", "PATH", .help = "where it is written"),
+    ROW(experts, FILE, 0, "experts", "FILE", .help = "what trill score --experts wrote: how much each expert adds"),
+    ROW(keep, F64, 0, "keep", "SHARE", .min = 0, .max = 1, .help = "how many of the experts of a layer stay: 0.5"),
+    ROW(to, TEXT, 0, "to", "FORMAT|FILE", .help = "a number format such as q4_k, or a file of lines WHAT [LAYERS] FORMAT"),
+    ROW(bits, F64, 0, "bits", "B", .min = 0.5, .max = 32, .help = "bits a weight on average: the formats that lose least are chosen"),
+    ROW(size_bytes, BYTES, 0, "size", "BYTES", .min = 1, .max = 1e18, .help = "the same, by the size of the file: 20G"),
+    ROW(importance, FILE, 0, "importance", "FILE", .help = "how much columns matter: of trill score --moments, or an imatrix of llama.cpp"),
+    ROW(native_too, FLAG, 0, "native-too", NULL, .help = "experts too that come in the 4 bits they were trained in"),
+    ROW(threads, U64, 't', "threads", "N", .min = 1, .max = 4096, .help = "threads; one per CPU unless given"),
+    ROW(force, FLAG, 0, "force", NULL, .help = "replace an output that is there"),
+    ROW(json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),
+    ROW(quiet, FLAG, 'q', "quiet", NULL, .help = "no figures and no progress on standard error"),
+    ROW(home, FILE, 0, "home", "DIR", .help = "folder of models, settings and state, instead of the usual ones"),
+};
+
+static const struct tl_command_word words[] = {{"MODEL", offsetof(struct settings, model)}, {"PATH", offsetof(struct settings, output)}};
+
+static int tell(const char *report, const void *context)
+{
+    const struct settings *settings = context;
+    struct tl_flat flat = {0};
+    int r = tl_flat_read("report", report, &flat);
+    if (r >= 0 && !settings->quiet)
+        tl_output_note("%s: %.0f experts in each of %.0f layers, %.1f %% of their saliency over %.0f tokens; %.3f GB of %.3f GB, in %.1f s\n",
+                       settings->output, tl_flat_number(&flat, "", "experts_kept"), tl_flat_number(&flat, "", "layers"),
+                       100 * tl_flat_number(&flat, "", "saliency_kept"), tl_flat_number(&flat, "", "tokens"),
+                       tl_flat_number(&flat, "", "bytes") * 1e-9, tl_flat_number(&flat, "", "source_bytes") * 1e-9,
+                       tl_flat_number(&flat, "", "seconds"));
+    tl_flat_done(&flat);
+    return r;
+}
+
+static int run(const void *context)
+{
+    struct settings settings = *(const struct settings *)context;
+    TL_AUTO char *path = NULL;
+    if (settings.model) {
+        int r = tl_place_model(settings.model, settings.home, &path);
+        if (r < 0)
+            return r;
+        settings.model = path;
+    }
+    return tl_job_carry_out(&(struct tl_job_order){
+        .kind = "prune", .options = options, .n_options = TL_COUNT(options), .settings = &settings, .json = settings.json,
+        .quiet = settings.quiet, .tell = tell});
+}
+
+const struct tl_command_body tl_prune_command = {
+    .about = "Writes a model with the most useful of its routed experts: those whose outputs, weighed as the router\n"
+             "weighs them, are largest over the tokens of a sweep (REAP). Every layer, and every group of a router with\n"
+             "groups, keeps as many, so the result is a model like any other. With --to, --bits or --size its matrices\n"
+             "get other formats in the same pass.",
+    .examples = "trill score model.gguf --text corpus --experts experts.safetensors\n"
+                "trill prune model.gguf half.gguf --keep 0.5 --experts experts.safetensors\n",
+    .options = options,
+    .n_options = TL_COUNT(options),
+    .words = words,
+    .n_words = TL_COUNT(words),
+    .settings_bytes = sizeof(struct settings),
+    .run = run,
+};

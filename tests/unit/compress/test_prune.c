@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Pruning: which experts stay, by statistics written here, in routers with and without groups; what is written holds exactly
+ * their bytes; statistics of another model and damaged ones are refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "compress/prune.h"
+#include "compress/quantize.h"
+#include "folder.h"
+#include "golden_file.h"
+#include "must.h"
+
+enum { LAYERS = 2, EXPERTS = 8 };
+
+/* As `trill score --experts` writes it: a safetensors file by hand. */
+static void write_statistics(const char *path, const char *kind, uint64_t layers, const uint64_t *counts, const double *norms)
+{
+    char header[512];
+    size_t n = (size_t)layers * EXPERTS * 8;
+    int length = snprintf(header, sizeof(header),
+                          "{\"__metadata__\":{\"format\":\"%s\"},\"count\":{\"dtype\":\"U64\",\"shape\":[%d,%d],\"data_offsets\":[0,%zu]},"
+                          "\"weighted_norm\":{\"dtype\":\"F64\",\"shape\":[%d,%d],\"data_offsets\":[%zu,%zu]}}",
+                          kind, (int)layers, EXPERTS, n, (int)layers, EXPERTS, n, 2 * n);
+    uint64_t bytes = (uint64_t)length;
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(&bytes, 8, 1, file), 1);
+    assert_int_equal(fwrite(header, 1, bytes, file), bytes);
+    assert_int_equal(fwrite(counts, 1, n, file), n);
+    assert_int_equal(fwrite(norms, 1, n, file), n);
+    assert_int_equal(fclose(file), 0);
+}
+
+static const uint64_t counts[LAYERS * EXPERTS] = {10, 10, 0, 10, 20, 10, 10, 10, 5, 5, 5, 5, 5, 5, 5, 5};
+/* Means of layer 0: 1, 9, none, 3, 4, 8, 2, 3; of layer 1: 8 7 6 5 4 3 2 1. */
+static const double norms[LAYERS * EXPERTS] = {10, 90, 0, 30, 80, 80, 20, 30, 40, 35, 30, 25, 20, 15, 10, 5};
+
+static struct tl_geometry geometry_with(uint32_t groups)
+{
+    return (struct tl_geometry){.n_layers = LAYERS, .n_experts = EXPERTS, .n_used = 2, .n_groups = groups, .n_groups_used = groups > 1 ? groups / 2 : 1};
+}
+
+static void test_choice(void **state)
+{
+    static const struct { uint32_t groups; double keep; uint32_t kept; const char *layer[LAYERS]; } cases[] = {
+        {1, 0.5, 4, {"01011100", "11110000"}},           /* 3 before 7: ties go to the lower */
+        {1, 0.1, 2, {"01000100", "11000000"}},           /* no fewer than a token uses */
+        {1, 1.0, 8, {"11111111", "11111111"}},
+        {2, 0.5, 4, {"01011100", "11001100"}},
+        {4, 0.5, 8, {"11111111", "11111111"}},           /* groups are ranked by their best two */
+    };
+    const char *path = in_folder("experts.safetensors");
+    (void)state;
+    write_statistics(path, "trill.experts", LAYERS, counts, norms);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tl_geometry geometry = geometry_with(cases[i].groups);
+        struct tl_prune_report report;
+        uint8_t keep[LAYERS * EXPERTS];
+        must(tl_prune_choose(&geometry, path, cases[i].keep, keep, &report));
+        assert_int_equal(report.kept, cases[i].kept);
+        assert_int_equal(report.unseen, 1);
+        for (int k = 0; k < LAYERS * EXPERTS; k++)
+            assert_int_equal(keep[k], cases[i].layer[k / EXPERTS][k % EXPERTS] == '1');
+    }
+}
+
+static void test_refused(void **state)
+{
+    const char *path = in_folder("experts.safetensors");
+    struct tl_geometry geometry = geometry_with(1);
+    struct tl_prune_report report;
+    uint8_t keep[LAYERS * EXPERTS];
+    double broken[LAYERS * EXPERTS] = {-1};
+    (void)state;
+    write_statistics(path, "trill.moments", LAYERS, counts, norms);
+    assert_int_equal(tl_prune_choose(&geometry, path, 0.5, keep, &report), TL_E_FILE);
+    write_statistics(path, "trill.experts", 1, counts, norms);
+    assert_int_equal(tl_prune_choose(&geometry, path, 0.5, keep, &report), TL_E_FILE);
+    write_statistics(path, "trill.experts", LAYERS, counts, broken);
+    assert_int_equal(tl_prune_choose(&geometry, path, 0.5, keep, &report), TL_E_FILE);
+    geometry.n_experts = 0;
+    assert_int_equal(tl_prune_choose(&geometry, path, 0.5, keep, &report), TL_E_USAGE);
+}
+
+static uint8_t *bytes_of(const struct tl_modelfile *file, const char *name, uint64_t *ret_bytes)
+{
+    const struct tl_tensor *tensor = tl_modelfile_find(file, name);
+    assert_non_null(tensor);
+    uint8_t *bytes = malloc(tensor->n_bytes);
+    must(tl_modelfile_read(file, tensor, 0, bytes, tensor->n_bytes));
+    *ret_bytes = tensor->n_bytes;
+    return bytes;
+}
+
+/* Every tensor whose outermost dimension is experts holds the bytes of those that stayed; all others are as they were. */
+static void test_written(void **state)
+{
+    static const uint32_t kept[LAYERS][4] = {{1, 3, 4, 5}, {0, 1, 2, 3}};
+    const char *statistics = in_folder("experts.safetensors"), *output = in_folder("half.gguf");
+    struct tl_prune_report chosen;
+    struct tl_quantize_report report;
+    struct tl_geometry geometry = geometry_with(1);
+    uint8_t keep[LAYERS * EXPERTS];
+    struct tl_modelfile *before, *after;
+    uint64_t count = 0;
+    (void)state;
+    write_statistics(statistics, "trill.experts", LAYERS, counts, norms);
+    must(tl_prune_choose(&geometry, statistics, 0.5, keep, &chosen));
+    struct tl_quantize_how how = {.input = golden_file("qwen3_moe/model.gguf"), .output = output, .keep = keep, .n_kept = chosen.kept, .threads = 2};
+    must(tl_quantize(&how, NULL, &report));
+    must(tl_modelfile_open(golden_file("qwen3_moe/model.gguf"), &before));
+    must(tl_modelfile_open(output, &after));
+    must(tl_meta_u64(after, "qwen3moe.expert_count", 100, &count));
+    assert_int_equal(count, 4);
+    for (uint64_t i = 0; i < tl_modelfile_tensors(before); i++) {
+        const char *name = tl_modelfile_tensor(before, i)->name;
+        uint64_t n_before, n_after;
+        uint8_t *old = bytes_of(before, name, &n_before), *new = bytes_of(after, name, &n_after);
+        bool by_expert = strstr(name, "_exps.") || strstr(name, "_gate_inp.");
+        uint64_t size = n_before / EXPERTS, layer = by_expert ? (uint64_t)(name[4] - '0') : 0;
+        assert_int_equal(n_after, by_expert ? n_before / 2 : n_before);
+        for (uint32_t e = 0; e < 4 && by_expert; e++)
+            assert_memory_equal(new + e * size, old + kept[layer][e] * size, size);
+        if (!by_expert)
+            assert_memory_equal(new, old, n_before);
+        free(old);
+        free(new);
+    }
+    tl_modelfile_close(before);
+    tl_modelfile_close(after);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_choice), cmocka_unit_test(test_refused), cmocka_unit_test(test_written),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

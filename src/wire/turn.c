@@ -69,12 +69,15 @@ int tl_turn_read_reasoning(struct tl_turn *turn)
     if (turn->family->syntax != TL_TURN_HARMONY)
         signs |= TL_TURN_SIGN_ANSWER | (turn->blank ? TL_TURN_SIGN_THINK : 0) | (takes_calls(turn) ? turn->hard_calls : 0);
     size_t where = tl_turn_marks_find(&turn->marks, signs, turn->held.data, turn->seen > turn->at ? turn->seen : turn->at, turn->end, turn->final, &sign, &n);
-    size_t stop = turn->final && !sign ? where : without_blanks(turn, where);
+    bool again = sign == TL_TURN_SIGN_THINK && !blanks(turn, where);
+    if (again)                           /* text came before it: so it is text as well */
+        sign = 0;
+    size_t stop = turn->final && !sign && !again ? where : without_blanks(turn, where);
     int r = tl_turn_say(turn, TL_EVENT_REASONING, tl_turn_text_at(turn, turn->at), stop - turn->at);
     turn->seen = where;
     turn->at = sign ? where : stop;
     if (r < 0 || !sign)
-        return r < 0 ? r : TL_TURN_WAIT;
+        return r < 0 ? r : again ? TL_TURN_MORE : TL_TURN_WAIT;
     if (sign == TL_TURN_SIGN_CONTROL || sign == TL_TURN_SIGN_OPENER)
         return drop_control(turn, sign, n);
     if (!(sign & TL_TURN_SIGN_CALLS))

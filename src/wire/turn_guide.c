@@ -24,13 +24,14 @@ static void enter(struct tl_turn_steer *steer, enum tl_steer_stage stage)
     tl_buffer_clear(&steer->tail);
 }
 
-/* "assistant" has been said where the prompt ends so: ids of a message's head that are not to come again. */
-static size_t said(const struct tl_turn_steer *steer, const int32_t *ids, size_t n)
+/* "assistant" has been said where the prompt ends so: ids of a message's head that are not to come again are left out. */
+static int force_unsaid(struct tl_turn_steer *steer, const int32_t *ids, size_t n)
 {
     size_t at = 0;
     while (harmony(steer) && !steer->thought && at < n && at < steer->n_said && ids[at] == steer->said[at])
         at++;
-    return at == steer->n_said ? at : 0;
+    at = at == steer->n_said ? at : 0;
+    return n > at ? tl_steer_force_ids(steer, ids + at, n - at) : 0;
 }
 
 /* What comes behind the reasoning, or first where there is none. */
@@ -43,15 +44,11 @@ static int begin_content(struct tl_turn_steer *steer)
     }
     if (steer->required) {
         enter(steer, TL_STEER_NAME);
-        size_t skip = said(steer, steer->first.id, steer->first.n_ids);
-        r = tl_steer_force_ids(steer, steer->first.id + skip, steer->first.n_ids - skip);
+        r = force_unsaid(steer, steer->first.id, steer->first.n_ids);
         return r < 0 ? r : tl_steer_names(steer, steer->first.text, false);
     }
     enter(steer, TL_STEER_CONTENT);
-    if (steer->family->content) {
-        size_t skip = said(steer, steer->content, steer->n_content);
-        r = tl_steer_force_ids(steer, steer->content + skip, steer->n_content - skip);
-    }
+    r = force_unsaid(steer, steer->content, steer->n_content);
     return r < 0 ? r : tl_steer_match(steer, steer->turn->how.content);
 }
 

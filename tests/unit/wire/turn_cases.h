@@ -13,6 +13,7 @@
 {"the prompt closed it", HERMES, "<|im_start|>assistant\n<think>\n\n</think>\n\n", "Fine </think>", "C:Fine </think>"},
 {"closed again", HERMES, "<|im_start|>assistant\n<think>\n\n</think>\n\n", "</think>\nFine", "C:Fine"},
 {"opened again", HERMES, "<|im_start|>assistant\n<think>\n", "<think>a</think>b", "R:a|C:b"},
+{"opened within reasoning", HERMES, NULL, "<think>a <think> b</think>c", "R:a <think> b|C:c"},
 {"a mark within content", HERMES, NULL, "Use <think> and </think>.", "C:Use <think> and </think>."},
 {"reasoning without an end", HERMES, NULL, "<think>a b\n", "R:a b\n"},
 {"leading role", HERMES, "<|im_end|>\n<|im_start|>assistant\n", "<|im_start|>assistant\nHi", "C:Hi"},

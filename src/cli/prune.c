@@ -26,7 +26,7 @@ static const struct tl_option options[] = {
     ROW(to, TEXT, 0, "to", "FORMAT|FILE", .help = "a number format such as q4_k, or a file of lines WHAT [LAYERS] FORMAT"),
     ROW(bits, F64, 0, "bits", "B", .min = 0.5, .max = 32, .help = "bits a weight on average: the formats that lose least are chosen"),
     ROW(size_bytes, BYTES, 0, "size", "BYTES", .min = 1, .max = 1e18, .help = "the same, by the size of the file: 20G"),
-    ROW(importance, FILE, 0, "importance", "FILE", .help = "how much columns matter: of trill score --moments, or an imatrix of llama.cpp"),
+    ROW(importance, FILE, 0, "importance", "FILE", .help = "how much columns matter: of score --moments, or an imatrix"),
     ROW(native_too, FLAG, 0, "native-too", NULL, .help = "experts too that come in the 4 bits they were trained in"),
     ROW(threads, U64, 't', "threads", "N", .min = 1, .max = 4096, .help = "threads; one per CPU unless given"),
     ROW(force, FLAG, 0, "force", NULL, .help = "replace an output that is there"),
@@ -68,10 +68,10 @@ static int run(const void *context)
 }
 
 const struct tl_command_body tl_prune_command = {
-    .about = "Writes a model with the most useful of its routed experts: those whose outputs, weighed as the router\n"
-             "weighs them, are largest over the tokens of a sweep (REAP). Every layer, and every group of a router with\n"
-             "groups, keeps as many, so the result is a model like any other. With --to, --bits or --size its matrices\n"
-             "get other formats in the same pass.",
+    .about = "Writes a model with the most useful of its routed experts: those whose outputs, weighed as the\n"
+             "router weighs them, are largest over the tokens of a sweep (REAP). Every layer, and every group of\n"
+             "a router with groups, keeps as many, so the result is a model like any other. With --to, --bits or\n"
+             "--size its matrices get other formats in the same pass.",
     .examples = "trill score model.gguf --text corpus --experts experts.safetensors\n"
                 "trill prune model.gguf half.gguf --keep 0.5 --experts experts.safetensors\n",
     .options = options,

@@ -24,7 +24,7 @@ static const struct tl_option options[] = {
     ROW(to, TEXT, 0, "to", "FORMAT|FILE", .help = "a number format such as q4_k, or a file of lines WHAT [LAYERS] FORMAT"),
     ROW(bits, F64, 0, "bits", "B", .min = 0.5, .max = 32, .help = "bits a weight on average: the formats that lose least are chosen"),
     ROW(size_bytes, BYTES, 0, "size", "BYTES", .min = 1, .max = 1e18, .help = "the same, by the size of the file: 20G"),
-    ROW(importance, FILE, 0, "importance", "FILE", .help = "how much columns matter: of trill score --moments, or an imatrix of llama.cpp"),
+    ROW(importance, FILE, 0, "importance", "FILE", .help = "how much columns matter: of score --moments, or an imatrix"),
     ROW(native_too, FLAG, 0, "native-too", NULL, .help = "experts too that come in the 4 bits they were trained in"),
     ROW(threads, U64, 't', "threads", "N", .min = 1, .max = 4096, .help = "threads; one per CPU unless given"),
     ROW(force, FLAG, 0, "force", NULL, .help = "replace an output that is there"),
@@ -64,10 +64,11 @@ static int run(const void *context)
 }
 
 const struct tl_command_body tl_quantize_command = {
-    .about = "Writes a model with its matrices in another number format, tensor by tensor in little memory, whatever\n"
-             "the size of the model. --to is a format for all matrices, or a file of lines that say what gets which;\n"
-             "--bits and --size choose for each matrix, so that least is lost. With --importance what is rounded\n"
-             "where much goes through counts more. A run that was stopped goes on where it was.",
+    .about = "Writes a model with its matrices in another number format, tensor by tensor in little memory,\n"
+             "whatever the size of the model. --to is a format for all matrices, or a file of lines that say\n"
+             "what gets which; --bits and --size choose for each matrix, so that least is lost. With\n"
+             "--importance what is rounded where much goes through counts more. A run that was stopped goes on\n"
+             "where it was.",
     .examples = "trill score model.gguf --text corpus.txt --moments moments.safetensors\n"
                 "trill quantize model.gguf small.gguf --bits 4.5 --importance moments.safetensors\n"
                 "trill quantize model.gguf small.gguf --to q4_k\n",

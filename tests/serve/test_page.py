@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from server import TINY, Server, run, skip, smollm2, with_clients
+from server import TINY, TRILL, Server, run, skip, smollm2, with_clients
 
 with_clients()
 from browser import By, Browser, Keys, until
@@ -234,6 +234,22 @@ def test_a_damaged_file_is_told():
             until(lambda: "damaged" in page.one("#notices").text)
             page.ask("Say one word.")
             assert len(page.answers()[0]) > 0
+
+
+def test_a_full_drive_is_told():
+    limited = ["sh", "-c", 'trap "" XFSZ; ulimit -f 600; exec "$@"', "sh", TRILL]
+    with serve(command=limited) as server, Browser() as page:
+        page.expected = ["507", "400"]
+        page.open(server)
+        page.ask("Say one word.")
+        file = pathlib.Path(page.folder.name, "long.txt")
+        file.write_text("word " * 200000)
+        page.driver.find_element(By.ID, "files").send_keys(str(file))
+        page.one("#chips .chip")
+        page.ask("What is in there?")
+        assert "Not saved" in until(lambda: page.one("#notices").text) and len(page.answers()) == 2
+        page.driver.refresh()
+        until(lambda: page.questions() == ["Say one word."], what="what was kept is lost")
 
 
 # --- hostile texts -------------------------------------------------------------------------------------------------------------

@@ -280,6 +280,28 @@ static void a_failed_change_changes_nothing(void **state)
     assert_int_equal(found("Lost"), 0);
 }
 
+/* Cut anywhere and wrong anywhere: refused or kept, and what is kept can be read. */
+static void broken_documents_break_nothing(void **state)
+{
+    (void)state;
+    static const char wrong[] = "\"{}[],:\\\xff\0a0";
+    char text[sizeof two];
+    for (size_t n = 0; n < sizeof two - 1; n++)
+        refused(two, n);
+    for (size_t i = 0; i < sizeof two - 1; i++) {
+        memcpy(text, two, sizeof two);
+        text[i] = wrong[i * 7 % sizeof wrong];
+        tl_buffer_clear(&out);
+        int status = tl_conversations_add(store, text, sizeof two - 1, &out);
+        if (status < 0 && status != TL_E_USAGE && status != TL_E_FILE)
+            fail_msg("byte %zu: %s", i, tl_error_text());
+        char id[64];
+        if (status > 0 && sscanf(out.data, "{\"id\":\"%16[0-9a-f]\",", id) == 1)
+            assert_string_not_equal(get(id), "");
+    }
+    list("train");
+}
+
 static void zero_bytes_are_replaced(void **state)
 {
     (void)state;
@@ -427,7 +449,7 @@ int main(void)
         TEST(what_is_put_comes_back), TEST(a_change_replaces_what_it_names), TEST(an_export_can_be_added_again),
         TEST(the_way_to_the_head_is_markdown), TEST(what_is_removed_is_gone), TEST(it_is_there_after_a_restart), TEST(words_are_found),
         TEST(a_changed_text_is_found_by_its_new_words_alone), TEST(a_list_goes_on_where_it_ended), TEST(hostile_documents_are_refused),
-        TEST(texts_have_bounds), TEST(a_failed_change_changes_nothing), TEST(zero_bytes_are_replaced), TEST(every_allocation_may_fail),
+        TEST(texts_have_bounds), TEST(a_failed_change_changes_nothing), TEST(broken_documents_break_nothing), TEST(zero_bytes_are_replaced), TEST(every_allocation_may_fail),
         TEST(a_full_drive_loses_nothing), TEST(a_folder_that_cannot_be_written_can_be_read), TEST(what_is_damaged_says_so_and_is_kept),
         TEST(a_newer_file_is_left_alone),
     };

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Masks of the vocabulary: a walk over the trie with the set of stacks behind every byte. The masks of the sets that were
+/* Masks of the vocabulary: a walk over the trie with the set of stacks behind every byte, but for plain tokens where it matters not which
+ * characters they have, as inside a string. The masks of the sets that were
  * asked for last are kept; the one to give up is found as a clock finds pages. */
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "grammar/matcher.h"
@@ -28,14 +30,126 @@ static void set_bits(const struct tl_trie *trie, uint32_t node, uint64_t *bits)
         bits[trie->id[i] / 64] |= 1ull << trie->id[i] % 64;
 }
 
+/* --- plain tokens ------------------------------------------------------------------------------------------------------------- */
+
+/* The bytes of plain characters; E0, ED, F0 and F4 lead to fewer. */
+static const struct { uint8_t n, range[4][2]; } plain_bytes[] = {
+    {1, {{0x20, 0x21}}}, {1, {{0x23, 0x5B}}}, {1, {{0x5D, 0x7E}}}, {2, {{0xC2, 0xDF}, {0x80, 0xBF}}}, {3, {{0xE0, 0xE0}, {0xA0, 0xBF}, {0x80, 0xBF}}},
+    {3, {{0xE1, 0xEC}, {0x80, 0xBF}, {0x80, 0xBF}}}, {3, {{0xED, 0xED}, {0x80, 0x9F}, {0x80, 0xBF}}}, {3, {{0xEE, 0xEF}, {0x80, 0xBF}, {0x80, 0xBF}}},
+    {4, {{0xF0, 0xF0}, {0x90, 0xBF}, {0x80, 0xBF}, {0x80, 0xBF}}}, {4, {{0xF1, 0xF3}, {0x80, 0xBF}, {0x80, 0xBF}, {0x80, 0xBF}}},
+    {4, {{0xF4, 0xF4}, {0x80, 0x8F}, {0x80, 0xBF}, {0x80, 0xBF}}},
+};
+
+/* Do all bytes of these ranges lead from the node to `to`? TL_GRAMMAR_ACCEPT: to any one node, which is noted. */
+static bool leads(const struct tl_grammar *grammar, uint32_t index, const uint8_t (*range)[2], unsigned n, uint32_t *to)
+{
+    const struct tl_grammar_node *node = &grammar->node[index];
+    unsigned covered = 0;
+    if (node->kind != TL_GRAMMAR_BYTES)
+        return false;
+    for (uint32_t i = node->a; i < node->a + node->b; i++) {
+        const struct tl_grammar_edge *edge = &grammar->edge[i];
+        uint8_t lo = edge->lo > (*range)[0] ? edge->lo : (*range)[0], hi = edge->hi < (*range)[1] ? edge->hi : (*range)[1];
+        if (lo > hi)
+            continue;
+        covered += hi - lo + 1u;
+        if (n == 1 && *to == TL_GRAMMAR_ACCEPT)
+            *to = edge->to;
+        if (n == 1 ? *to != edge->to : !leads(grammar, edge->to, range + 1, n - 1, to))
+            return false;
+    }
+    return covered == (unsigned)((*range)[1] - (*range)[0]) + 1;
+}
+
+enum { UNKNOWN, NONE, ALL, SOME };       /* of the plain characters a node reads, all of them to one place */
+
+static uint8_t plain_reads(struct tl_stacks *stacks, uint32_t index)
+{
+    const struct tl_grammar *grammar = stacks->grammar;
+    const struct tl_grammar_node *node = &grammar->node[index];
+    uint8_t reads = NONE;
+    uint32_t to = TL_GRAMMAR_ACCEPT;
+    if (stacks->plain[index] != UNKNOWN)
+        return stacks->plain[index];
+    for (uint32_t i = node->a; i < node->a + node->b; i++)
+        for (size_t k = 0; k < TL_COUNT(plain_bytes); k++)
+            if ((grammar->edge[i].lo <= plain_bytes[k].range[0][1] && grammar->edge[i].hi >= plain_bytes[k].range[0][0]) || grammar->edge[i].hi >= 0x80)
+                reads = ALL;
+    for (size_t k = 0; reads == ALL && k < TL_COUNT(plain_bytes); k++)
+        if (!leads(grammar, index, plain_bytes[k].range, plain_bytes[k].n, &to))
+            reads = SOME;
+    return stacks->plain[index] = reads;
+}
+
+static uint8_t set_reads(struct tl_stacks *stacks, uint32_t set)
+{
+    uint8_t reads = NONE;
+    for (uint32_t i = 0; i < stacks->set[set].n; i++) {
+        uint32_t node = stacks->frame[stacks->set[set].first + i].node;
+        uint8_t own = node == TL_GRAMMAR_ACCEPT ? NONE : plain_reads(stacks, node);
+        if (own != NONE)
+            reads = reads == NONE ? own : SOME;
+    }
+    return reads;
+}
+
+/* The sets behind 1, 2 ... plain characters, as long as it matters not which they are. False: it does. */
+static bool plain_chain(struct tl_stacks *stacks, uint32_t set, uint32_t chain[TL_TRIE_PLAIN + 1], unsigned *ret_n)
+{
+    unsigned n = 0;
+    chain[0] = set;
+    for (; n < TL_TRIE_PLAIN; n++) {
+        uint8_t reads = n > 0 && chain[n] == chain[n - 1] ? ALL : set_reads(stacks, chain[n]);
+        if (reads == NONE)
+            break;
+        if (reads == SOME)
+            return false;
+        chain[n + 1] = n > 0 && chain[n] == chain[n - 1] ? chain[n] : tl_stacks_step(stacks, chain[n], 'a');
+        if (chain[n + 1] == TL_STACKS_DEAD)
+            break;
+    }
+    *ret_n = n;
+    return n > 0 && stacks->status >= 0;
+}
+
+/* Allows plain tokens all at once; false where they must be walked like others. */
+static bool allow_plain(struct tl_matcher *matcher, uint32_t left, uint64_t *bits, uint32_t *ret_most)
+{
+    const struct tl_trie *trie = matcher->trie;
+    uint32_t chain[TL_TRIE_PLAIN + 1];
+    unsigned n;
+    if (!plain_chain(&matcher->stacks, matcher->set, chain, &n))
+        return false;
+    for (unsigned from = 1, to; from <= n; from = to + 1) {          /* runs of as many characters as are allowed */
+        for (to = from - 1; to < n; to++) {
+            uint32_t least = matcher->stacks.set[chain[to + 1]].least;
+            if (least > left && tl_matcher_tokens(matcher, chain[to + 1]) > left)
+                break;
+            *ret_most = least > *ret_most ? least : *ret_most;
+        }
+        const uint64_t *more = trie->plain + (size_t)to * trie->n_words, *less = trie->plain + (size_t)(from - 1) * trie->n_words;
+        for (uint32_t i = 0; to >= from && i < trie->n_words; i++)
+            bits[i] |= more[i] & ~less[i];
+        to += to < n;                                                /* the one that is not allowed */
+    }
+    return true;
+}
+
+/* --- all tokens ---------------------------------------------------------------------------------------------------------------- */
+
 /* `left` tokens may come behind the id; UINT32_MAX: no bound. */
 static void walk(struct tl_matcher *matcher, uint32_t left, uint64_t *bits, uint32_t *ret_most)
 {
     const struct tl_trie *trie = matcher->trie;
     struct tl_stacks *stacks = &matcher->stacks;
     uint32_t way[TL_TRIE_DEPTH + 1] = {matcher->set};
+    bool plain = allow_plain(matcher, left, bits, ret_most);
     for (uint32_t i = 1; i < trie->n_nodes;) {
         const struct tl_trie_node *node = &trie->node[i];
+        if (plain && !node->mixed) {
+            i = node->skip;
+            continue;
+        }
         uint32_t to = tl_stacks_step(stacks, way[node->depth - 1], node->byte);
         if (to == TL_STACKS_DEAD) {
             i = node->skip;

@@ -335,7 +335,7 @@ int tl_stacks_init(struct tl_stacks *stacks, const struct tl_grammar *grammar)
 {
     *stacks = (struct tl_stacks){.grammar = grammar};
     if (!(stacks->bucket = tl_alloc(BUCKETS, sizeof *stacks->bucket)) || !(stacks->sum = tl_alloc(SUMS, sizeof *stacks->sum)) ||
-        !(stacks->head = tl_alloc(grammar->n_nodes + 1, sizeof *stacks->head)) ||
+        !(stacks->head = tl_alloc(grammar->n_nodes + 1, sizeof *stacks->head)) || !(stacks->plain = tl_alloc(grammar->n_nodes + 1, 1)) ||
         tl_reserve((void **)&stacks->set, 64, &stacks->set_cap, sizeof *stacks->set) < 0)
         return stacks->status = TL_E_NOMEM;
     forget(stacks);
@@ -352,6 +352,7 @@ void tl_stacks_done(struct tl_stacks *stacks)
     tl_free(stacks->work);
     tl_free(stacks->queue);
     tl_free(stacks->head);
+    tl_free(stacks->plain);
 }
 
 bool tl_stacks_full(const struct tl_stacks *stacks)

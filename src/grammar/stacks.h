@@ -40,6 +40,7 @@ struct tl_stacks {
     uint32_t *queue, *head;  /* head [n_nodes]: the frames of a node, + 1 */
     uint64_t n_work, n_queue, work_cap, queue_cap;
     uint32_t accept;         /* the frame of TL_GRAMMAR_ACCEPT, + 1 */
+    uint8_t *plain;          /* [n_nodes]: what mask.c found out about them */
     int status;              /* the first failure; sets are dead from then on */
 };
 

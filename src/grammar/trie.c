@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 
 struct token { const char *bytes; uint32_t n_bytes; int32_t id; };
 
@@ -31,6 +32,29 @@ static size_t collect(const struct tl_tokenizer *tokenizer, struct token *token,
             token[n++] = (struct token){bytes, (uint32_t)n_bytes, (int32_t)i};
     }
     return n;
+}
+
+/* How many characters a plain token has; 0: it is not plain, or longer. */
+static unsigned plain_characters(const char *bytes, size_t n_bytes)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < n_bytes; count++) {
+        uint32_t code;
+        int n = tl_utf8_decode(bytes + i, n_bytes - i, &code);
+        if (n < 0 || code < 0x20 || code == 0x7F || code == '"' || code == '\\' || count == TL_TRIE_PLAIN)
+            return 0;
+        i += (size_t)n;
+    }
+    return count;
+}
+
+static void note_plain(struct tl_trie *trie, const struct token *token, const uint32_t *way, unsigned depth)
+{
+    unsigned n = plain_characters(token->bytes, token->n_bytes);
+    for (unsigned i = n; n > 0 && i <= TL_TRIE_PLAIN; i++)
+        trie->plain[(size_t)i * trie->n_words + (uint32_t)token->id / 64] |= 1ull << (uint32_t)token->id % 64;
+    for (unsigned i = 0; n == 0 && i <= depth; i++)
+        trie->node[way[i]].mixed = true;
 }
 
 static int add_node(struct tl_trie *trie, uint8_t byte, unsigned depth)
@@ -58,6 +82,8 @@ static int build(struct tl_trie *trie, const struct token *token, size_t n)
                 trie->child[(uint8_t)token[i].bytes[0]] = (uint32_t)trie->n_nodes;
             r = add_node(trie, (uint8_t)token[i].bytes[depth], depth + 1);
         }
+        if (r >= 0)
+            note_plain(trie, &token[i], way, depth);
         trie->id[trie->n_ids++] = token[i].id;
         trie->depth = depth > trie->depth ? depth : trie->depth;
     }
@@ -80,7 +106,8 @@ int tl_trie_new(const struct tl_tokenizer *tokenizer, struct tl_trie **ret_trie)
         trie->n_vocab = n_vocab;
         trie->n_words = (n_vocab + 63) / 64;
         trie->tokenizer = tokenizer;
-        if ((trie->id = tl_alloc(n_vocab + 1, sizeof *trie->id)) && (trie->ends = tl_alloc(n_vocab + 1, sizeof *trie->ends))) {
+        if ((trie->id = tl_alloc(n_vocab + 1, sizeof *trie->id)) && (trie->ends = tl_alloc(n_vocab + 1, sizeof *trie->ends)) &&
+            (trie->plain = tl_alloc((TL_TRIE_PLAIN + 1) * (uint64_t)trie->n_words, sizeof *trie->plain))) {
             size_t n = collect(tokenizer, token, trie);
             qsort(token, n, sizeof *token, compare);
             r = build(trie, token, n);
@@ -100,6 +127,7 @@ void tl_trie_free(struct tl_trie *trie)
     tl_free(trie->node);
     tl_free(trie->id);
     tl_free(trie->ends);
+    tl_free(trie->plain);
     tl_free(trie);
 }
 

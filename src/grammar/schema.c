@@ -310,7 +310,7 @@ static int read_tree(struct tl_schema *schema, const char *where, const char *te
     if (r >= 0)
         r = tl_json_next(&json);
     tl_json_done(&json);
-    return r < 0 ? tl_fail_in(TL_E_USAGE, "schema") : r;
+    return r < 0 ? tl_fail_in(r == TL_E_FILE ? TL_E_USAGE : r, "schema") : r;
 }
 
 static int compile(struct tl_schema *schema, bool any_object, struct tl_grammar **ret_grammar)

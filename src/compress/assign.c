@@ -231,7 +231,7 @@ static int solve(struct assigning *a)
 {
     uint64_t room = room_for(a), least = choose(a, 1e30), most = choose(a, 0);
     if (least > room)
-        return tl_fail(TL_E_USAGE, "%s: %.3f GB are too few: the least that the formats give is %.3f GB%s", tl_modelfile_path(a->how->file),
+        return tl_fail(TL_E_USAGE, "%s: %.4g GB are too few: the least that the formats give is %.4g GB%s", tl_modelfile_path(a->how->file),
                        (double)room * 1e-9, (double)least * 1e-9, a->how->importance ? "" : "; with --importance formats of fewer bits may be used");
     double low = 0, high = 1e30;
     for (int i = 0; i < BISECTIONS && most > room; i++) {

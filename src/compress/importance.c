@@ -182,7 +182,8 @@ static int take_entry(struct tl_importance *importance, struct reader *reader)
     if (r >= 0)
         r = take_i32(reader, &count);
     if (r >= 0 && (count <= 0 || count > (reader->end - reader->at) / 4))
-        return tl_fail(TL_E_FILE, "%s: %s: found %d values in %td bytes", reader->path, name, count, reader->end - reader->at);
+        return tl_fail(TL_E_FILE, "%s: %s: found %d values in %td bytes, expected all of its columns", reader->path, name, count,
+                       reader->end - reader->at);
     TL_AUTO double *sums = r < 0 ? NULL : tl_alloc((size_t)count, sizeof(double));
     if (r >= 0)
         r = sums ? add(importance, reader->path, name, 1, (uint64_t)count, &e) : TL_E_NOMEM;
@@ -227,6 +228,19 @@ static int check(struct tl_importance *importance, const char *path, const struc
     return matched ? 0 : tl_fail(TL_E_FILE, "%s: found no matrix of %s in it: importance of another model", path, tl_modelfile_path(model));
 }
 
+/* The weights of each matrix, of which the mean of all was 1. */
+static void level(struct entry *e)
+{
+    for (uint64_t m = 0; m < e->matrices; m++) {
+        float *weights = e->weights + m * e->columns;
+        double total = 0;
+        for (uint64_t c = 0; c < e->columns; c++)
+            total += (double)weights[c];
+        for (uint64_t c = 0; c < e->columns && e->known[m]; c++)
+            weights[c] = (float)((double)weights[c] / total * (double)e->columns);
+    }
+}
+
 /* Entries of the old form whose values are those of several experts. */
 static int split(struct tl_importance *importance, const struct tl_modelfile *model)
 {
@@ -244,6 +258,7 @@ static int split(struct tl_importance *importance, const struct tl_modelfile *mo
         e->known = known;
         e->matrices = tensor->shape[0];
         e->columns = columns;
+        level(e);
     }
     return 0;
 }

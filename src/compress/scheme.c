@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "base/parse.h"
 
-enum { WHAT_BYTES = 160, RANGES = 16, MAX_LINES = 4096 };
+enum { WHAT_BYTES = 160, RANGES = 16, LAYER_DIGITS = 6, MAX_LINES = 4096 };
 
 struct line {
     char what[WHAT_BYTES];
@@ -50,11 +50,12 @@ static int part_of_name(const char *name)
 
 static bool take_number(const char **at, int64_t *ret)
 {
-    char *end;
-    bool digits = (*at)[**at == '-'] >= '0' && (*at)[**at == '-'] <= '9';
-    *ret = digits ? strtol(*at, &end, 10) : 0;
-    *at = digits ? end : *at;
-    return digits;
+    size_t sign = **at == '-', digits = strspn(*at + sign, "0123456789");
+    if (digits == 0 || digits > LAYER_DIGITS)
+        return false;
+    *ret = strtol(*at, NULL, 10);
+    *at += sign + digits;
+    return true;
 }
 
 /* "0-3,-1" */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Schemes: refused with a sentence, or formats of which each tensor's rows have whole blocks; and the scheme that is written of
+ * them says the same. */
+#include "base/memory.h"
+#include "compress/scheme.h"
+#include "fuzz_compress.h"
+
+enum { LAYERS = 2 };
+
+static const struct tl_place places[FUZZ_TENSORS] = {{TL_PART_ATTENTION, 0}, {TL_PART_EXPERTS, 0}, {TL_PART_NORMS, 0}};
+
+static bool apply(const char *text, size_t n_bytes, const struct tl_number **numbers)
+{
+    struct tl_scheme *scheme = NULL;
+    if (tl_scheme_new("scheme", text, n_bytes, &scheme) < 0) {
+        require(!scheme && strncmp(tl_error_text(), "scheme", 6) == 0);
+        return false;
+    }
+    bool good = tl_scheme_apply(scheme, fuzz_model(), places, LAYERS, true, numbers) >= 0;
+    require(good || strstr(tl_error_text(), "matches no tensor of"));
+    tl_scheme_free(scheme);
+    return good;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
+{
+    const struct tl_number *numbers[FUZZ_TENSORS] = {0}, *again[FUZZ_TENSORS] = {0};
+    char *text = NULL;
+    if (!apply((const char *)bytes, n_bytes, numbers))
+        return 0;
+    for (int i = 0; i < FUZZ_TENSORS; i++)
+        require(!numbers[i] || FUZZ_COLUMNS % numbers[i]->block_elems == 0);
+    require(tl_scheme_write(fuzz_model(), numbers, &text) >= 0);
+    require(apply(text, strlen(text), again));
+    for (int i = 0; i < FUZZ_TENSORS; i++)
+        require(!numbers[i] || numbers[i] == again[i]);
+    tl_free(text);
+    return 0;
+}

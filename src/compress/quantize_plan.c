@@ -61,7 +61,7 @@ static int choose(struct tl_quantizing *q, const struct tl_place *places, const 
                                           .size_bytes = q->how->size_bytes, .force = q->how->force, .progress = q->progress},
                       numbers);
     if (r >= 0 && (q->how->scheme || q->how->bits > 0 || q->how->size_bytes))
-        r = tl_scheme_write(q->file, numbers, &q->scheme);
+        r = tl_scheme_write(q->file, places, numbers, &q->scheme);
     return r;
 }
 

@@ -127,7 +127,7 @@ int tl_scheme_new(const char *where, const char *text, size_t n_bytes, struct tl
     if (r >= 0) {
         memcpy(copy, text, n_bytes);
         snprintf(scheme->where, sizeof(scheme->where), "%s", where);
-        r = read_lines(scheme, copy);
+        r = memchr(text, 0, n_bytes) ? tl_fail(TL_E_USAGE, "%s: a byte is zero: no text", where) : read_lines(scheme, copy);
     }
     if (r < 0) {
         tl_scheme_free(scheme);
@@ -203,19 +203,33 @@ int tl_scheme_apply(const struct tl_scheme *scheme, const struct tl_modelfile *f
 
 /* --- as text -------------------------------------------------------------------------------------------------------------- */
 
-int tl_scheme_write(const struct tl_modelfile *file, const struct tl_number *const *numbers, char **ret_text)
+/* What most of the matrices become; NULL: all stay. */
+static const struct tl_number *most_frequent(const struct tl_modelfile *file, const struct tl_place *places, const struct tl_number *const *numbers)
 {
     uint64_t elems[TL_NUMBERS] = {0};
-    int most = -1;
+    const struct tl_number *most = NULL;
+    for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++) {
+        const struct tl_tensor *tensor = tl_modelfile_tensor(file, i);
+        if (numbers[i] && tl_place_rounds(&places[i], tensor) && (elems[numbers[i]->id] += tensor->n_elems) && (!most || elems[numbers[i]->id] > elems[most->id]))
+            most = numbers[i];
+    }
+    return most;
+}
+
+int tl_scheme_write(const struct tl_modelfile *file, const struct tl_place *places, const struct tl_number *const *numbers, char **ret_text)
+{
+    const struct tl_number *most = most_frequent(file, places, numbers);
     struct tl_buffer text;
     tl_buffer_init(&text, 0);
-    for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++)
-        if (numbers[i] && (elems[numbers[i]->id] += tl_modelfile_tensor(file, i)->n_elems) && (most < 0 || elems[numbers[i]->id] > elems[most]))
-            most = (int)numbers[i]->id;
-    tl_buffer_printf(&text, "* %s\n", most < 0 ? "keep" : tl_number((enum tl_number_id)most)->name);
-    for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++)
-        if (numbers[i] && (int)numbers[i]->id != most)
-            tl_buffer_printf(&text, "%s %s\n", tl_modelfile_tensor(file, i)->name, numbers[i]->name);
+    tl_buffer_printf(&text, "* %s\n", most ? most->name : "keep");
+    for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++) {
+        const struct tl_tensor *tensor = tl_modelfile_tensor(file, i);
+        const struct tl_number *said = tensor->number;
+        if (most && tl_place_rounds(&places[i], tensor))
+            said = tl_scheme_fitting(tensor, most);
+        if ((numbers[i] ? numbers[i] : tensor->number) != said)
+            tl_buffer_printf(&text, "%s %s\n", tensor->name, numbers[i] ? numbers[i]->name : "keep");
+    }
     *ret_text = tl_buffer_take(&text, NULL);
     return *ret_text ? 0 : TL_E_NOMEM;
 }

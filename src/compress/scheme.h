@@ -26,7 +26,7 @@ int tl_scheme_apply(const struct tl_scheme *scheme, const struct tl_modelfile *f
 /* The format, or the nearest one (schemes.def) of which the tensor's rows have whole blocks; its own where there is none. */
 const struct tl_number *tl_scheme_fitting(const struct tl_tensor *tensor, const struct tl_number *number);
 
-/* A scheme as text, a line for each tensor whose format differs from the most frequent one. tl_free. */
-int tl_scheme_write(const struct tl_modelfile *file, const struct tl_number *const *numbers, char **ret_text);
+/* A scheme as text that gives these numbers: "* FORMAT" of the most frequent one, a line for each tensor that gets another. tl_free. */
+int tl_scheme_write(const struct tl_modelfile *file, const struct tl_place *places, const struct tl_number *const *numbers, char **ret_text);
 
 #endif

@@ -25,15 +25,16 @@ static bool apply(const char *text, size_t n_bytes, const struct tl_number **num
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
     const struct tl_number *numbers[FUZZ_TENSORS] = {0}, *again[FUZZ_TENSORS] = {0};
+    const struct tl_number *own = tl_number(TL_NUMBER_F32);
     char *text = NULL;
     if (!apply((const char *)bytes, n_bytes, numbers))
         return 0;
     for (int i = 0; i < FUZZ_TENSORS; i++)
         require(!numbers[i] || FUZZ_COLUMNS % numbers[i]->block_elems == 0);
-    require(tl_scheme_write(fuzz_model(), numbers, &text) >= 0);
+    require(tl_scheme_write(fuzz_model(), places, numbers, &text) >= 0);
     require(apply(text, strlen(text), again));
     for (int i = 0; i < FUZZ_TENSORS; i++)
-        require(!numbers[i] || numbers[i] == again[i]);
+        require((numbers[i] ? numbers[i] : own) == (again[i] ? again[i] : own));
     tl_free(text);
     return 0;
 }

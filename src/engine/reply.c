@@ -75,7 +75,7 @@ void tl_reply_free(struct tl_reply *reply)
     tl_free(reply);
 }
 
-void tl_reply_cancel(struct tl_reply *reply) { reply->cancel = 1; }
+void tl_reply_cancel(struct tl_reply *reply) { __atomic_store_n(&reply->cancel, 1, __ATOMIC_RELAXED); }
 
 /* --- writing, under the lock ------------------------------------------------------------------------------------------------ */
 
@@ -91,7 +91,7 @@ static int send(struct tl_reply *reply)
     tl_buffer_clear(&reply->out);
     if (!reply->gone)
         return 0;
-    reply->cancel = 1;
+    tl_reply_cancel(reply);
     return tl_fail(TL_E_CANCEL, "the reader of the answer is gone");
 }
 
@@ -135,7 +135,7 @@ void tl_reply_fail(struct tl_reply *reply, int status)
         send(reply);
     }
     reply->failed = true;
-    reply->cancel = 1;
+    tl_reply_cancel(reply);
     pthread_mutex_unlock(&reply->lock);
     tl_error_set(status, sentence);
 }

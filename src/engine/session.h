@@ -22,7 +22,7 @@ struct tl_session {
 
 static inline bool tl_session_stops(const struct tl_session *session)
 {
-    return atomic_load(&session->cancel) || (session->stop && *session->stop);
+    return atomic_load(&session->cancel) || (session->stop && __atomic_load_n(session->stop, __ATOMIC_RELAXED));
 }
 
 int tl_session_open(struct tl_engine *engine, struct tl_session **ret_session);

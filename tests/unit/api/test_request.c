@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -245,6 +246,25 @@ static void test_cancelling(void **state)
     answer("chat", body, &again);        /* the session is as good as before */
     says(again.text.data, "\"finish_reason\"");
     tl_buffer_done(&again.text);
+}
+
+/* From another thread, at any moment: the answer ends, whole or not. */
+static void test_cancelling_from_elsewhere(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        struct reader reader = {0};
+        pthread_t thread;
+        struct trill_request *request = must_ask("completions", "{\"prompt\":\"Once\",\"max_tokens\":100,\"ignore_eos\":true,\"stream\":true}", &reader);
+        struct worker worker = {.request = request};
+        pthread_create(&thread, NULL, work, &worker);
+        usleep((useconds_t)i * 500);
+        trill_request_cancel(request);
+        pthread_join(thread, NULL);
+        assert_int_equal(worker.status, 0);
+        trill_request_close(request);
+        tl_buffer_done(&reader.text);
+    }
 }
 
 static void test_beats(void **state)
@@ -537,7 +557,8 @@ static void test_generating_in_a_language(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same), cmocka_unit_test(test_threads), cmocka_unit_test(test_leaving), cmocka_unit_test(test_cancelling),
+        cmocka_unit_test(test_same), cmocka_unit_test(test_threads), cmocka_unit_test(test_leaving), cmocka_unit_test(test_cancelling), cmocka_unit_test(test_cancelling_from_elsewhere),
+       
         cmocka_unit_test(test_beats), cmocka_unit_test(test_refusals), cmocka_unit_test(test_overflow), cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_echo), cmocka_unit_test(test_echo_text), cmocka_unit_test(test_embeddings),
         cmocka_unit_test(test_many_inputs), cmocka_unit_test(test_languages), cmocka_unit_test(test_generating_in_a_language),

@@ -352,11 +352,36 @@ static void test_no_memory(void **state)
     }
 }
 
+/* --- the manual ------------------------------------------------------------------------------------------------------------- */
+
+/* Every field is told of. */
+static void test_manual(void **state)
+{
+    static const char *const names[] = {
+#define READ(name, kinds, how, member, min, max) "`" #name,
+#define IGNORE(name, kinds) "`" #name,
+#define REFUSE(name, kinds, reason) "`" #name,
+#define UNLESS(name, kinds, value) "`" #name,
+#include "wire/openai_fields.def"
+    };
+    static char text[1 << 16];
+    char path[600];
+    (void)state;
+    snprintf(path, sizeof(path), "%s/docs/api.md", getenv("TRILL_ROOT") ? getenv("TRILL_ROOT") : ".");
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = 0;
+    fclose(file);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (!strstr(text, names[i]))
+            fail_msg("docs/api.md says nothing of %s`", names[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_fields), cmocka_unit_test(test_prompts), cmocka_unit_test(test_defaults_below),
-        cmocka_unit_test(test_bounds), cmocka_unit_test(test_tools), cmocka_unit_test(test_thoughts),
+        cmocka_unit_test(test_bounds), cmocka_unit_test(test_tools), cmocka_unit_test(test_thoughts), cmocka_unit_test(test_manual),
         cmocka_unit_test(test_messages), cmocka_unit_test(test_bad), cmocka_unit_test(test_many), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,8 @@ int tl_schema_count(struct tl_schema *schema, const struct tl_json_node *object,
     double value = absent;
     if (node && (node->kind != TL_JSON_NUMBER || !tl_parse_f64(schema->tree.text.data + node->text, node->n_text, &value) || value < 0 ||
                  value != (double)(uint64_t)(value < 1e15 ? value : 0)))
-        return tl_schema_fail(schema, node, "expected a whole number, not negative");
+        return schema->flags & TL_GRAMMAR_LOOSE ? (*ret = absent, tl_schema_drop(schema, node, key)) :
+                                                  tl_schema_fail(schema, node, "expected a whole number, not negative");
     *ret = value > TL_GRAMMAR_TIMES && node ? TL_GRAMMAR_TIMES : node ? (uint32_t)value : absent;
     return 0;
 }

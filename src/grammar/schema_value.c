@@ -39,6 +39,10 @@ static int add_type(struct tl_schema *schema, const struct tl_json_node *name, u
             *types |= type_names[i].types;
             return 0;
         }
+    if (schema->flags & TL_GRAMMAR_LOOSE) {                          /* names of other languages: str, any */
+        *types = TL_SCHEMA_ANY;
+        return tl_schema_drop(schema, name, "type");
+    }
     return tl_schema_fail(schema, name, "expected null, boolean, integer, number, string, array or object");
 }
 

@@ -12,7 +12,7 @@ struct level { uint32_t node, last; };
 static int keep(struct tl_json_tree *tree, const char *bytes, size_t n, uint32_t *ret_at, uint32_t *ret_n)
 {
     if (n > UINT32_MAX - 1 - tree->text.len)
-        return tl_fail(TL_E_FILE, "tokenizer.json: a part of more than 4 GiB");
+        return tl_fail(TL_E_FILE, "a JSON text of more than 4 GiB");
     *ret_at = (uint32_t)tree->text.len;
     *ret_n = (uint32_t)n;
     tl_buffer_append(&tree->text, bytes, n);
@@ -22,7 +22,7 @@ static int keep(struct tl_json_tree *tree, const char *bytes, size_t n, uint32_t
 static int new_node(struct tl_json_tree *tree, enum tl_json_event kind, uint32_t *ret_index)
 {
     if (tree->count == TL_JSON_TREE_NODES)
-        return tl_fail(TL_E_FILE, "tokenizer.json: a part of more than %d values", TL_JSON_TREE_NODES);
+        return tl_fail(TL_E_FILE, "a JSON text of more than %d values", TL_JSON_TREE_NODES);
     if (tl_grow((void **)&tree->node, tree->count, &tree->capacity, sizeof *tree->node) < 0)
         return TL_E_NOMEM;
     *ret_index = tree->count++;

@@ -197,6 +197,18 @@ static void test_loose(void **state)
     tl_grammar_free(grammar);
 }
 
+/* What agents get wrong widens the language of a tool, no more. */
+static void test_careless(void **state)
+{
+    struct tl_grammar *grammar = schema("{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"str\"},\"b\":{\"type\":\"string\",\"maxLength\":\"5\"},"
+                                        "\"c\":{\"$ref\":\"http://x/y\"}},\"required\":[\"a\"]}", TL_GRAMMAR_LOOSE);
+    (void)state;
+    assert_string_equal(tl_grammar_dropped(grammar), "$ref, maxLength, type");
+    assert_true(accepts(grammar, "{\"a\":\"x\",\"b\":\"long enough\",\"c\":[1]}"));
+    assert_false(accepts(grammar, "{\"a\":\"x\",\"b\":1}"));
+    tl_grammar_free(grammar);
+}
+
 static void test_any_json(void **state)
 {
     struct tl_grammar *grammar;
@@ -208,6 +220,6 @@ static void test_any_json(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_more), cmocka_unit_test(test_refused), cmocka_unit_test(test_loose), cmocka_unit_test(test_any_json)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_more), cmocka_unit_test(test_refused), cmocka_unit_test(test_loose), cmocka_unit_test(test_careless), cmocka_unit_test(test_any_json)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

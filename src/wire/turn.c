@@ -179,7 +179,8 @@ static int read_dropped(struct tl_turn *turn)
 static int (*const phases[])(struct tl_turn *) = {
     [TL_TURN_REASONING] = tl_turn_read_reasoning, [TL_TURN_CONTENT] = tl_turn_read_content, [TL_TURN_BETWEEN] = tl_turn_read_between,
     [TL_TURN_CALL] = tl_turn_read_call, [TL_TURN_ARGUMENTS] = tl_turn_read_arguments, [TL_TURN_BEHIND] = tl_turn_read_behind,
-    [TL_TURN_KEY] = tl_turn_read_key, [TL_TURN_VALUE] = tl_turn_read_value, [TL_TURN_CLOSE] = tl_turn_read_close,
+    [TL_TURN_KEY] = tl_turn_read_key, [TL_TURN_VALUE] = tl_turn_read_value, [TL_TURN_WORDS] = tl_turn_read_notation,
+    [TL_TURN_CLOSE] = tl_turn_read_close,
     [TL_TURN_HEADER] = tl_turn_read_header, [TL_TURN_DROP] = read_dropped,
 };
 

@@ -253,8 +253,11 @@ static int read_named(struct tl_turn *turn, size_t at)
             return TL_TURN_WAIT;
         if (!is && turn->held.data[at] != '{')
             continue;
+        bool words = turn->family->syntax == TL_TURN_NOTATION;
         turn->object = (struct tl_turn_object){.depth = 0};
-        return begin_named(turn, tl_turn_text_at(turn, name), behind - name, TL_TURN_ARGUMENTS, at + (is ? turn->marks.mid.n_bytes : 0));
+        turn->value = 0;
+        tl_buffer_clear(&turn->key);
+        return begin_named(turn, tl_turn_text_at(turn, name), behind - name, words ? TL_TURN_WORDS : TL_TURN_ARGUMENTS, at + (is ? turn->marks.mid.n_bytes : 0));
     }
     return at == turn->end ? TL_TURN_WAIT : tl_turn_no_call(turn);
 }

@@ -9,6 +9,7 @@ enum tl_turn_syntax {
     TL_TURN_JSON,            /* an object with the name and the arguments */
     TL_TURN_NAMED,           /* the name, a mark, the arguments as JSON */
     TL_TURN_XML,             /* the name, then keys and values between marks */
+    TL_TURN_NOTATION,        /* the name, then keys and values in a notation of their own */
     TL_TURN_HARMONY,         /* messages with a head that says a channel and whom it is to */
 };
 

@@ -19,6 +19,7 @@ enum tl_turn_phase {
     TL_TURN_BEHIND,          /* in the object around them */
     TL_TURN_KEY,             /* of XML: before a key, or at the end */
     TL_TURN_VALUE,
+    TL_TURN_WORDS,           /* arguments in a notation */
     TL_TURN_CLOSE,           /* before the mark that ends a call */
     TL_TURN_HEADER,          /* of a message of harmony */
     TL_TURN_DROP,            /* nothing of the rest is the answer's */
@@ -53,7 +54,7 @@ struct tl_turn {
     uint32_t calls, last_number;
     int32_t tool;                        /* of the call at hand, or -1 */
     struct tl_buffer key, scratch;
-    unsigned char value;                 /* how the value at hand is written: enum in turn_xml.c */
+    unsigned char value;                 /* how the value at hand is written: enums in turn_xml.c, turn_notation.c */
     bool comma, over;                    /* over: of harmony: behind the arguments of a call */
     unsigned types;                      /* that the value may have */
     struct tl_turn_steer *steer;         /* turn_guide.c */
@@ -85,6 +86,7 @@ int tl_turn_read_arguments(struct tl_turn *turn);
 int tl_turn_read_behind(struct tl_turn *turn);
 int tl_turn_read_key(struct tl_turn *turn);
 int tl_turn_read_value(struct tl_turn *turn);
+int tl_turn_read_notation(struct tl_turn *turn);
 int tl_turn_read_close(struct tl_turn *turn);
 int tl_turn_read_header(struct tl_turn *turn);
 

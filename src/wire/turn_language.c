@@ -110,9 +110,8 @@ int tl_turn_language_name(const struct tl_turn_family *family, const struct tl_t
 
 static int of_schema(const char *schema, size_t n_bytes, struct tl_grammar **ret_grammar)
 {
-    if (schema && tl_grammar_from_schema("parameters", schema, n_bytes, TL_GRAMMAR_LOOSE, ret_grammar) >= 0)
-        return 0;
-    return tl_grammar_any_json(ret_grammar);
+    int r = schema ? tl_grammar_from_schema("parameters", schema, n_bytes, TL_GRAMMAR_LOOSE, ret_grammar) : TL_E_USAGE;
+    return r >= 0 || r == TL_E_NOMEM ? r : tl_grammar_any_json(ret_grammar);
 }
 
 /* --- arguments between marks ------------------------------------------------------------------------------------------------ */

@@ -283,6 +283,7 @@ int tl_turn_steer_new(struct tl_turn *turn)
 {
     const struct tl_turn_how *how = &turn->how;
     bool calls = how->trie && turn->tools.count && how->choice != TL_TOOLS_NONE, required = how->choice == TL_TOOLS_REQUIRED || how->choice == TL_TOOLS_ONE;
+    calls &= required || turn->family->syntax != TL_TURN_NOTATION;   /* which has no grammar: where a call must come it has JSON */
     bool content = how->trie && how->content, thinks = turn->marks.think.n_bytes && how->think_tokens != UINT32_MAX;
     if (required && !turn->tools.count)
         return tl_fail(TL_E_USAGE, "tool_choice: a call is asked for, and there are no tools");

@@ -30,7 +30,8 @@ static const char tools[] =
 static const char specials[] =
     "<|im_start|> <|im_end|> <|eot_id|> <|python_tag|> [TOOL_CALLS] [ARGS] [THINK] [/THINK] <｜tool▁calls▁begin｜> <｜tool▁calls▁end｜> "
     "<｜tool▁call▁begin｜> <｜tool▁call▁end｜> <｜tool▁sep｜> <｜end▁of▁sentence｜> <|tool_calls_section_begin|> <|tool_calls_section_end|> <|tool_call_begin|> "
-    "<|tool_call_end|> <|tool_call_argument_begin|> !<think> !</think> !<tool_call> !</tool_call>";
+    "<|tool_call_end|> <|tool_call_argument_begin|> !<think> !</think> !<tool_call> !</tool_call> "
+    "!{\"name !\": !get !\"get_ !_all !all\", !all\",\"days !{\"place !place !\"} !\"}} !}} !}\" !</param !eter> !=place> !\"place\": !<tool !_call> ![{ !}] !\"> !><parameter";
 static const char harmony[] = "<|start|> <|end|> <|message|> <|channel|> <|constrain|> <|return|> <|call|>";
 
 static const struct { const char *name, *template, *specials, *mark; } families[] = {
@@ -41,7 +42,7 @@ static const struct { const char *name, *template, *specials, *mark; } families[
     {"minimax", "<minimax:tool_call>", specials, "<minimax:tool_call>"}, {"deepseek-dsml", "｜DSML｜ function_calls>", specials, "<｜DSML｜function_calls>"},
     {"seed", "<seed:tool_call>", specials, "<seed:tool_call>"}, {"llama", "<|start_header_id|> \"parameters\"", specials, NULL},
     {"functionary", "<function= </function>", specials, "<function="}, {"nemotron", "<TOOLCALL>[", specials, "<TOOLCALL>["},
-    {"plain", "", specials, "<tool_call>"}, {"harmony", "<|channel|>analysis <|message|>", harmony, "<|channel|>commentary to=functions.get json<|message|>"}};
+    {"gemma", "<|tool_call>call:", specials, NULL}, {"plain", "", specials, "<tool_call>"}, {"harmony", "<|channel|>analysis <|message|>", harmony, "<|channel|>commentary to=functions.get json<|message|>"}};
 
 /* --- an answer -------------------------------------------------------------------------------------------------------------- */
 
@@ -316,8 +317,42 @@ static void test_refused(void **state)
     tl_tokenizer_free(tokenizer);
 }
 
+/* A call is drawn while the N-th allocation fails, for every N: a status, and nothing lost. */
+static void test_no_memory(void **state)
+{
+    struct tl_tokenizer *tokenizer = turn_vocab(specials);
+    struct tl_trie *trie;
+    uint64_t allowed[16];
+    (void)state;
+    assert_int_equal(tl_trie_new(tokenizer, &trie), 0);
+    for (size_t f = 0; f < TL_COUNT(families); f++) {
+        struct tl_turn_how how = {.family = tl_turn_family_of(families[f].template, tokenizer), .tokenizer = tokenizer, .trie = trie, .tools = tools,
+                                  .choice = TL_TOOLS_REQUIRED, .think_tokens = 3};
+        int status = TL_E_NOMEM;
+        for (long n = 0; status == TL_E_NOMEM && n < 100000; n += n < 200 ? 1 : 97) {
+            struct tl_turn *turn = NULL;
+            tl_memory_fail_after(n);
+            status = tl_turn_new(&how, &turn);
+            struct tl_guide *guide = turn ? tl_turn_guide(turn) : NULL;
+            for (uint32_t left = 120; left && guide && status >= 0; left--) {
+                int bounded = guide->allow(guide, left, allowed);
+                int32_t id = bounded < 0 ? -1 : draw(allowed, bounded, tl_tokenizer_size(tokenizer));
+                status = bounded < 0 ? bounded : guide->take(guide, id);
+                if (status == 0)
+                    break;
+            }
+            tl_memory_fail_after(-1);
+            tl_turn_free(turn);
+        }
+        assert_true(status >= 0);
+    }
+    tl_trie_free(trie);
+    tl_tokenizer_free(tokenizer);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_calls), cmocka_unit_test(test_content), cmocka_unit_test(test_content_or_call), cmocka_unit_test(test_reasoning), cmocka_unit_test(test_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_calls), cmocka_unit_test(test_content), cmocka_unit_test(test_content_or_call),
+                                       cmocka_unit_test(test_reasoning), cmocka_unit_test(test_refused), cmocka_unit_test(test_no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,6 +86,11 @@
 {"qwen xml, cut in a value", "<tool_call> <function= <parameter=", NULL, "<tool_call>\n<function=weather>\n<parameter=place>\nab", "T:weather|A:{\"place\": \"ab"},
 {"minimax", "<minimax:tool_call>", "<think>\n", "a\n</think>\n\n<minimax:tool_call>\n<invoke name=\"weather\">\n<parameter name=\"place\">Rome</parameter>\n<parameter name=\"days\">x</parameter>\n"
     "</invoke>\n<invoke name=\"ping\">\n</invoke>\n</minimax:tool_call>", "R:a|T:weather|A:{\"place\": \"Rome\", \"days\": \"x\"}|T:ping|A:{}"},
+{"gemma", "<|tool_call>call:", NULL, "<|channel>thought\nHm.\n<channel|>Ok.<|tool_call>call:weather{place:<|\"|>New \"York\", {<|\"|>,days:3,detail:true,tags:[<|\"|>a<|\"|>,b],any:{x:-1.5,"
+    "y:null}}<tool_call|><|tool_call>call:ping{}<tool_call|>", "R:Hm.|C:Ok.|T:weather|A:{\"place\":\"New \\\"York\\\", {\",\"days\":3,\"detail\":true,\"tags\":[\"a\",\"b\"],"
+    "\"any\":{\"x\":-1.5,\"y\":null}}|T:ping|A:{}"},
+{"gemma, JSON", "<|tool_call>call:", NULL, "<|tool_call>call:weather {\"place\": \"a:\\\"b\", \"days\": 3}<tool_call|>", "T:weather|A:{\"place\":\"a:\\\"b\",\"days\":3}"},
+{"gemma, cut", "<|tool_call>call:", NULL, "<|tool_call>call:weather{place:<|\"|>ab<|", "T:weather|A:{\"place\":\"ab<|"},
 {"seed", "<seed:tool_call>", NULL, "<seed:think>a</seed:think>b<seed:tool_call>\n<function=weather>\n<parameter=place>Rome</parameter>\n</function>\n</seed:tool_call>",
     "R:a|C:b|T:weather|A:{\"place\": \"Rome\"}"},
 {"nemotron", "<TOOLCALL>[", "<think>\n", "a\n</think>\n\n<TOOLCALL>[{\"name\": \"ping\", \"arguments\": {}}, {\"name\": \"ping\", \"arguments\": {}}]</TOOLCALL>", "R:a|T:ping|A:{}|T:ping|A:{}"},

@@ -47,6 +47,10 @@ HEADS = dict(model_type='glm4_moe', num_hidden_layers=12, hidden_size=512, inter
              moe_intermediate_size=512, n_group=1, topk_group=1, routed_scaling_factor=1.0, norm_topk_prob=True, use_qk_norm=True, attention_bias=False,
              vocab_size=16384, max_position_embeddings=4096, rope_theta=10000, rms_norm_eps=1e-5, tie_word_embeddings=False, num_nextn_predict_layers=1)
 
+STREAMED = dict(model_type='qwen3_moe', num_hidden_layers=8, hidden_size=1024, intermediate_size=2048, num_attention_heads=16, num_key_value_heads=4,
+                head_dim=64, num_experts=64, num_experts_per_tok=6, moe_intermediate_size=512, norm_topk_prob=True, vocab_size=16384,
+                max_position_embeddings=4096, rope_theta=10000, rms_norm_eps=1e-6, tie_word_embeddings=False)
+
 
 def edit_tensors(path, change):
     """Of a safetensors file in f32, in place: change(name, shape, mapped array)."""
@@ -85,7 +89,8 @@ def make_heads(folder, noise):
 def make_streamed(folder):
     target = folder / 'streamed.gguf'
     if not target.exists():
-        subprocess.run([TRILL, 'synth', 'qwen3-30b-a3b', '--layers', '3', '--to', 'q4_0', '-o', target, '--no-ledger', '-q'], check=True)
+        (folder / 'config.json').write_text(json.dumps(STREAMED))
+        subprocess.run([TRILL, 'synth', folder / 'config.json', '--to', 'q4_0', '--skew', '0.6', '-o', target, '--no-ledger', '-q'], check=True)
     return target
 
 
@@ -164,7 +169,7 @@ def cases(options, folder):
         'auto, edit, 8 at a time': (model, ['--sessions', 8, '-c', 1024], ['auto'], chats(EDIT * 4, 0, 120), 8),
         'auto, prose, 8 at a time': (model, ['--sessions', 8, '-c', 1024], ['auto'], chats((PROSE * 3)[:8], 1, 120), 8),
         'auto, prose, temperature 1': (model, [], ['auto'], chats(PROSE, 1, 120), 1),
-        'auto, streamed experts': (streamed, ['--ram', '450M', '-c', 1024], ['auto'], raw, 1),
+        'auto, streamed experts': (streamed, ['--ram', '260M', '-c', 512], ['auto'], raw, 1),
     }
 
 

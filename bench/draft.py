@@ -47,9 +47,7 @@ HEADS = dict(model_type='glm4_moe', num_hidden_layers=12, hidden_size=512, inter
              moe_intermediate_size=512, n_group=1, topk_group=1, routed_scaling_factor=1.0, norm_topk_prob=True, use_qk_norm=True, attention_bias=False,
              vocab_size=16384, max_position_embeddings=4096, rope_theta=10000, rms_norm_eps=1e-5, tie_word_embeddings=False, num_nextn_predict_layers=1)
 
-STREAMED = dict(model_type='qwen3_moe', num_hidden_layers=8, hidden_size=1024, intermediate_size=2048, num_attention_heads=16, num_key_value_heads=4,
-                head_dim=64, num_experts=64, num_experts_per_tok=6, moe_intermediate_size=512, norm_topk_prob=True, vocab_size=16384,
-                max_position_embeddings=4096, rope_theta=10000, rms_norm_eps=1e-6, tie_word_embeddings=False)
+STREAMED = HEADS | dict(num_hidden_layers=6, first_k_dense_replace=0, n_routed_experts=32, num_experts_per_tok=3)
 
 
 def edit_tensors(path, change):
@@ -64,12 +62,12 @@ def edit_tensors(path, change):
             change(name, entry['shape'], array)
 
 
-def make_heads(folder, noise):
+def make_heads(folder, name, geometry, noise):
     """A model whose layers add nothing, so that what comes next depends on the last token alone, and a layer that says so of the
     next token but for some noise: the time of a real one of these sizes, and a share accepted that is chosen here."""
-    target = folder / 'heads'
+    target = folder / name
     if not target.exists():
-        (folder / 'config.json').write_text(json.dumps(HEADS))
+        (folder / 'config.json').write_text(json.dumps(geometry))
         subprocess.run([TRILL, 'synth', folder / 'config.json', '--to', 'f32', '--ahead', '-o', target, '--no-ledger', '-q'], check=True)
         random = np.random.default_rng(1)
 
@@ -83,14 +81,6 @@ def make_heads(folder, noise):
                 array[:] = np.concatenate([np.eye(width), noise * random.standard_normal((width, width)) / width ** 0.5], 1).reshape(-1)
         for part in sorted(target.glob('*.safetensors')):
             edit_tensors(part, change)
-    return target
-
-
-def make_streamed(folder):
-    target = folder / 'streamed.gguf'
-    if not target.exists():
-        (folder / 'config.json').write_text(json.dumps(STREAMED))
-        subprocess.run([TRILL, 'synth', folder / 'config.json', '--to', 'q4_0', '--skew', '0.6', '-o', target, '--no-ledger', '-q'], check=True)
     return target
 
 
@@ -153,7 +143,8 @@ def cases(options, folder):
     schema = dict(response_format=dict(type='json_schema', json_schema=dict(name='person', schema=SCHEMA)))
     people = [f'Invent a customer number {i}, as JSON.' for i in range(4)]
     raw = [dict(prompt=[5 + (i * 31 + k * 7) % 200 for k in range(40)], temperature=0.3, seed=i, max_tokens=120, ignore_eos=True) for i in range(3)]
-    heads, streamed = folder / 'heads', folder / 'streamed.gguf'
+    short = [raw[0] | dict(max_tokens=48)]
+    heads, streamed = folder / 'heads', folder / 'streamed'
     # name: model, its arguments, drafts, requests, width; every turn has other seeds
     return {
         'ngram, edit': (model, [], ['ngram'], chats(EDIT, 0, 120), 1),
@@ -169,7 +160,9 @@ def cases(options, folder):
         'auto, edit, 8 at a time': (model, ['--sessions', 8, '-c', 1024], ['auto'], chats(EDIT * 4, 0, 120), 8),
         'auto, prose, 8 at a time': (model, ['--sessions', 8, '-c', 1024], ['auto'], chats((PROSE * 3)[:8], 1, 120), 8),
         'auto, prose, temperature 1': (model, [], ['auto'], chats(PROSE, 1, 120), 1),
-        'auto, streamed experts': (streamed, ['--ram', '260M', '-c', 512], ['auto'], raw, 1),
+        'auto, streamed experts': (streamed, ['--ram', '330M', '-c', 512], ['auto'], short, 1),
+        'heads, streamed experts': (streamed, ['--ram', '330M', '-c', 512], ['heads'], short, 1),
+        'heads whatever they cost, streamed experts': (streamed, ['--ram', '330M', '-c', 512], ['heads,always'], short, 1),
     }
 
 
@@ -216,9 +209,9 @@ def main():
         folder = options.keep or pathlib.Path(folder)
         wanted = {name: case for name, case in cases(options, folder).items() if not options.only or any(word in name for word in options.only)}
         if any('heads' in name for name in wanted):
-            make_heads(folder, options.noise)
+            make_heads(folder, 'heads', HEADS, options.noise)
         if any('streamed' in name for name in wanted):
-            make_streamed(folder)
+            make_heads(folder, 'streamed', STREAMED, options.noise)
         results = []
         for name, case in wanted.items():
             results.append(measure(name, case, options.rounds))

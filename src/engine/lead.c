@@ -87,6 +87,7 @@ static void take(struct step *step, struct tl_request *r, uint32_t room)
     if (r->border > state->length && r->border - state->length < n)
         n = r->border - state->length;
     int status = check_ids(engine, ids, n);
+    state->records.passing = r->decodes;
     if (status >= 0)
         status = tl_prefix_reserve(engine->prefix, state, n);
     if (status < 0) {

@@ -142,7 +142,7 @@ int tl_records_reserve(struct tl_record_pool *pool, struct tl_records *r, uint32
     r->middle.length = border;
     r->middle.border = true;
     r->next.length = length + n_tokens;
-    r->next.border = n_tokens > 1;
+    r->next.border = n_tokens > 1 && !r->passing;
     return status;
 }
 

@@ -31,6 +31,7 @@ struct tl_records {
     struct tl_record_at middle, next;    /* of the step that runs; record NULL: none */
     struct tl_record_at kept[TL_MOST_RECORDS];   /* older ones, ascending */
     uint32_t n_kept;
+    bool passing;                        /* the step that runs continues an answer: its end is no border, however many tokens it has */
 };
 
 /* one_layer: all layers share one place (tl_cache_share); a record lives for one step. */

@@ -558,7 +558,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same), cmocka_unit_test(test_threads), cmocka_unit_test(test_leaving), cmocka_unit_test(test_cancelling), cmocka_unit_test(test_cancelling_from_elsewhere),
-       
+
         cmocka_unit_test(test_beats), cmocka_unit_test(test_refusals), cmocka_unit_test(test_overflow), cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_echo), cmocka_unit_test(test_echo_text), cmocka_unit_test(test_embeddings),
         cmocka_unit_test(test_many_inputs), cmocka_unit_test(test_languages), cmocka_unit_test(test_generating_in_a_language),

@@ -266,7 +266,7 @@ def test_slow_readers():
         stuck = socket.socket()
         stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         stuck.connect(("127.0.0.1", server.port))
-        send_post(stuck, CHAT, {**LONG, "max_tokens": 1000000, "logprobs": True, "top_logprobs": 20})
+        send_post(stuck, CHAT, {**LONG, "max_tokens": 1000000, "logprobs": True, "top_logprobs": 20, "grammar": "root ::= [a-z]+"})
         time.sleep(0.5)
         assert server.chat()[0] == 200
         server.idle(200)

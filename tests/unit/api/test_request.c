@@ -168,6 +168,30 @@ static void test_same(void **state)
     tl_buffer_done(&stream.text);
 }
 
+static uint32_t count(const char *text, const char *word)
+{
+    uint32_t n = 0;
+    for (const char *at = text; (at = strstr(at, word)); at += strlen(word))
+        n++;
+    return n;
+}
+
+/* Every token's likelihood comes once, in a stream as in a document. */
+static void test_likelihoods_in_streams(void **state)
+{
+    char body[400];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct reader reader = {0};
+        snprintf(body, sizeof body, HELLO, i ? ",\"stream\":true,\"logprobs\":true,\"top_logprobs\":2" : ",\"logprobs\":true,\"top_logprobs\":2");
+        struct trill_answered answered = answer("chat", body, &reader);
+        assert_true(answered.tokens > 0);
+        assert_int_equal(count(reader.text.data, "\"top_logprobs\":["), answered.tokens);
+        assert_int_equal(count(reader.text.data, "\"bytes\":["), 3 * answered.tokens);
+        tl_buffer_done(&reader.text);
+    }
+}
+
 /* --- several parts ---------------------------------------------------------------------------------------------------------- */
 
 struct worker { struct trill_request *request; uint32_t part; int status; };
@@ -557,7 +581,8 @@ static void test_generating_in_a_language(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same), cmocka_unit_test(test_threads), cmocka_unit_test(test_leaving), cmocka_unit_test(test_cancelling), cmocka_unit_test(test_cancelling_from_elsewhere),
+        cmocka_unit_test(test_same), cmocka_unit_test(test_likelihoods_in_streams),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_leaving), cmocka_unit_test(test_cancelling), cmocka_unit_test(test_cancelling_from_elsewhere),
 
         cmocka_unit_test(test_beats), cmocka_unit_test(test_refusals), cmocka_unit_test(test_overflow), cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_echo), cmocka_unit_test(test_echo_text), cmocka_unit_test(test_embeddings),

@@ -199,6 +199,43 @@ static void test_as_alone(void **state)
     tl_engine_close(engine);
 }
 
+/* --- languages -------------------------------------------------------------------------------------------------------------- */
+
+#define LINE(id, path, body) "{\"custom_id\":\"" id "\",\"method\":\"POST\",\"url\":\"/v1/" path "\",\"body\":{" body "}}\n"
+#define USER "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"temperature\":2,\"max_tokens\":60"
+
+/* Held to them as a server holds them, for any width; what cannot end within its bound is answered with an error. */
+static void test_languages(void **state)
+{
+    static const char requests[] =
+        LINE("0", "completions", "\"prompt\":\"x\",\"grammar\":\"root ::= [0-9]{4}\",\"n\":3,\"temperature\":2")
+        LINE("1", "chat/completions", USER ",\"response_format\":{\"type\":\"json_schema\",\"schema\":{\"const\":{\"a\":[true]}}}")
+        LINE("2", "chat/completions", USER ",\"tool_choice\":\"required\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"now\",\"parameters\":"
+             "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}}}]")
+        LINE("3", "completions", "\"prompt\":\"x\",\"grammar\":\"root ::= [0-9]{4}\",\"max_tokens\":1")
+        LINE("4", "messages", USER);
+    static const char *const found[] = {"\"finish_reason\":\"stop\"", "\"content\":\"{\\\"a\\\":", "\"finish_reason\":\"tool_calls\"", "\"param\":\"max_tokens\"",
+                                        "\"type\":\"message\""};
+    char *first = NULL;
+    (void)state;
+    make_text(input, requests);
+    for (uint32_t width = 1; width <= 4; width += 3) {
+        struct tl_engine *engine = open_engine("llama", width, 64, 2);
+        struct tl_batch_report report = run_with(engine, 0);
+        tl_engine_close(engine);
+        assert_int_equal(report.failed, 1);
+        char *all = read_back(output), *line = all;
+        for (size_t i = 0; i < sizeof(found) / sizeof(found[0]); i++, line = strchr(line, '\n') + 1)
+            if (!strstr(line, found[i]) || strstr(line, found[i]) > strchr(line, '\n'))
+                fail_msg("%s is not in %s", found[i], line);
+        if (first)
+            assert_string_equal(all, first);
+        tl_free(first);
+        first = all;
+    }
+    tl_free(first);
+}
+
 /* --- lines at fault --------------------------------------------------------------------------------------------------------- */
 
 #define GOOD "{\"custom_id\":\"g\",\"method\":\"POST\",\"url\":\"/v1/completions\",\"body\":{\"prompt\":[5],\"max_tokens\":1,\"model\":\"m\"}}"
@@ -390,7 +427,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_any_width, remove_output), cmocka_unit_test_teardown(test_any_model, remove_output),
-        cmocka_unit_test_teardown(test_as_alone, remove_output),
+        cmocka_unit_test_teardown(test_as_alone, remove_output), cmocka_unit_test_teardown(test_languages, remove_output),
         cmocka_unit_test_teardown(test_faults, remove_output), cmocka_unit_test_teardown(test_work_of_another, remove_output),
         cmocka_unit_test_teardown(test_damage, remove_output), cmocka_unit_test_teardown(test_forecast, remove_output),
     };

@@ -353,7 +353,7 @@ def test_files():
             page.driver.find_element(By.ID, "files").send_keys(str(folder / name))
             time.sleep(0.1)
         until(lambda: len(page.all("#chips .chip")) == 1)
-        assert "large.txt is too large" in page.one("#notices").text or "picture.txt is no text file" in page.one("#notices").text
+        assert "large.txt is too large" in page.one("#notices").text and "picture.txt is no text file" in page.one("#notices").text
         page.js("""const data = new DataTransfer(); data.items.add(new File(['pasted words'], 'pasted.md'));
                    document.querySelector('#input').dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}))""")
         until(lambda: len(page.all("#chips .chip")) == 2)

@@ -30,12 +30,13 @@ function drawChips() {
 
 export async function addFiles(list) {
     for (const file of list) {
+        notice("file-" + file.name, "");
         try {
             if (files.length >= mostFiles)
                 throw new Error(t("too_many", {n: mostFiles}));
             files.push(await readFile(file));
         } catch (failure) {
-            notice("file", failure.message);
+            notice("file-" + file.name, failure.message);
         }
     }
     drawChips();

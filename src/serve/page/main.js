@@ -97,6 +97,7 @@ async function follow() {
     }
     if (id === state.conversation.id)
         return;
+    notice("open", "");
     try {
         state.conversation = await store.open(id);
         tell("conversation");

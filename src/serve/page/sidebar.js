@@ -138,8 +138,10 @@ function openMenu(row, origin) {
 
 async function importFiles(files) {
     let n = 0;
+    notice("import", "");
     for (const file of files)
         try {
+            notice("import-" + file.name, "");
             n += await store.importText(await file.text(), t("not_an_export"));
         } catch (failure) {
             notice("import-" + file.name, t("import_failed", {name: file.name.slice(0, 80), reason: failure.message}));

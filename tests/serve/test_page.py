@@ -125,6 +125,9 @@ def test_reload_during_an_answer():
         page.driver.refresh()
         until(lambda: page.answers() and page.answers()[0].startswith(before[:20]), what="the text so far is lost")
         until(lambda: page.running() and len(page.answers()[0]) > 80, what="the answer does not go on")
+        page.js("history.replaceState(null, '', '/')")           # as it is before a conversation has its name
+        page.driver.refresh()
+        until(lambda: page.running() and page.answers()[0].startswith(before[:20]), what="what was new is not found again")
         page.one("#stop").click()
         page.wait_answer(5)
 

@@ -117,29 +117,40 @@ function nameAddress(conversation) {
 
 /* --- answers that a reload cut off --- */
 
+let interrupted = [];                        /* ids of messages that were being written when this tab was reloaded */
+
 function rememberRuns() {
     for (const {conversation, message} of state.runs.values())
         store.markUnsaved(conversation, message);
     store.saveLast();
-    const running = [...state.runs.values()].filter(({conversation}) => conversation.id).map(({message}) => message.id);
     try {
-        sessionStorage.setItem("trill-running", JSON.stringify(running));
+        sessionStorage.setItem("trill-running", JSON.stringify([...state.runs.values()].map(({message}) => message.id)));
     } catch {
         /* then they stay as they are */
     }
 }
 
-function goOnAfterReload() {
-    const last = path(state.conversation).at(-1);
-    let running = [];
+function recallRuns() {
     try {
-        running = JSON.parse(sessionStorage.getItem("trill-running")) ?? [];
+        interrupted = JSON.parse(sessionStorage.getItem("trill-running")) ?? [];
         sessionStorage.removeItem("trill-running");
     } catch {
         /* as above */
     }
-    if (last?.data.partial && running.includes(last.id))
+}
+
+function goOnAfterReload() {
+    const last = path(state.conversation).at(-1);
+    if (last?.data.partial && interrupted.includes(last.id))
         tell("go-on", last);
+    interrupted = [];
+}
+
+/* One that was so new that the address did not name it yet is the newest. */
+async function findInterrupted() {
+    const newest = !location.hash && interrupted.length && (await store.list("")).conversations[0];
+    if (newest && interrupted.includes(path(await store.open(newest.id)).at(-1)?.id))
+        location.hash = newest.id;
 }
 
 /* --- keys of the keyboard, drawers --- */
@@ -220,8 +231,10 @@ async function begin() {
     setSide(false);
     tell("conversation");
     lookAtServer();
+    recallRuns();
     await sidebar.refresh();
     await follow();
+    await findInterrupted().catch(() => {});
     if (!narrow.matches)
         byId("input").focus();
 }

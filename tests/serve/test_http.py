@@ -145,6 +145,7 @@ def test_methods():
         assert server.request("GET", CHAT)[0] == 405
         assert server.request("BREW", "/health")[0] == 405
         assert server.request("GET", "/nothing")[0] == 404
+        assert json.loads(server.get("/api/tags")[2])["models"][0]["name"] == "model" and json.loads(server.get("/api/version")[2])["version"]
         assert server.request("GET", "/v1/models/nothing")[0] == 404
         status, headers, _ = server.request("OPTIONS", CHAT, headers={"Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST"})
         assert status == 204 and headers["Access-Control-Allow-Origin"] == "http://localhost:3000", headers

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/memory.h"
 #include "golden_file.h"
 #include "trill.h"
 
@@ -171,8 +172,52 @@ static void test_refused(void **state)
     assert_true(trill_model_open(golden_file("llama"), &options, &model) < 0);
 }
 
+/* Everything that drafts. False: it was not opened, or failed. */
+static bool answer_with_all(struct job *job)
+{
+    struct trill_model_options options;
+    struct trill_model *model = NULL;
+    trill_model_options_init(&options, sizeof(options));
+    options.drafts = "ngram,answers,heads,model,always";
+    options.draft_model = golden_file("glm4_moe");
+    options.threads = 1;
+    job->n_ids = 0;
+    job->session = NULL;
+    if (trill_model_open(golden_file("ahead/glm4_moe"), &options, &model) >= 0 && trill_session_open(model, &job->session) >= 0)
+        answer(job);
+    trill_session_close(job->session);
+    trill_model_close(model);
+    return job->n_ids > 0;
+}
+
+/* Whichever allocation fails, there is the same answer or none. */
+static void test_no_memory(void **state)
+{
+    struct job plain = { .way = &ways[0], .number = 1 }, job = plain;
+    struct trill_model *model = open_model("ahead/glm4_moe", "off", NULL, 1);
+    uint64_t n_before, n_all;
+    uint32_t n_good = 0;
+    (void)state;
+    assert_int_equal(trill_session_open(model, &plain.session), 0);
+    answer(&plain);
+    trill_session_close(plain.session);
+    trill_model_close(model);
+    n_before = tl_memory_allocations();
+    assert_true(answer_with_all(&job) && job.drafted > 0);
+    n_all = tl_memory_allocations() - n_before;
+    for (uint64_t n = 0; n < n_all; n += 1 + n_all / 300) {
+        tl_memory_fail_after((long)n);
+        bool good = answer_with_all(&job);
+        tl_memory_fail_after(-1);
+        n_good += good;
+        if (good && (job.n_ids != plain.n_ids || memcmp(job.ids, plain.ids, plain.n_ids * sizeof(int32_t)) != 0))
+            fail_msg("the answer differs where allocation %llu fails", (unsigned long long)n);
+    }
+    print_message("  %u of the answers with a failing allocation, of which there are %llu, were given\n", n_good, (unsigned long long)n_all);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_same_answers), cmocka_unit_test(test_refused) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_same_answers), cmocka_unit_test(test_refused), cmocka_unit_test(test_no_memory) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

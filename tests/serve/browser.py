@@ -2,6 +2,7 @@
 """A headless Chromium on the page: what tests do with it, and what must be so after each of them: nothing on the console, and
 no request to anybody else."""
 import json
+import os
 import pathlib
 import shutil
 import tempfile
@@ -62,7 +63,7 @@ class Browser:
             if not kind:
                 self.check()
             else:
-                self.driver.save_screenshot("/tmp/trill-page-failed.png")
+                self.driver.save_screenshot(os.path.join(os.environ["TRILL_BUILD"], "page-failed.png"))
                 print([entry["message"] for entry in self.driver.get_log("browser")])
         finally:
             self.driver.quit()

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "compress/distill_impl.h"
+#include "compress/identity.h"
 #include "compress/verify.h"
 
 enum { WINDOW = 512, LEAST_STEPS = 512, MOST_BATCH = 32, DRAWS = 16, PASSES = 4, PROMPT_TOKENS = 32, ANSWER_TOKENS = 256, STUDENT_BYTES = 4, CHECKPOINT_BYTES = 12 };
@@ -57,11 +58,11 @@ static int open_models(struct tl_distilling *d)
                                         .log = o->engine.log, .context_pointer = o->engine.context_pointer};
     int status = tl_engine_open(o->teacher, &options, &d->teacher);
     if (status >= 0)
-        status = tl_distill_identity(d->teacher->file, d->teacher_digest);
+        status = tl_identity_of(d->teacher->file, d->teacher_digest);
     if (status >= 0)
         status = tl_student_open(o->student, d->teacher->file, &d->student);
     if (status >= 0 && !d->student->drawn)
-        status = tl_distill_identity(tl_model_file(d->student->model), d->student_digest);
+        status = tl_identity_of(tl_model_file(d->student->model), d->student_digest);
     if (status < 0)
         return status;
     if (d->student->drawn) {             /* what is drawn follows from its name, the vocabulary and the seed, which the recipe has */

@@ -28,9 +28,7 @@ struct tl_distilling {
     char *start_file, *student_file, *control_file;      /* in the work folder; start: or where the student came from */
 };
 
-/* distill_identity.c: of a model file what tells it from others without reading all of it: sizes, names, shapes, and the ends of each
- * tensor. */
-int tl_distill_identity(const struct tl_modelfile *file, uint8_t ret_digest[TL_SHA256_BYTES]);
+/* distill_identity.c */
 bool tl_distill_same_words(const struct tl_tokenizer *a, const struct tl_tokenizer *b);      /* do the ids mean the same? */
 int tl_distill_read_corpus(struct tl_distilling *d, const char *path, double held_share, struct tl_corpus **ret_corpus);
 /* Windows [0, n) of a corpus as texts for a teacher; n 0: all. */

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "compress/identity.h"
 #include "compress/quantize_impl.h"
 
 enum { KEY_BYTES = 128 };
@@ -50,25 +51,6 @@ static int add_file_type(struct tl_quantizing *q)
     return r < 0 ? r : tl_writer_u64(q->writer, "general.quantization_version", 2);
 }
 
-/* SHA-256 over the names, types, shapes and places of all tensors and the size of the file. */
-static void hash_source(const struct tl_quantizing *q, char ret_text[2 * TL_SHA256_BYTES + 1])
-{
-    struct tl_sha256 sha;
-    uint8_t digest[TL_SHA256_BYTES];
-    uint64_t n_bytes = tl_modelfile_bytes(q->file);
-    tl_sha256_init(&sha);
-    tl_sha256_add(&sha, &n_bytes, sizeof(n_bytes));
-    for (uint64_t i = 0; i < tl_modelfile_tensors(q->file); i++) {
-        const struct tl_tensor *t = tl_modelfile_tensor(q->file, i);
-        tl_sha256_add(&sha, t->name, strlen(t->name) + 1);
-        tl_sha256_add(&sha, t->type_name, strlen(t->type_name) + 1);
-        tl_sha256_add(&sha, t->shape, t->n_dims * sizeof(*t->shape));
-        tl_sha256_add(&sha, &t->offset, sizeof(t->offset));
-    }
-    tl_sha256_end(&sha, digest);
-    tl_sha256_hex(digest, ret_text);
-}
-
 static int add_text(struct tl_quantizing *q, const char *key, const char *text)
 {
     return text ? tl_writer_string(q->writer, key, text, strlen(text)) : 0;
@@ -77,12 +59,16 @@ static int add_text(struct tl_quantizing *q, const char *key, const char *text)
 static int add_source(struct tl_quantizing *q)
 {
     char name[256], hash[2 * TL_SHA256_BYTES + 1];
+    uint8_t digest[TL_SHA256_BYTES];
     const char *path = tl_modelfile_path(q->file);
     tl_modelfile_name(path, strlen(path), name, sizeof(name));
-    hash_source(q, hash);
-    int r = add_text(q, "trill.source.name", name);
+    int r = tl_identity_of(q->file, digest);
+    if (r < 0)
+        return r;
+    tl_sha256_hex(digest, hash);
+    r = add_text(q, "trill.source.name", name);
     if (r >= 0)
-        r = add_text(q, "trill.source.layout_sha256", hash);
+        r = add_text(q, "trill.source.identity", hash);
     if (r >= 0)
         r = add_text(q, "trill.scheme", q->scheme);
     if (r >= 0)

@@ -181,12 +181,21 @@ const struct tl_number *tl_scheme_fitting(const struct tl_tensor *tensor, const 
     return number->block_elems > 1 && fits(tensor, number) ? number : tensor->number;
 }
 
+static bool is_gguf(const struct tl_modelfile *file) { return tl_modelfile_format(file) == TL_MODELFILE_GGUF; }
+
+static bool stores(const struct tl_modelfile *file, const struct tl_number *number)
+{
+    return is_gguf(file) ? number->gguf_type >= 0 : number->safetensors != NULL;
+}
+
 int tl_scheme_apply(const struct tl_scheme *scheme, const struct tl_modelfile *file, const struct tl_place *places, uint32_t n_layers,
                     bool force, const struct tl_number **numbers)
 {
     for (uint64_t k = 0; k < scheme->n_lines; k++) {
         const struct line *line = &scheme->lines[k];
         bool any = false;
+        if (line->number && !stores(file, line->number))
+            return tl_fail(TL_E_USAGE, "%s:%u: %s stores no %s", scheme->where, line->at, is_gguf(file) ? "GGUF" : "safetensors", line->number->name);
         for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++) {
             const struct tl_tensor *tensor = tl_modelfile_tensor(file, i);
             if (!matches(line, tensor, &places[i], n_layers))

@@ -167,9 +167,29 @@ static void written_again(void **state)
     }
 }
 
+static void not_stored(void **state)
+{
+    static const struct { const char *path, *format, *sentence; } stores[] = {
+        {"llama/model.gguf", "int4_g32", "f:1: GGUF stores no int4_g32"},
+        {"llama/model.gguf", "fp8_b128", "f:1: GGUF stores no fp8_b128"},
+        {"llama", "q4_0", "f:1: safetensors stores no q4_0"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof stores / sizeof *stores; i++) {
+        struct at_hand h;
+        struct tl_scheme *scheme;
+        at_hand_open(&h, golden_file("%s", stores[i].path));
+        read_scheme(stores[i].format, &scheme);
+        assert_int_equal(tl_scheme_apply(scheme, h.file, h.places, 2, false, h.numbers), TL_E_USAGE);
+        assert_string_equal(tl_error_text(), stores[i].sentence);
+        tl_scheme_free(scheme);
+        at_hand_close(&h);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(lines), cmocka_unit_test(native), cmocka_unit_test(refused), cmocka_unit_test(matches_nothing),
-                                       cmocka_unit_test(gives_way), cmocka_unit_test(written_again)};
+                                       cmocka_unit_test(gives_way), cmocka_unit_test(written_again), cmocka_unit_test(not_stored)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,6 +221,7 @@ int tl_matcher_allow(struct tl_matcher *matcher, uint32_t left, uint64_t *allowe
 {
     const struct tl_trie *trie = matcher->trie;
     struct tl_mask *mask;
+    matcher->stacks.spent = 0;
     int r = find(matcher, &mask);
     if (r < 0)
         return r;

@@ -43,6 +43,7 @@ void tl_matcher_free(struct tl_matcher *matcher)
 
 static int step(struct tl_matcher *matcher, uint32_t *set, uint8_t byte)
 {
+    matcher->stacks.spent = 0;
     uint32_t keep[2] = {matcher->set, tl_stacks_step(&matcher->stacks, *set, byte)};
     if (tl_stacks_full(&matcher->stacks) && tl_stacks_clear(&matcher->stacks, keep, 2) >= 0) {
         tl_masks_clear(&matcher->masks);

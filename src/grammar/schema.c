@@ -82,6 +82,20 @@ int tl_schema_drop(struct tl_schema *schema, const struct tl_json_node *node, co
     return 0;
 }
 
+int tl_schema_work(struct tl_schema *schema, const struct tl_json_node *node, uint64_t n)
+{
+    schema->n_work += n;
+    return schema->n_work <= TL_SCHEMA_WORK ? schema->draft.status : tl_schema_fail(schema, node, "the schema takes too long to read up to here");
+}
+
+uint64_t tl_schema_children(const struct tl_schema *schema, const struct tl_json_node *node)
+{
+    uint64_t n = 0;
+    for (const struct tl_json_node *at = tl_json_tree_child(&schema->tree, node); at; at = tl_json_tree_next(&schema->tree, at))
+        n++;
+    return n;
+}
+
 int tl_schema_spend(struct tl_schema *schema, const struct tl_json_node *node, uint64_t n_states)
 {
     schema->n_spent += n_states;
@@ -157,7 +171,7 @@ static const struct tl_json_node *resolve(struct tl_schema *schema, const struct
     if (*at == 0 && at != text)
         return node;
     if (*at != '#' || (at[1] != 0 && at[1] != '/'))
-        return named(schema, at);
+        return tl_schema_work(schema, ref, schema->tree.count) < 0 ? NULL : named(schema, at);
     for (at++; node && *at == '/';) {
         size_t n = strcspn(++at, "/");
         node = step_down(schema, node, at, n);

@@ -11,6 +11,7 @@ enum {
     TL_SCHEMA_ITEMS = 64,                /* of a conjunction */
     TL_SCHEMA_MEMBERS = 1024,            /* properties of an object, values of an enum are bounded by the tree */
     TL_SCHEMA_RULES = 20000,             /* conjunctions of one schema */
+    TL_SCHEMA_WORK = 1 << 24,
     TL_SCHEMA_STATES = 1 << 17,          /* of the automata of its patterns, formats, bounds and names */
 };
 
@@ -39,6 +40,7 @@ struct tl_schema {
     uint32_t bucket[4096];
     struct tl_schema_memo *memo;         /* rules of strings and numbers by what is said of them */
     uint64_t n_memos, memo_cap, n_spent; /* n_spent: states of automata so far */
+    uint64_t n_work;                     /* comparisons so far */
     /* expressions that many share */
     uint32_t blank, quote, string, character, number, integer, any, any_object, any_array;
 };
@@ -63,6 +65,9 @@ int tl_schema_fail(struct tl_schema *schema, const struct tl_json_node *node, co
 int tl_schema_drop(struct tl_schema *schema, const struct tl_json_node *node, const char *keyword);
 /* Automata of so many states more were made: a schema may make TL_SCHEMA_STATES. */
 int tl_schema_spend(struct tl_schema *schema, const struct tl_json_node *node, uint64_t n_states);
+/* So many comparisons more were made: a schema may make TL_SCHEMA_WORK. */
+int tl_schema_work(struct tl_schema *schema, const struct tl_json_node *node, uint64_t n);
+uint64_t tl_schema_children(const struct tl_schema *schema, const struct tl_json_node *node);
 /* The member as a number 0 .. most; `absent` where it is not there. */
 int tl_schema_count(struct tl_schema *schema, const struct tl_json_node *object, const char *key, uint32_t absent, uint32_t *ret);
 

@@ -38,6 +38,8 @@ static bool same(const struct tl_schema *schema, const struct tl_json_node *a, c
         return false;
     if (a->kind == TL_JSON_NUMBER)
         return same_number(schema, a, b);
+    if (a->kind == TL_JSON_STRING)
+        return a->n_text == b->n_text && memcmp(schema->tree.text.data + a->text, schema->tree.text.data + b->text, a->n_text) == 0;
     struct tl_buffer x, y;
     tl_buffer_init(&x, 0);
     tl_buffer_init(&y, 0);
@@ -71,12 +73,15 @@ static bool lists(const struct tl_schema *schema, const struct tl_json_node *nod
     return false;
 }
 
-static bool in_all(const struct tl_schema *schema, const struct tl_conjunction *c, const struct tl_json_node *value)
+/* `from` is the place that lists the value. */
+static bool in_all(struct tl_schema *schema, const struct tl_conjunction *c, const struct tl_json_node *from, const struct tl_json_node *value)
 {
     for (uint32_t i = 0; i < c->n; i++) {
         const struct tl_json_node *node = tl_schema_node(schema, c->item[i].node);
         const struct tl_json_node *list = tl_schema_member(schema, node, "enum"), *one = tl_schema_member(schema, node, "const");
-        if (one && !same(schema, one, value))
+        if (node == from)
+            continue;
+        if (tl_schema_work(schema, node, list ? tl_schema_children(schema, list) : 1) < 0 || (one && !same(schema, one, value)))
             return false;
         if (list && !one && !lists(schema, node, value))
             return false;
@@ -126,7 +131,7 @@ bool tl_schema_listed(struct tl_schema *schema, const struct tl_conjunction *c, 
     n = 0;
     for (const struct tl_json_node *at = listed(schema, first, NULL); at; at = listed(schema, first, at)) {
         struct tl_buffer text;
-        if (!(type_of(schema, at) & types) || !in_all(schema, c, at) || !passes(schema, &filter, at))
+        if (!(type_of(schema, at) & types) || !in_all(schema, c, first, at) || !passes(schema, &filter, at))
             continue;
         tl_buffer_init(&text, 0);
         tl_draft_fail(&schema->draft, tl_schema_print(schema, at, &text));
@@ -174,7 +179,9 @@ static bool objects_apart(struct tl_schema *schema, const struct tl_json_node *a
 {
     const struct tl_json_node *list = tl_schema_member(schema, a, "properties"), *more = tl_schema_member(schema, b, "additionalProperties");
     for (const struct tl_json_node *at = list ? tl_json_tree_child(&schema->tree, list) : NULL; at; at = tl_json_tree_next(&schema->tree, at)) {
-        const struct tl_json_node *other = property_of(schema, b, at);
+        const struct tl_json_node *other = property_of(schema, b, at), *names = tl_schema_member(schema, b, "properties");
+        if (tl_schema_work(schema, at, names ? tl_schema_children(schema, names) : 1) < 0)
+            return false;
         if (!required(schema, a, at))
             continue;
         if (!other && more && more->kind == TL_JSON_FALSE && !tl_schema_member(schema, b, "patternProperties"))
@@ -185,12 +192,13 @@ static bool objects_apart(struct tl_schema *schema, const struct tl_json_node *a
     return false;
 }
 
-static bool lists_apart(const struct tl_schema *schema, const struct tl_json_node *a, const struct tl_json_node *b)
+static bool lists_apart(struct tl_schema *schema, const struct tl_json_node *a, const struct tl_json_node *b)
 {
     if (!has_list(schema, a) || !has_list(schema, b))
         return false;
+    const struct tl_json_node *list = tl_schema_member(schema, b, "enum");
     for (const struct tl_json_node *at = listed(schema, a, NULL); at; at = listed(schema, a, at))
-        if (lists(schema, b, at))
+        if (tl_schema_work(schema, a, list ? tl_schema_children(schema, list) : 1) < 0 || lists(schema, b, at))
             return false;
     return true;
 }
@@ -214,7 +222,7 @@ static bool apart(struct tl_schema *schema, const struct tl_conjunction *a, cons
     unsigned both = (possible(schema, a, true) & possible(schema, b, false)) | (possible(schema, a, false) & possible(schema, b, true));
     if (a->never || b->never || both == 0)
         return true;
-    if (depth > LOOK)
+    if (depth > LOOK || tl_schema_work(schema, tl_schema_node(schema, 0), (uint64_t)a->n * b->n * 16) < 0)
         return false;
     for (uint32_t i = 0; i < a->n; i++)
         for (uint32_t k = 0; k < b->n; k++) {

@@ -12,6 +12,7 @@ int tl_grammar_shortest(const struct tl_grammar *grammar, char **ret_text, size_
     if (tl_stacks_init(&stacks, grammar) >= 0)
         for (uint32_t set = tl_stacks_start(&stacks); stacks.status >= 0 && tl_stacks_best(&stacks, set) >= 0;) {
             char byte = (char)tl_stacks_best(&stacks, set);
+            stacks.spent = 0;
             tl_buffer_append(&text, &byte, 1);
             set = tl_stacks_step(&stacks, set, (uint8_t)byte);
             if (tl_stacks_full(&stacks))

@@ -15,7 +15,9 @@
 enum {
     DEEP = 56,                           /* readers of JSON take 64 levels */
     BUCKETS = 4096, SUMS = 1024,
-    MOST_WORK = 1 << 18,                 /* frames looked at for one step */
+    MOST_WORK = 1 << 16,                 /* frames of one step */
+    MOST_COUNTS = 2048,                  /* of one repetition, at once */
+    MOST_SPENT = 1 << 22,                /* frames looked at for one question */
     MOST_FRAMES = 1 << 22, MOST_SETS = 1 << 18, MOST_ROWS = 1 << 15,
     FULL_FRAMES = 1 << 19, FULL_SETS = 1 << 16, FULL_ROWS = 1 << 13,
 };
@@ -123,6 +125,9 @@ static uint32_t join(struct tl_stacks *stacks, uint32_t a, uint32_t b)
         return stacks->sum[slot].sum;
     uint32_t na = stacks->set[a].n, nb = stacks->set[b].n, i = 0, k = 0;
     size_t n = 0;
+    stacks->spent += 4 + na + nb;
+    if (stacks->spent > MOST_SPENT)
+        return ambiguous(stacks);
     TL_AUTO struct tl_frame *both = tl_alloc(na + nb, sizeof *both);
     if (!both)
         return broken(stacks, TL_E_NOMEM);
@@ -149,10 +154,12 @@ static void enter(struct tl_stacks *stacks, struct tl_frame frame)
     if (stacks->status < 0 || (!accept && tl_grammar_least(stacks->grammar, frame.node, frame.count) == TL_GRAMMAR_NEVER))
         return;
     uint32_t *head = accept ? &stacks->accept : &stacks->head[frame.node], at = *head;
-    while (at > 0 && stacks->work[at - 1].frame.count != frame.count)
+    unsigned counts = 0;
+    for (; at > 0 && stacks->work[at - 1].frame.count != frame.count; counts++)
         at = stacks->work[at - 1].next;
+    stacks->spent += 1 + counts / 16;
     if (at == 0) {
-        if (stacks->n_work == MOST_WORK) {
+        if (stacks->n_work == MOST_WORK || counts == MOST_COUNTS || stacks->spent > MOST_SPENT) {
             ambiguous(stacks);
             return;
         }

@@ -41,6 +41,7 @@ struct tl_stacks {
     uint64_t n_work, n_queue, work_cap, queue_cap;
     uint32_t accept;         /* the frame of TL_GRAMMAR_ACCEPT, + 1 */
     uint8_t *plain;          /* [n_nodes]: what mask.c found out about them */
+    uint64_t spent;          /* frames looked at since who asks set it to 0 */
     int status;              /* the first failure; sets are dead from then on */
 };
 

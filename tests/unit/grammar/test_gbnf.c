@@ -161,11 +161,29 @@ static void test_ambiguous(void **state)
     }
 }
 
+/* What would take for ever to follow is said to. */
+static void test_bounds(void **state)
+{
+    static const char *const texts[] = {"root ::= (\"a\"?){1000000}", "root ::= (a | b){1,1000}\na ::= [a-z]{1,1000}\nb ::= [a-y]{1,1000} | a{1,1000}"};
+    (void)state;
+    for (size_t i = 0; i < TL_COUNT(texts); i++) {
+        struct tl_grammar *grammar = gbnf(texts[i]);
+        struct tl_matcher *matcher;
+        int r = tl_matcher_new(grammar, NULL, &matcher);
+        for (int k = 0; k < 2000 && r >= 0; k++)
+            if ((r = tl_matcher_take_bytes(matcher, "a", 1)) < 0)
+                tl_matcher_free(matcher);
+        assert_int_equal(r, TL_E_USAGE);
+        assert_non_null(strstr(tl_error_text(), "too ambiguous"));
+        tl_grammar_free(grammar);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases), cmocka_unit_test(test_refused), cmocka_unit_test(test_counts), cmocka_unit_test(test_shortest),
-        cmocka_unit_test(test_made), cmocka_unit_test(test_ambiguous),
+        cmocka_unit_test(test_made), cmocka_unit_test(test_ambiguous), cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

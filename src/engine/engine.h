@@ -96,6 +96,7 @@ struct tl_engine {
     struct tl_drafts drafts;
     struct tl_draft_side *draft_side;    /* the smaller model; NULL: none */
     double decode_ns, prompt_token_ns;   /* of steps of late: one that only decodes; a prompt's token */
+    uint32_t n_decoded, n_mixed;         /* requests of the former; steps with prompts since */
 };
 
 int tl_engine_open(const char *path, const struct tl_engine_options *options, struct tl_engine **ret_engine);

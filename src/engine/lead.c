@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A step: who takes part with how many tokens, one forward pass for all, what comes out of it.
  *
- * Those that decode go first. Prompts share what room is left, so that none starves another. While somebody decodes, they
- * get as many tokens as make the step not twice as long, going by what steps have taken of late; but where weights are
+ * Those that decode go first, but leave some room. Prompts share it, so that none starves another. While somebody decodes, they
+ * get as many tokens as make the step not twice as long, going by what steps have taken of late; now and then, and when
+ * others decode than before, a step goes without prompts, to learn that. Where weights are
  * streamed, a long piece saves sweeps over them, and they get all. Rows of different requests are worked on in parallel. */
 #include "engine/lead.h"
 
@@ -13,8 +14,8 @@
 #include "engine/prefix.h"
 #include "engine/session.h"
 
-enum { SHORT_TOKENS = 8, FIRST_PIECE = 16 };
-static const double prompt_share = 0.75;         /* of the time of those that decode */
+enum { SHORT_TOKENS = 8, FIRST_PIECE = 16, LEAST_PIECE = 4, MIXED_STEPS = 32 };
+static const double prompt_share = 0.6;          /* of the time of those that decode */
 
 struct step {
     struct tl_engine *engine;
@@ -123,6 +124,14 @@ static void share_out(struct step *step, uint32_t room, bool decoding)
         }
 }
 
+static bool some_prompts(const struct tl_engine *engine)
+{
+    const struct tl_request *r = engine->waiting;
+    while (r && !(takes_part(r) && !decodes(r)))
+        r = r->next_waiting;
+    return r != NULL;
+}
+
 static uint32_t prompt_room(const struct step *step)
 {
     const struct tl_engine *engine = step->engine;
@@ -130,10 +139,12 @@ static uint32_t prompt_room(const struct step *step)
     uint32_t left = limits->chunk - step->n_tokens;
     if (left == 0 || step->n_requests == 0 || limits->frames || limits->trunk_bytes)
         return left;
+    if (engine->n_mixed && (engine->n_mixed >= MIXED_STEPS || engine->n_decoded != step->n_requests))
+        return 0;
     double room = FIRST_PIECE;
     if (engine->decode_ns > 0 && engine->prompt_token_ns > 0)
         room = prompt_share * engine->decode_ns / engine->prompt_token_ns;
-    room = room < 1 ? 1 : room;
+    room = room < LEAST_PIECE ? LEAST_PIECE : room;
     return room < left ? (uint32_t)room : left;
 }
 
@@ -149,7 +160,8 @@ static void collect(struct step *step)
     for (struct tl_request *r = engine->waiting; r; r = r->next_waiting)
         if (!r->finished && r->fresh)
             tl_prefix_share(engine->prefix, r);
-    share_out(step, tl_model_limits(engine->model)->chunk, true);
+    uint32_t chunk = tl_model_limits(engine->model)->chunk;
+    share_out(step, some_prompts(engine) ? chunk - chunk / 8 : chunk, true);
     uint32_t decoding = step->n_tokens;
     share_out(step, prompt_room(step), false);
     step->n_prompt_tokens = step->n_tokens - decoding;
@@ -233,9 +245,13 @@ static void learn(struct step *step, double ns)
     struct tl_engine *engine = step->engine;
     bool mixed = step->n_prompt_tokens && step->n_prompt_tokens < step->n_tokens;
     double rest = mixed ? engine->decode_ns : 0;
-    if (step->n_prompt_tokens == 0)
+    engine->n_mixed = mixed ? engine->n_mixed + 1 : 0;
+    if (step->n_prompt_tokens == 0 && engine->n_decoded != step->n_requests)
+        engine->decode_ns = 0;
+    if (step->n_prompt_tokens == 0) {
         move_towards(&engine->decode_ns, ns);
-    else if (rest > 0 || !mixed)
+        engine->n_decoded = step->n_requests;
+    } else if (rest > 0 || !mixed)
         move_towards(&engine->prompt_token_ns, (ns > 1.1 * rest ? ns - rest : 0.1 * rest) / step->n_prompt_tokens);
 }
 

@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# trill quantize on small models: formats, schemes, sizes; importance from trill score; what is refused, in one sentence each;
+# a run that is killed goes on and writes the same bytes; a disk with too little room is noticed before anything is written, one that
+# fills up does not leave a model; and trill eval tells what was lost.
+
+set -eu
+disk_size=48k
+# shellcheck source=small_disk.sh
+. "$(dirname "$0")/small_disk.sh"
+golden=$TRILL_ROOT/tests/golden
+llama=$golden/llama/model.gguf
+quantize() { "$TRILL" quantize -q "$@" 2>"$said"; }
+member() { python3 -c 'import json, sys; print(eval("d" + sys.argv[2], {"d": json.load(open(sys.argv[1]))}))' "$1" "$2"; }
+refused() {                                     # CODE, WORDS of the sentence, arguments
+    code=$1 words=$2; shift 2
+    found=0
+    quantize "$@" >"$place/out" || found=$?
+    [ $found = "$code" ] || fail "exit code $found, expected $code: $*"
+    [ "$(wc -l <"$said")" = 1 ] || fail "not one sentence: $*"
+    grep -q -- "$words" "$said" || fail "the sentence has no \"$words\""
+    [ ! -s "$place/out" ] || fail "something on standard output: $*"
+}
+
+# --- what comes out
+quantize "$llama" "$place/q8.gguf" --to q8_0 --json >"$place/report.json" || fail 'q8_0'
+[ "$(member "$place/report.json" '["tensors"], d["changed"], d["resumed"], d["source_bytes"]')" = '(22, 14, 0, 157952)' ] || fail 'report'
+[ "$(member "$place/report.json" '["bytes"] < 60000 and 0 < d["relative_error"] < 1e-4')" = True ] || fail 'bytes and error'
+"$TRILL" inspect "$place/q8.gguf" --json >"$place/inspect.json"
+[ "$(member "$place/inspect.json" '["metadata"]["trill.source.name"], len(d["metadata"]["trill.source.identity"]), d["metadata"]["general.file_type"]')" = \
+    "('model', 64, 7)" ] || fail 'where it is from'
+[ "$(member "$place/inspect.json" '["metadata"]["trill.scheme"].split("\n")[0]')" = '* q8_0' ] || fail 'the scheme in the file'
+printf '* q4_0\nattention 0 keep\n*.ffn_up.* -1 q8_0\n' >"$place/scheme"
+quantize "$llama" "$place/scheme.gguf" --to "$place/scheme" || fail 'a scheme'
+"$TRILL" inspect "$place/scheme.gguf" --json >"$place/inspect.json"
+[ "$(member "$place/inspect.json" '["tensors"] and [t["type"] for t in d["tensors"] if t["name"] in ("blk.0.attn_q.weight", "blk.1.attn_q.weight", "blk.1.ffn_up.weight")]')" = \
+    "['f32', 'q8_0', 'q4_0']" ] || fail 'which tensor got what'
+"$TRILL" score "$llama" --text "$golden/eval/text.txt" --window 64 --moments "$place/moments" --no-ledger -q >"$place/out" 2>"$said" || fail 'moments'
+quantize "$llama" "$place/weighed.gguf" --bits 12 --importance "$place/moments" --json >"$place/report.json" || fail 'bits'
+[ "$(member "$place/report.json" '["bits"] <= 12.1')" = True ] || fail 'more bits than asked for'
+"$TRILL" inspect "$place/weighed.gguf" --json >"$place/inspect.json"
+[ "$(member "$place/inspect.json" '["metadata"]["trill.importance.sha256"]')" = "$(sha256sum "$place/moments" | cut -d ' ' -f 1)" ] || fail 'whose importance'
+quantize "$llama" "$place/size.gguf" --size 55K || fail 'size'
+[ "$(stat -c %s "$place/size.gguf")" -le 56320 ] || fail 'a larger file than asked for'
+echo '{"prompt": "the weight that is read", "max_tokens": 20}' >"$place/prompts.jsonl"
+"$TRILL" eval "$place/q8.gguf" "$place/scheme.gguf" "$llama" --reference "$llama" --text "$golden/eval/text.txt" --window 64 --prompts "$place/prompts.jsonl" \
+    --store "$place/store" --no-ledger --json -q >"$place/eval.json" 2>"$said" || fail 'eval'
+[ "$(member "$place/eval.json" '["models"] and [0 < d["models"][0]["kl"] < d["models"][1]["kl"], d["models"][2]["kl"], d["models"][2]["changed"], d["models"][1]["changed"] >= 0]')" = \
+    '[True, 0, 0, True]' ] || fail 'what was lost'
+
+# --- what is refused
+refused 2 'PATH is missing' "$llama"
+refused 2 'what to write is missing' "$llama" "$place/new.gguf"
+refused 2 'q4_9' "$llama" "$place/new.gguf" --to q4_9
+refused 2 'give one of them' "$llama" "$place/new.gguf" --bits 4 --size 1M
+refused 2 'is there already' "$llama" "$place/q8.gguf" --to q4_0
+refused 2 'are too few' "$llama" "$place/new.gguf" --bits 2
+refused 2 'GGUF stores no fp8_b128' "$llama" "$place/new.gguf" --to fp8_b128
+printf '* q4_0\nexperts q8_0\n' >"$place/scheme"
+refused 2 ':2: "experts" matches no tensor of' "$llama" "$place/new.gguf" --to "$place/scheme"
+refused 3 'importance of another model' "$golden/gpt_oss/model.gguf" "$place/new.gguf" --to q4_0 --importance "$place/moments"
+refused 3 'importance' "$llama" "$place/new.gguf" --to q4_0 --importance "$golden/eval/text.txt"
+[ ! -e "$place/new.gguf" ] && [ ! -e "$place/new.gguf.partial" ] || fail 'something is left of what was refused'
+
+# --- room
+refused 1 'are needed, the disk has' "$llama" "$disk/f32.gguf" --to f32
+[ ! -s "$disk/f32.gguf.partial" ] || fail 'something was written'
+rm -f "$disk"/*
+code=0
+(ulimit -f 32; "$TRILL" quantize "$llama" "$disk/q4.gguf" --to q4_0 -q) 2>"$said" || code=$?
+[ "$code" = 1 ] && [ ! -e "$disk/q4.gguf" ] || fail 'a file that may not grow'
+grep -q 'File too large' "$said" || fail 'why it stopped'
+quantize "$llama" "$disk/q4.gguf" --to q4_0 --json >"$place/report.json" || fail 'with room'
+quantize "$llama" "$place/q4.gguf" --to q4_0 || fail 'undisturbed'
+cmp "$disk/q4.gguf" "$place/q4.gguf" || fail 'other bytes after a full disk'
+
+# --- killed
+"$TRILL" synth qwen3-30b-a3b --tiny --layers 1 --to f32 -o "$place/model.gguf" -q --no-ledger
+quantize "$place/model.gguf" "$place/good.gguf" --to iq3_xxs -t 2 || fail 'to be killed'
+"$TRILL" quantize "$place/model.gguf" "$place/killed.gguf" --to iq3_xxs -t 1 -q 2>"$said" &
+job=$!
+while kill -0 $job 2>/dev/null && [ "$(stat -c %s "$place/killed.gguf.partial" 2>/dev/null || echo 0)" -lt 100000 ]; do sleep 0.02; done
+kill -9 $job 2>/dev/null || fail 'it was too fast to be killed'
+wait $job 2>/dev/null || true
+[ ! -e "$place/killed.gguf" ] || fail 'a model of a killed run'
+quantize "$place/model.gguf" "$place/killed.gguf" --to iq3_xxs --json >"$place/report.json" || fail 'going on'
+[ "$(member "$place/report.json" '["resumed"] > 0')" = True ] || fail 'it began afresh'
+cmp "$place/good.gguf" "$place/killed.gguf" || fail 'other bytes after a kill'

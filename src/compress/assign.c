@@ -11,20 +11,20 @@
 #include "base/memory.h"
 #include "compress/scheme.h"
 
-enum { CHOICES = 16, SAMPLED_ROWS = 32, BISECTIONS = 100 };
+enum { CHOICES = 32, SAMPLED_ROWS = 32, BISECTIONS = 100 };
 
 static const struct { enum tl_number_id id; bool needs_importance; } candidates[] = {
 #define CANDIDATE(format, needs) {TL_NUMBER_##format, needs},
-#define WEIGHT(part, weight)
+#define WEIGHT(role, weight, times)
 #include "compress/assign.def"
 #undef CANDIDATE
 #undef WEIGHT
 };
 _Static_assert(TL_COUNT(candidates) <= CHOICES, "the candidates have room");
 
-static const double weight_of[TL_PARTS + 1] = {
+static const struct { double weight; bool by_layers; } weight_of[TL_ROLES + 1] = {
 #define CANDIDATE(format, needs)
-#define WEIGHT(part, weight) [TL_PART_##part] = weight,
+#define WEIGHT(role, weight, times) [TL_R_##role] = {weight, times},
 #include "compress/assign.def"
 #undef CANDIDATE
 #undef WEIGHT
@@ -105,6 +105,12 @@ static double power_of(const struct assigning *a)
     return power;
 }
 
+static double weight_in(const struct tl_assign *how, const struct tl_place *place)
+{
+    double weight = weight_of[place->role].weight > 0 ? weight_of[place->role].weight : 1;
+    return weight_of[place->role].by_layers ? weight * how->n_layers : weight;
+}
+
 static int measure(struct assigning *a, struct open_tensor *open)
 {
     uint32_t threads = tl_pool_threads(a->how->pool);
@@ -122,12 +128,12 @@ static int measure(struct assigning *a, struct open_tensor *open)
     if (r < 0)
         return r;
     tl_pool_run(a->how->pool, open->n_choices * a->n_rows, measure_piece, a);
-    double power = power_of(a), weight = weight_of[a->how->places[open->index].part];
+    double power = power_of(a), weight = weight_in(a->how, &a->how->places[open->index]);
     for (uint32_t k = 0; k < open->n_choices; k++) {
         double error = 0;
         for (uint32_t i = 0; i < a->n_rows; i++)
             error += a->error[k * a->n_rows + i];
-        open->loss[k] = power > 0 ? (weight > 0 ? weight : 1) * error / power : 0;
+        open->loss[k] = power > 0 ? weight * error / power : 0;
     }
     return 0;
 }

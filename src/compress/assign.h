@@ -2,7 +2,7 @@
 /* Formats within a size: which matrix gets which, so that what rounding does to the outputs of all of them is least.
  *
  * A matrix's loss in a format is modelled as the weighted squared error of its values over that of zeros (what its outputs are off
- * by, relative to what they are), measured on a part of its rows, times a weight of its part of the model (assign.def). The choice
+ * by, relative to what they are), measured on a part of its rows, times a weight of its role (assign.def). The choice
  * minimises the sum of losses + lambda * bytes, by bisection over lambda (Everett 1963; for bit allocation Shoham and Gersho 1988). */
 #ifndef TL_COMPRESS_ASSIGN_H
 #define TL_COMPRESS_ASSIGN_H
@@ -15,6 +15,7 @@
 struct tl_assign {
     const struct tl_modelfile *file;
     const struct tl_place *places;
+    uint32_t n_layers;
     const struct tl_importance *importance;          /* may be NULL */
     struct tl_pool *pool;
     double bits;                         /* a weight, over all of the file; or 0 and */

@@ -13,7 +13,7 @@ static void place_tensor(const struct tl_modelfile *file, const char *name, enum
     const struct tl_tensor *tensor = tl_modelfile_find(file, name);
     struct tl_place *place = tensor ? &places[tensor - tl_modelfile_tensor(file, 0)] : NULL;
     if (place && place->part == TL_PARTS)
-        *place = (struct tl_place){(int)tl_weight_part_of(role), layer};
+        *place = (struct tl_place){(int)tl_weight_part_of(role), (int)role, layer};
 }
 
 static void place_role(const struct tl_model *model, const struct tl_modelfile *file, enum tl_role role, uint32_t layer, struct tl_place *places)
@@ -39,7 +39,7 @@ int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, 
     if (!places)
         return TL_E_NOMEM;
     for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++)
-        places[i] = (struct tl_place){TL_PARTS, TL_NO_LAYER};
+        places[i] = (struct tl_place){TL_PARTS, TL_ROLES, TL_NO_LAYER};
     for (int role = 0; role < TL_ROLES; role++)
         for (uint32_t layer = 0; layer < g->n_layers + g->n_heads_ahead; layer++)
             place_role(model, file, (enum tl_role)role, layer, places);

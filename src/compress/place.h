@@ -11,6 +11,7 @@ enum { TL_NO_LAYER = -1 };
 
 struct tl_place {
     int part;                            /* of parts.def; TL_PARTS: of none */
+    int role;                            /* TL_ROLES: of none */
     int64_t layer;                       /* TL_NO_LAYER: of none */
 };
 

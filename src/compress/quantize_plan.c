@@ -57,7 +57,8 @@ static int choose(struct tl_quantizing *q, const struct tl_place *places, const 
 {
     int r = q->how->scheme ? apply_scheme(q, places, numbers) : 0;
     if (r >= 0 && (q->how->bits > 0 || q->how->size_bytes))
-        r = tl_assign(&(struct tl_assign){.file = q->file, .places = places, .importance = q->importance, .pool = q->pool, .bits = q->how->bits,
+        r = tl_assign(&(struct tl_assign){.file = q->file, .places = places, .n_layers = tl_model_geometry(q->model)->n_layers,
+                                          .importance = q->importance, .pool = q->pool, .bits = q->how->bits,
                                           .size_bytes = q->how->size_bytes, .force = q->how->force, .progress = q->progress},
                       numbers);
     if (r >= 0 && (q->how->scheme || q->how->bits > 0 || q->how->size_bytes))

@@ -37,7 +37,10 @@ static int compute_piece(struct embedding *e)
     struct tl_engine *engine = session->engine;
     struct tl_state *state = session->state;
     uint32_t most = tl_model_limits(engine->model)->chunk, left = session->n_ids - state->length;
-    most = engine->waiting && most > SHORT_PIECE ? SHORT_PIECE : most;
+    pthread_mutex_lock(&engine->lock);
+    bool others = engine->waiting != NULL;
+    pthread_mutex_unlock(&engine->lock);
+    most = others && most > SHORT_PIECE ? SHORT_PIECE : most;
     struct tl_span span = {state, left < most ? left : most};
     struct tl_batch batch = {.ids = session->ids + state->length, .spans = &span, .n_spans = 1, .wanted = engine->step_wanted, .normed = add_rows,
                              .stop = stopped, .context = e};

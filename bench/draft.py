@@ -196,6 +196,14 @@ def table(results):
     return '\n'.join(lines)
 
 
+def write(results):
+    record = dict(commit=git('describe', '--always', '--dirty', '--abbrev=12'), machine=machine(), results=results)
+    place = ROOT / 'bench/records' / f'{datetime.date.today().isoformat()}-drafts'
+    head = f'# Drafts, {datetime.date.today().isoformat()}\n\nCommit {record["commit"]}; {record["machine"]["cpu"]}, {record["machine"]["cores"]} cores.'
+    place.with_suffix('.json').write_text(json.dumps(record, indent=1) + '\n')
+    place.with_suffix('.md').write_text(f'{head}\n\n{table(results)}\n')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--model', type=pathlib.Path, required=True)
@@ -216,13 +224,7 @@ def main():
         for name, case in wanted.items():
             results.append(measure(name, case, options.rounds))
             print(table(results[-1:]).split('\n')[-1], flush=True)
-    record = dict(commit=git('describe', '--always', '--dirty', '--abbrev=12'), machine=machine(), results=results)
-    date = datetime.date.today().isoformat()
-    if not options.only:
-        (ROOT / f'bench/records/{date}-drafts.json').write_text(json.dumps(record, indent=1) + '\n')
-        (ROOT / f'bench/records/{date}-drafts.md').write_text(f'# Drafts, {date}\n\nCommit {record["commit"]}; {record["machine"]["cpu"]}, '
-                                                              f'{record["machine"].get("cores", "")} cores.\n\n{table(results)}\n')
-
-
+            if not options.only:
+                write(results)
 if __name__ == '__main__':
     main()

@@ -10,7 +10,7 @@
 #include "engine/draft_chain.h"
 #include "engine/engine.h"
 
-enum { CONTEXT = 1024, BEFORE = 128 };   /* tokens that it can follow; that it begins before the end of a sequence */
+enum { CONTEXT = 1024, BEFORE = 48 };   /* tokens that it can follow; that it begins before the end of a sequence */
 
 struct own {
     struct tl_draft_chain chain;

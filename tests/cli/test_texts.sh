@@ -23,7 +23,7 @@ done
 mkdir -p "$scratch/cache/trill"
 : >"$scratch/cache/trill/some-model.gguf"
 offered() {                                     # WORDS...: what bash offers for the last one
-    XDG_CACHE_HOME=$scratch/cache bash -c '
+    PATH=$(dirname "$TRILL"):$PATH XDG_CACHE_HOME=$scratch/cache bash -c '
         source "$1"; shift
         COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _trill; echo "${COMPREPLY[*]}"' bash "$scratch/bash" "$@"
 }

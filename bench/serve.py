@@ -122,7 +122,8 @@ def main():
             port = free_port()
             command[command.index('--port') + 1] = port
             running.append((name, port, start(command, port)))
-            record['servers'][name] = {'command': ' '.join(map(str, command)), 'samples': []}
+            said = ' '.join(map(str, command)).replace(f'{ROOT}/', '').replace(str(pathlib.Path.home()), '~')
+            record['servers'][name] = {'command': said.replace(f'{options.peers}/', 'PEERS/'), 'samples': []}
         for number in range(-1, options.rounds):
             for name, port, _ in running:
                 sample = turn(port, options, number)

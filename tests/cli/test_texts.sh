@@ -21,7 +21,7 @@ for shell in bash zsh fish; do
 done
 
 mkdir -p "$scratch/cache/trill"
-: >"$scratch/cache/trill/some-model.gguf"
+echo x >"$scratch/cache/trill/some-model.gguf"
 offered() {                                     # WORDS...: what bash offers for the last one
     PATH=$(dirname "$TRILL"):$PATH XDG_CACHE_HOME=$scratch/cache bash -c '
         source "$1"; shift

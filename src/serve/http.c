@@ -28,8 +28,8 @@ static void name_address(const struct sockaddr *address, char *ret_text, size_t 
 
 static void connection_begins(struct tl_http *http, struct MHD_Connection *mhd, void **slot)
 {
-    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const union MHD_ConnectionInfo *address = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const union MHD_ConnectionInfo *fd = http->mhd.get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *address = http->mhd.get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     struct tl_http_connection *connection = tl_alloc(1, sizeof(*connection));
     if (!connection)
         return;                              /* its requests will be refused */
@@ -68,25 +68,25 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **slot
 
 /* --- requests ------------------------------------------------------------------------------------------------------------- */
 
-static uint64_t said_length(struct MHD_Connection *mhd)
+static uint64_t said_length(const struct tl_http *http, struct MHD_Connection *mhd)
 {
-    const char *text = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *text = http->mhd.lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     uint64_t n;
     if (text)
         return tl_parse_u64(text, strlen(text), &n) ? n : UINT64_MAX;
-    return MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) ? UINT64_MAX : 0;
+    return http->mhd.lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) ? UINT64_MAX : 0;
 }
 
 /* Headers are there. A refusal waits for a small body, so that clients that write it all first read the answer. */
 static enum MHD_Result begin(struct tl_http *http, struct MHD_Connection *mhd, const char *method, const char *path, void **slot)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const union MHD_ConnectionInfo *info = http->mhd.get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct tl_http_connection *connection = info ? info->socket_context : NULL;
     struct tl_http_exchange *exchange = connection ? tl_http_exchange_new(connection, mhd, method, path) : NULL;
     if (!exchange)
         return MHD_NO;
     *slot = exchange;
-    uint64_t length = said_length(mhd);
+    uint64_t length = said_length(http, mhd);
     exchange->refs++;
     if (length != UINT64_MAX && length > TL_HTTP_BODY_BYTES)
         tl_exchange_fail(&exchange->public, 413, "the request has more than 64 MiB", NULL);
@@ -144,7 +144,7 @@ static enum MHD_Result send_or_wait(struct tl_http_exchange *exchange)
     replied = exchange->replied;
     if (!replied) {
         exchange->suspended = true;
-        MHD_suspend_connection(exchange->mhd);
+        exchange->http->mhd.suspend_connection(exchange->mhd);
     }
     pthread_mutex_unlock(&exchange->lock);
     return replied ? tl_http_exchange_send(exchange) : MHD_YES;
@@ -250,7 +250,7 @@ static unsigned most_connections(void)
 static int start(struct tl_http *http, int fd)
 {
     unsigned most = most_connections();
-    http->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, http,
+    http->daemon = http->mhd.start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, http,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)TL_HTTP_HEADER_BYTES,
         MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_PER_IP_CONNECTION_LIMIT, most < TL_HTTP_CONNECTIONS_OF_ONE ? most : TL_HTTP_CONNECTIONS_OF_ONE,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)http->options.idle_seconds + 1, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
@@ -271,7 +271,9 @@ int tl_http_open(const struct tl_http_options *options, struct tl_http **ret_htt
     http->options = *options;
     http->epoll = http->wake = -1;
     pthread_mutex_init(&http->lock, NULL);
-    int r = listening_socket(options->host, options->port, &fd);
+    int r = tl_mhd_load(&http->mhd);
+    if (r >= 0)
+        r = listening_socket(options->host, options->port, &fd);
     if (r >= 0) {
         http->port = port_of(fd);
         r = tl_http_watch_start(http);
@@ -294,7 +296,7 @@ uint16_t tl_http_port(const struct tl_http *http)
 
 void tl_http_stop_listening(struct tl_http *http)
 {
-    MHD_socket fd = MHD_quiesce_daemon(http->daemon);
+    MHD_socket fd = http->mhd.quiesce_daemon(http->daemon);
     if (fd != MHD_INVALID_SOCKET)
         close(fd);
 }
@@ -309,7 +311,7 @@ void tl_http_close(struct tl_http *http)
     if (!http)
         return;
     if (http->daemon)
-        MHD_stop_daemon(http->daemon);
+        http->mhd.stop_daemon(http->daemon);
     tl_http_watch_stop(http);
     pthread_mutex_destroy(&http->lock);
     tl_free(http);

@@ -91,12 +91,12 @@ static struct tl_http_exchange *of(const struct tl_exchange *exchange)
 
 const char *tl_exchange_query(const struct tl_exchange *exchange, const char *name)
 {
-    return MHD_lookup_connection_value(of(exchange)->mhd, MHD_GET_ARGUMENT_KIND, name);
+    return of(exchange)->http->mhd.lookup_connection_value(of(exchange)->mhd, MHD_GET_ARGUMENT_KIND, name);
 }
 
 const char *tl_exchange_header(const struct tl_exchange *exchange, const char *name)
 {
-    return MHD_lookup_connection_value(of(exchange)->mhd, MHD_HEADER_KIND, name);
+    return of(exchange)->http->mhd.lookup_connection_value(of(exchange)->mhd, MHD_HEADER_KIND, name);
 }
 
 void tl_exchange_drop_body(struct tl_exchange *exchange)
@@ -150,7 +150,7 @@ static int give(struct tl_http_exchange *self, int http_status, bool streams)
     int r = self->gone ? tl_error_set(TL_E_CANCEL, "the client has left") : 0;
     if (self->suspended && !(streams && self->gone)) {
         self->suspended = false;
-        MHD_resume_connection(self->mhd);
+        self->http->mhd.resume_connection(self->mhd);
     }
     pthread_mutex_unlock(&self->lock);
     if (!streams)
@@ -241,7 +241,7 @@ int tl_stream_write(struct tl_stream *stream, const char *bytes, size_t n_bytes)
         }
         if (self->suspended) {
             self->suspended = false;
-            MHD_resume_connection(self->mhd);
+            self->http->mhd.resume_connection(self->mhd);
         }
     }
     pthread_mutex_unlock(&self->lock);
@@ -264,7 +264,7 @@ void tl_stream_close(struct tl_stream *stream)
     stream->closed = true;
     if (self->suspended) {
         self->suspended = false;
-        MHD_resume_connection(self->mhd);
+        self->http->mhd.resume_connection(self->mhd);
     }
     pthread_mutex_unlock(&self->lock);
     tl_http_exchange_unref(self);
@@ -294,7 +294,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *ret_bytes, si
         n = MHD_CONTENT_READER_END_OF_STREAM;
     } else {
         self->suspended = true;
-        MHD_suspend_connection(self->mhd);
+        self->http->mhd.suspend_connection(self->mhd);
     }
     pthread_mutex_unlock(&self->lock);
     return n;
@@ -305,11 +305,11 @@ static ssize_t read_stream(void *context, uint64_t position, char *ret_bytes, si
 static struct MHD_Response *response_of(struct tl_http_exchange *exchange)
 {
     if (exchange->stream.open)
-        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, exchange, NULL);
+        return exchange->http->mhd.create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, exchange, NULL);
     void *bytes = exchange->fixed ? (void *)(uintptr_t)exchange->fixed : exchange->reply.data;
     size_t n_bytes = exchange->fixed ? exchange->n_fixed : exchange->reply.len;
     exchange->sent_bytes = n_bytes;
-    return MHD_create_response_from_buffer(n_bytes, bytes ? bytes : (void *)(uintptr_t)"", MHD_RESPMEM_PERSISTENT);
+    return exchange->http->mhd.create_response_from_buffer(n_bytes, bytes ? bytes : (void *)(uintptr_t)"", MHD_RESPMEM_PERSISTENT);
 }
 
 enum MHD_Result tl_http_exchange_send(struct tl_http_exchange *exchange)
@@ -322,10 +322,10 @@ enum MHD_Result tl_http_exchange_send(struct tl_http_exchange *exchange)
     if (!response)
         return MHD_NO;
     for (size_t i = 0; i < exchange->n_headers; i++)
-        MHD_add_response_header(response, exchange->headers[i][0], exchange->headers[i][1]);
+        exchange->http->mhd.add_response_header(response, exchange->headers[i][0], exchange->headers[i][1]);
     if (!exchange->stream.open)
         tl_http_state_set(exchange->connection, TL_HTTP_SENDING, exchange->sent_bytes);
-    enum MHD_Result result = MHD_queue_response(exchange->mhd, (unsigned)exchange->http_status, response);
-    MHD_destroy_response(response);
+    enum MHD_Result result = exchange->http->mhd.queue_response(exchange->mhd, (unsigned)exchange->http_status, response);
+    exchange->http->mhd.destroy_response(response);
     return result;
 }

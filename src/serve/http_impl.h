@@ -7,11 +7,11 @@
 #ifndef TL_SERVE_HTTP_IMPL_H
 #define TL_SERVE_HTTP_IMPL_H
 
-#include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "serve/http.h"
+#include "serve/mhd.h"
 
 enum { TL_HTTP_HEADERS = 16 };
 
@@ -34,6 +34,7 @@ struct tl_http_connection {
 
 struct tl_http {
     struct tl_http_options options;
+    struct tl_mhd mhd;                   /* the library's functions */
     struct MHD_Daemon *daemon;
     uint16_t port;
     pthread_mutex_t lock;                /* of the list and the states in it */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What a turn's guide knows. It is asked ahead of the text that the turn reads, by another thread: it shares nothing with the
- * reading but what never changes. Private to turn_guide*.c. */
+ * reading but what never changes. Private to turn_*.c. */
 #ifndef TL_WIRE_TURN_STEER_H
 #define TL_WIRE_TURN_STEER_H
+
+#include <string.h>
 
 #include "wire/turn_impl.h"
 #include "wire/turn_language.h"
@@ -65,7 +67,39 @@ int tl_steer_arguments(struct tl_turn_steer *steer, int32_t tool, const struct t
 /* tokens of the call at hand behind the stage: what must be left for them. */
 uint32_t tl_steer_reserve(const struct tl_turn_steer *steer, enum tl_steer_stage stage);
 
-/* turn_guide.c: the first stage. */
+/* turn_stage.c: the first stage, and how one follows another. */
 int tl_steer_begin(struct tl_turn_steer *steer, bool reasons);
+void tl_steer_enter(struct tl_turn_steer *steer, enum tl_steer_stage stage);
+int tl_steer_content(struct tl_turn_steer *steer);
+int tl_steer_close_reasoning(struct tl_turn_steer *steer);
+int tl_steer_call(struct tl_turn_steer *steer, int32_t tool);
+void tl_steer_end_calls(struct tl_turn_steer *steer);
+int tl_steer_end_name(struct tl_turn_steer *steer);
+int tl_steer_end_arguments(struct tl_turn_steer *steer);
+
+/* turn_allow.c: the ids that may come in a stage, as tl_guide.allow says; some or all of them; a call instead of content. */
+int tl_steer_allow_start(struct tl_turn_steer *steer, uint32_t left, uint64_t *allowed);
+int tl_steer_allow_reasoning(struct tl_turn_steer *steer, uint32_t left, uint64_t *allowed);
+int tl_steer_allow_choice(struct tl_turn_steer *steer, uint32_t left, uint64_t *allowed);
+int tl_steer_allow_matched(struct tl_turn_steer *steer, uint32_t left, uint64_t *allowed);
+int tl_steer_allow_only(const struct tl_turn_steer *steer, uint64_t *allowed, int32_t id);
+int tl_steer_allow_all_but(const struct tl_turn_steer *steer, uint64_t *allowed, int32_t id);
+bool tl_steer_may_call(const struct tl_turn_steer *steer);
+void tl_steer_fill(const struct tl_turn_steer *steer, uint64_t *allowed, int value);
+void tl_steer_set_ends(const struct tl_turn_steer *steer, uint64_t *allowed);
+
+/* turn_take.c: what came in a stage, as tl_guide.take says; 0 is as good as 1. */
+int tl_steer_take_start(struct tl_turn_steer *steer, int32_t id, const char *bytes, size_t n_bytes);
+int tl_steer_take_reasoning(struct tl_turn_steer *steer, const char *bytes, size_t n_bytes);
+int tl_steer_take_free(struct tl_turn_steer *steer, const char *bytes, size_t n_bytes);
+int tl_steer_take_choice(struct tl_turn_steer *steer, int32_t id);
+int tl_steer_take_matched(struct tl_turn_steer *steer, int32_t id, const char *bytes, size_t n_bytes);
+
+static inline bool tl_steer_harmony(const struct tl_turn_steer *steer) { return steer->family->syntax == TL_TURN_HARMONY; }
+static inline size_t tl_steer_length(const char *text) { return text ? strlen(text) : 0; }
+static inline bool tl_steer_thinks(const struct tl_turn_steer *steer)
+{
+    return steer->turn->marks.think.n_bytes && steer->turn->how.think_tokens > 0;
+}
 
 #endif

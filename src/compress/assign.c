@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "compress/scheme.h"
 
-enum { CHOICES = 32, SAMPLED_ROWS = 32, BISECTIONS = 100 };
+enum { CHOICES = 32, SAMPLED_ROWS = 32, BISECTIONS = 100, ADDED_BYTES = 1024, LINE_BYTES = 48 };
 
 static const struct { enum tl_number_id id; bool needs_importance; } candidates[] = {
 #define CANDIDATE(format, needs) {TL_NUMBER_##format, needs},
@@ -220,14 +220,17 @@ static void fill(struct assigning *a, uint64_t room)
     }
 }
 
+/* Bytes that tensors may take. A file has more: its header and metadata as they were, and what is added, the scheme at its longest. */
 static uint64_t room_for(const struct assigning *a)
 {
-    uint64_t elems = 0, stored = 0;
-    for (uint64_t i = 0; i < tl_modelfile_tensors(a->how->file); i++) {
-        elems += tl_modelfile_tensor(a->how->file, i)->n_elems;
-        stored += tl_modelfile_tensor(a->how->file, i)->n_bytes;
+    const struct tl_modelfile *file = a->how->file;
+    uint64_t elems = 0, around = tl_modelfile_bytes(file) + ADDED_BYTES;
+    for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++) {
+        const struct tl_tensor *tensor = tl_modelfile_tensor(file, i);
+        elems += tensor->n_elems;
+        around += strlen(tensor->name) + LINE_BYTES;
+        around -= tensor->n_bytes;
     }
-    uint64_t around = tl_modelfile_bytes(a->how->file) - stored;       /* header and metadata */
     if (a->how->bits > 0)
         return (uint64_t)(a->how->bits * (double)elems / 8);
     return a->how->size_bytes > around ? a->how->size_bytes - around : 0;

@@ -32,6 +32,7 @@ static void close_all(struct tl_quantizing *q)
     tl_free(q->outputs);
     tl_free(q->kept);
     tl_free(q->scheme);
+    tl_free(q->path);
 }
 
 static int declare(struct tl_quantizing *q)
@@ -49,7 +50,7 @@ static int declare(struct tl_quantizing *q)
 static int check_room(const struct tl_quantizing *q)
 {
     uint64_t room = 0, needed = tl_writer_total(q->writer), there = 0;
-    TL_AUTO char *partial = tl_file_beside(q->how->output, ".partial");
+    TL_AUTO char *partial = tl_file_beside(q->path, ".partial");
     struct tl_file *file = NULL;
     if (partial && tl_file_exists(partial) && tl_file_open(partial, &file) >= 0)
         there = file->size_bytes;
@@ -77,9 +78,22 @@ static void sum_up(struct tl_quantizing *q)
     report->error = q->power > 0 ? q->error / q->power : 0;
 }
 
+/* Safetensors are a folder with one file of weights, and what lies beside it. */
+static int open_output(struct tl_quantizing *q)
+{
+    bool gguf = tl_modelfile_format(q->file) == TL_MODELFILE_GGUF;
+    q->path = gguf ? tl_strdup(q->how->output) : tl_file_join(q->how->output, "model.safetensors");
+    if (!q->path)
+        return TL_E_NOMEM;
+    if (gguf && tl_file_is_folder(q->path))
+        return tl_fail(TL_E_USAGE, "%s is a folder, expected the name of a GGUF, as the model is one", q->path);
+    int r = tl_file_make_folders(q->path);
+    return r < 0 ? r : tl_writer_open_lasting(q->path, tl_modelfile_format(q->file), &q->writer);
+}
+
 static int write_all(struct tl_quantizing *q)
 {
-    int r = tl_writer_open_lasting(q->how->output, tl_modelfile_format(q->file), &q->writer);
+    int r = open_output(q);
     if (r >= 0)
         r = declare(q);
     if (r >= 0)
@@ -92,6 +106,8 @@ static int write_all(struct tl_quantizing *q)
         r = tl_progress_begin(q->progress, "writing", q->done_bytes, tl_modelfile_bytes(q->file), "bytes");
     for (uint64_t i = q->report->resumed; i < q->n_outputs && r >= 0; i++)
         r = tl_quantize_tensor(q, &q->outputs[i]);
+    if (r >= 0)
+        r = tl_modelfile_copy_beside(q->file, q->how->output);
     return r < 0 ? r : tl_writer_commit(q->writer);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A model file written again in other number formats, or in another kind of file, tensor by tensor in bounded memory.
+/* A model file written again in other number formats, tensor by tensor in bounded memory.
  *
  * What is written goes to OUT.partial, a tensor after the other; a run that was killed goes on behind the last whole one, and
  * the same bytes come out. */
@@ -11,7 +11,7 @@
 #include "compress/scheme.h"
 
 struct tl_quantize_how {
-    const char *input, *output;          /* the output's kind: GGUF where its name ends so, else a folder of safetensors */
+    const char *input, *output;          /* of the same kind: a GGUF, or a folder of safetensors */
     const char *scheme, *scheme_name;    /* lines (scheme.h), and where they are from; NULL: formats are left alone */
     double bits;                         /* mean bits of a weight that the output may have; 0: as the scheme says */
     uint64_t size_bytes;                 /* the same, as the size of the file */

@@ -22,6 +22,7 @@ struct tl_quantizing {
     struct tl_meters meters;
     struct tl_importance *importance;
     struct tl_pool *pool;
+    char *path;                          /* of the file of weights that is written */
     struct tl_writer *writer;
     struct tl_progress *progress;
     struct tl_output *outputs;

@@ -55,13 +55,16 @@ static int apply_scheme(struct tl_quantizing *q, const struct tl_place *places, 
 
 static int choose(struct tl_quantizing *q, const struct tl_place *places, const struct tl_number **numbers)
 {
+    bool within = q->how->bits > 0 || q->how->size_bytes;
+    if (within && tl_modelfile_format(q->file) != TL_MODELFILE_GGUF)
+        return tl_fail(TL_E_USAGE, "%s: safetensors store f32, f16 and bf16: give one of them with --to instead of a size", tl_modelfile_path(q->file));
     int r = q->how->scheme ? apply_scheme(q, places, numbers) : 0;
-    if (r >= 0 && (q->how->bits > 0 || q->how->size_bytes))
+    if (r >= 0 && within)
         r = tl_assign(&(struct tl_assign){.file = q->file, .places = places, .n_layers = tl_model_geometry(q->model)->n_layers,
                                           .importance = q->importance, .pool = q->pool, .bits = q->how->bits,
                                           .size_bytes = q->how->size_bytes, .force = q->how->force, .progress = q->progress},
                       numbers);
-    if (r >= 0 && (q->how->scheme || q->how->bits > 0 || q->how->size_bytes))
+    if (r >= 0 && (q->how->scheme || within))
         r = tl_scheme_write(q->file, places, numbers, &q->scheme);
     return r;
 }

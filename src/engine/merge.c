@@ -242,23 +242,6 @@ static int write_file(struct merging *m, const char *path)
     return tl_writer_commit(m->writer);
 }
 
-/* What lies beside safetensors and belongs to the model. */
-static int copy_beside(const struct merging *m)
-{
-    static const char *const names[] = { "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
-                                         "tiktoken.model", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-                                         "chat_template.jinja", "chat_template.json" };
-    int status = 0;
-    for (size_t i = 0; i < TL_COUNT(names) && status >= 0; i++) {
-        TL_AUTO char *text = NULL, *path = tl_file_join(m->merge->output, names[i]);
-        size_t n_bytes;
-        status = path ? tl_modelfile_beside(m->file, names[i], &text, &n_bytes) : TL_E_NOMEM;
-        if (status > 0)
-            status = tl_outfile_save(path, text, n_bytes);
-    }
-    return status < 0 ? status : 0;
-}
-
 static int write_all(struct merging *m)
 {
     const char *output = m->merge->output;
@@ -272,7 +255,7 @@ static int write_all(struct merging *m)
     int status = tl_file_make_folders(path);
     if (status >= 0)
         status = write_file(m, path);
-    return status < 0 || is_gguf(m) ? status : copy_beside(m);
+    return status < 0 ? status : tl_modelfile_copy_beside(m->file, output);
 }
 
 int tl_merge(const struct tl_merge *merge, struct tl_progress *progress, struct tl_merged *ret_merged)

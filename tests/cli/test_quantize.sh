@@ -48,11 +48,24 @@ echo '{"prompt": "the weight that is read", "max_tokens": 20}' >"$place/prompts.
 [ "$(member "$place/eval.json" '["models"] and [0 < d["models"][0]["kl"] < d["models"][1]["kl"], d["models"][2]["kl"], d["models"][2]["changed"], d["models"][1]["changed"] >= 0]')" = \
     '[True, 0, 0, True]' ] || fail 'what was lost'
 
+# --- safetensors, in the formats that they store
+quantize "$golden/llama" "$place/folder" --to bf16 --json >"$place/report.json" || fail 'safetensors'
+[ "$(member "$place/report.json" '["bytes"] < 85000')" = True ] && [ -s "$place/folder/tokenizer.json" ] && [ -s "$place/folder/config.json" ] || fail 'the folder'
+[ -z "$(find "$place/folder" -name '*.partial')" ] || fail 'something is left'
+"$TRILL" eval "$place/folder" --reference "$golden/llama" --text "$golden/eval/text.txt" --window 64 --store "$place/store" --no-ledger --json -q \
+    >"$place/eval.json" 2>"$said" || fail 'eval of safetensors'
+[ "$(member "$place/eval.json" '["models"] and 0 < d["models"][0]["kl"] < 0.01')" = True ] || fail 'what bf16 lost'
+quantize "$place/folder" "$place/again" --to f32 || fail 'back to f32'
+refused 2 'safetensors stores no q4_0' "$golden/llama" "$place/new" --to q4_0
+refused 2 'safetensors store f32, f16 and bf16' "$golden/llama" "$place/new" --bits 5
+
 # --- what is refused
 refused 2 'PATH is missing' "$llama"
 refused 2 'what to write is missing' "$llama" "$place/new.gguf"
 refused 2 'q4_9' "$llama" "$place/new.gguf" --to q4_9
 refused 2 'give one of them' "$llama" "$place/new.gguf" --bits 4 --size 1M
+mkdir "$place/there"
+refused 2 'is a folder' "$llama" "$place/there" --to q4_0 --force
 refused 2 'is there already' "$llama" "$place/q8.gguf" --to q4_0
 refused 2 'are too few' "$llama" "$place/new.gguf" --bits 2
 refused 2 'GGUF stores no fp8_b128' "$llama" "$place/new.gguf" --to fp8_b128

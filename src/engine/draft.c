@@ -233,6 +233,8 @@ uint32_t tl_drafter_next(struct tl_drafter *d, const struct tl_draft_place *plac
     for (size_t i = 0; i < TL_COUNT(rows); i++)
         if (d->drafts->on[i] && d->has[i] && rows[i].kind->follow)
             rows[i].kind->follow(d->own[i], place);
+    if (d->drafts->priced && d->drafts->n_sequences >= TL_DRAFT_CROWD)
+        return 0;
     for (size_t i = 0; i < TL_COUNT(rows) && d->n_drafted == 0 && room; i++)
         if (d->drafts->on[i] && d->has[i]) {
             d->n_drafted = draft(d, i, place, room, ret_ids);

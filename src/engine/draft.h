@@ -23,6 +23,9 @@ enum tl_draft_names {
     TL_DRAFT_KINDS
 };
 
+/* So many sequences fill a step themselves: one more token of each costs as much as it brings, and they come in bursts. */
+enum { TL_DRAFT_CROWD = 4 };
+
 enum { TL_DRAFT_CLASSES = 5 };
 
 /* Where a sequence is. */

@@ -15,7 +15,7 @@
 #include "engine/session.h"
 
 enum { SHORT_TOKENS = 8, FIRST_PIECE = 16, LEAST_PIECE = 4, MIXED_STEPS = 32 };
-static const double prompt_share = 0.6;          /* of the time of those that decode */
+static const double prompt_share = 0.4;          /* of the time of those that decode */
 
 struct step {
     struct tl_engine *engine;

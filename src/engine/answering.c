@@ -86,6 +86,7 @@ void tl_answering_end(struct tl_answering *a)
     tl_meter_add(meters, TL_METER_PROMPT_TOKENS, answer->prompt_tokens);
     tl_meter_add(meters, TL_METER_REUSED_TOKENS, answer->reused_tokens);
     tl_meter_add(meters, TL_METER_ANSWER_TOKENS, answer->n_ids);
+    answer->stop = a->stop.found;
     tl_stop_done(&a->stop);
     tl_free(a->draw.allowed);
     tl_free(a->seen);

@@ -39,6 +39,7 @@ struct tl_generate {
 
 struct tl_answer {
     enum tl_finish finish;
+    const char *stop;                    /* of how->stop, that ended it; NULL: none did */
     struct tl_buffer text;
     uint32_t first_id, n_ids;            /* the answer's place in the session's ids */
     uint32_t prompt_tokens, reused_tokens, decode_steps;

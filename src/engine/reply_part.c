@@ -93,6 +93,7 @@ static int answer_text(struct part *part, struct tl_replied *replied)
     if (status >= 0)
         status = generate(part);
     tell(part, replied);
+    part->telling.stop = part->answer.stop;
     if (status >= 0)
         status = tl_telling_end(&part->telling, &replied->finish, &replied->usage, &replied->calls);
     tl_buffer_done(&part->answer.text);

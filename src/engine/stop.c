@@ -27,15 +27,17 @@ static int show(struct tl_stop *stop, size_t end)
 }
 
 /* Where in text[from..] the first stop string begins; the length of the text when none does. */
-static size_t find_stop(const struct tl_stop *stop)
+static size_t find_stop(struct tl_stop *stop)
 {
     const struct tl_buffer *text = stop->text;
     size_t first = text->len;
     for (size_t i = 0; i < stop->how->n_stop; i++) {
         const char *word = stop->how->stop[i];
         const char *at = *word && text->len > stop->shown ? memmem(text->data + stop->shown, text->len - stop->shown, word, strlen(word)) : NULL;
-        if (at && (size_t)(at - text->data) < first)
+        if (at && (size_t)(at - text->data) < first) {
             first = (size_t)(at - text->data);
+            stop->found = word;
+        }
     }
     return first;
 }

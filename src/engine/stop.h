@@ -13,6 +13,7 @@ struct tl_stop {
     const struct tl_generate *how;
     struct tl_buffer *text;              /* all text so far; what lies behind `shown` is held back */
     size_t shown;
+    const char *found;                   /* the stop string that was completed; NULL: none */
 };
 
 void tl_stop_init(struct tl_stop *stop, const struct tl_tokenizer *tokenizer, const struct tl_generate *how, struct tl_buffer *text);

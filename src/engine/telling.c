@@ -145,6 +145,6 @@ int tl_telling_end(struct tl_telling *telling, const char **finish, struct tl_us
     usage->reasoning_tokens = telling->reasoning_tokens;
     if (ret_calls)
         *ret_calls = calls;
-    struct tl_event event = {.kind = TL_EVENT_END, .part = telling->part, .finish = *finish, .usage = usage};
+    struct tl_event event = {.kind = TL_EVENT_END, .part = telling->part, .finish = *finish, .stop = telling->stop, .usage = usage};
     return telling->event(telling->context, &event);
 }

@@ -15,6 +15,7 @@ struct tl_telling {
     struct tl_turn *turn;                /* NULL: of a completion */
     struct tl_fence *fence;
     struct tl_guide *guide;              /* of either; NULL: all ids may come */
+    const char *stop;                    /* the stop string that ended it, set before its end; NULL: none did */
     uint32_t least;                      /* tokens that it takes at least */
     uint32_t reasoning_tokens;
     int status;                          /* why a callback ended the answer */

@@ -42,6 +42,7 @@ struct tl_event {
     const struct tl_event_logprob *logprobs;         /* [1 + n_top]: of the token, then of the likeliest */
     uint32_t n_top;
     const char *finish;                  /* "stop", "length", "tool_calls" */
+    const char *stop;                    /* the stop string that ended it; NULL: none did */
     const struct tl_usage *usage;
 };
 

@@ -22,9 +22,19 @@ struct messages_writer {
 static void begin_frame(struct tl_buffer *out, const char *type) { tl_buffer_printf(out, "event: %s\ndata: {\"type\":\"%s\"", type, type); }
 static void end_frame(struct tl_buffer *out) { tl_buffer_printf(out, "}\n\n"); }
 
-static const char *reason(const char *finish)
+static const char *reason(const struct tl_items *items)
 {
-    return strcmp(finish, "length") == 0 ? "max_tokens" : strcmp(finish, "tool_calls") == 0 ? "tool_use" : "end_turn";
+    if (strcmp(items->finish, "stop") == 0)
+        return items->stop ? "stop_sequence" : "end_turn";
+    return strcmp(items->finish, "length") == 0 ? "max_tokens" : "tool_use";
+}
+
+/* Why it ended, and the stop string if that is why. */
+static void put_end(struct tl_buffer *out, const struct tl_items *items)
+{
+    const char *stop = strcmp(items->finish, "stop") == 0 ? items->stop : NULL;
+    tl_buffer_printf(out, "\"stop_reason\":\"%s\"", reason(items));
+    tl_buffer_json_member(out, "stop_sequence", stop);
 }
 
 /* Tokens that were found are not counted among those of the input. */
@@ -111,7 +121,9 @@ static void end_stream(struct messages_writer *writer, struct tl_buffer *out)
 {
     end_block(writer, out);
     begin_frame(out, "message_delta");
-    tl_buffer_printf(out, ",\"delta\":{\"stop_reason\":\"%s\",\"stop_sequence\":null}", reason(writer->items.finish));
+    tl_buffer_printf(out, ",\"delta\":{");
+    put_end(out, &writer->items);
+    tl_buffer_append(out, "}", 1);
     put_usage(out, writer);
     end_frame(out);
     begin_frame(out, "message_stop");
@@ -148,7 +160,8 @@ static int put_document(const struct messages_writer *writer, struct tl_buffer *
     tl_buffer_printf(out, ",\"content\":[");
     for (uint64_t i = 0; i < writer->items.n; i++)
         put_block(writer, i, out);
-    tl_buffer_printf(out, "],\"stop_reason\":\"%s\",\"stop_sequence\":null", reason(writer->items.finish));
+    tl_buffer_printf(out, "],");
+    put_end(out, &writer->items);
     put_usage(out, writer);
     return tl_buffer_append(out, "}", 1);
 }

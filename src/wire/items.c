@@ -16,6 +16,7 @@ void tl_items_done(struct tl_items *items)
         tl_free(items->item[i].name);
     }
     tl_free(items->item);
+    tl_free(items->stop);
     *items = (struct tl_items){0};
 }
 
@@ -50,6 +51,8 @@ int tl_items_add(struct tl_items *items, const struct tl_event *event)
         return r;
     if (event->kind == TL_EVENT_END) {
         items->finish = event->finish;
+        if (event->stop && !items->stop && !(items->stop = tl_strdup(event->stop)))
+            return TL_E_NOMEM;
         if (event->usage)
             items->usage = *event->usage;
     }

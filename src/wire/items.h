@@ -17,6 +17,7 @@ struct tl_item {
 struct tl_items {
     struct tl_item *item;
     uint64_t n, room;
+    char *stop;                          /* the stop string that ended it; NULL: none did */
     const char *finish;                  /* NULL: the answer has not ended */
     struct tl_usage usage;
 };

@@ -56,6 +56,7 @@ def test_stop_sequences():
     answer = client.messages.create(model="any", max_tokens=40, extra_body=COLD, stop_sequences=[" number"],
                                     messages=[{"role": "user", "content": "Count: 1, 2, 3, 4, 5"}])
     assert answer.stop_reason in ("stop_sequence", "end_turn") and " number" not in answer.content[0].text, answer
+    assert answer.stop_sequence == (" number" if answer.stop_reason == "stop_sequence" else None)
 
 
 def test_tools():

@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "compress/scheme.h"
 
-enum { CHOICES = 32, SAMPLED_ROWS = 32, BISECTIONS = 100, ADDED_BYTES = 1024, LINE_BYTES = 48 };
+enum { CHOICES = 32, SAMPLED_ROWS = 32, BISECTIONS = 100, LARGE_PART = 8, ADDED_BYTES = 1024, LINE_BYTES = 48 };
 
 static const struct { enum tl_number_id id; bool needs_importance; } candidates[] = {
 #define CANDIDATE(format, needs) {TL_NUMBER_##format, needs},
@@ -42,6 +42,7 @@ struct assigning {
     const struct tl_assign *how;
     struct open_tensor *open;
     uint64_t n_open, fixed_bytes;
+    const struct open_tensor *pinned;    /* keeps what is chosen; NULL: none does */
     /* of the tensor that is measured */
     const struct tl_tensor *tensor;
     uint64_t cols;
@@ -184,7 +185,7 @@ static uint64_t choose(struct assigning *a, double price)
     for (uint64_t i = 0; i < a->n_open; i++) {
         struct open_tensor *open = &a->open[i];
         double least = INFINITY;
-        for (uint32_t k = 0; k < open->n_choices; k++) {
+        for (uint32_t k = 0; k < open->n_choices && open != a->pinned; k++) {
             double cost = open->loss[k] + price * (double)open->n_bytes[k];
             open->chosen = cost < least ? k : open->chosen;
             least = cost < least ? cost : least;
@@ -203,7 +204,7 @@ static void fill(struct assigning *a, uint64_t room)
         double most = 0;
         for (uint64_t i = 0; i < a->n_open; i++) {
             struct open_tensor *open = &a->open[i];
-            for (uint32_t k = 0; k < open->n_choices; k++) {
+            for (uint32_t k = 0; k < open->n_choices && open != a->pinned; k++) {
                 uint64_t now = open->n_bytes[open->chosen], then = open->n_bytes[k];
                 double gain = open->loss[open->chosen] - open->loss[k];
                 if (then > now && then - now <= room && gain > most * (double)(then - now)) {
@@ -236,13 +237,13 @@ static uint64_t room_for(const struct assigning *a)
     return a->how->size_bytes > around ? a->how->size_bytes - around : 0;
 }
 
-static int solve(struct assigning *a)
+/* The best choices within the room; the sum of their losses, INFINITY where none fit. */
+static double share_out(struct assigning *a, uint64_t room)
 {
-    uint64_t room = room_for(a), least = choose(a, 1e30), most = choose(a, 0);
+    uint64_t least = choose(a, 1e30), most = choose(a, 0);
+    double low = 0, high = 1e30, loss = 0;
     if (least > room)
-        return tl_fail(TL_E_USAGE, "%s: %.4g GB are too few: the least that the formats give is %.4g GB%s", tl_modelfile_path(a->how->file),
-                       (double)room * 1e-9, (double)least * 1e-9, a->how->importance ? "" : "; with --importance formats of fewer bits may be used");
-    double low = 0, high = 1e30;
+        return INFINITY;
     for (int i = 0; i < BISECTIONS && most > room; i++) {
         double middle = low > 0 ? sqrt(low * high) : high * 1e-30;
         if (choose(a, middle) > room)
@@ -253,6 +254,42 @@ static int solve(struct assigning *a)
             break;
     }
     fill(a, room - choose(a, most > room ? high : 0));
+    for (uint64_t i = 0; i < a->n_open; i++)
+        loss += a->open[i].loss[a->open[i].chosen];
+    return loss;
+}
+
+/* A price of a byte leaves room unused where a matrix is a large part of the model: each format of such a one is tried, and the
+ * others share what it leaves. */
+static void try_large(struct assigning *a, uint64_t room, struct open_tensor *open)
+{
+    double best = share_out(a, room);
+    uint32_t chosen = open->chosen;
+    a->pinned = open;
+    for (uint32_t k = 0; k < open->n_choices; k++) {
+        open->chosen = k;
+        double loss = share_out(a, room);
+        chosen = loss < best ? k : chosen;
+        best = loss < best ? loss : best;
+    }
+    open->chosen = chosen;
+    (void)share_out(a, room);
+}
+
+static int solve(struct assigning *a)
+{
+    uint64_t room = room_for(a), elems = 0;
+    struct open_tensor *largest = NULL;
+    for (uint64_t i = 0; i < a->n_open; i++) {
+        elems += a->open[i].n_elems;
+        if (!largest || a->open[i].n_elems > largest->n_elems)
+            largest = &a->open[i];
+    }
+    if (share_out(a, room) == INFINITY)
+        return tl_fail(TL_E_USAGE, "%s: %.4g GB are too few: the least that the formats give is %.4g GB%s", tl_modelfile_path(a->how->file),
+                       (double)room * 1e-9, (double)choose(a, 1e30) * 1e-9, a->how->importance ? "" : "; with --importance formats of fewer bits may be used");
+    if (largest && largest->n_elems > elems / LARGE_PART)
+        try_large(a, room, largest);
     return 0;
 }
 

@@ -3,7 +3,8 @@
  *
  * A matrix's loss in a format is modelled as the weighted squared error of its values over that of zeros (what its outputs are off
  * by, relative to what they are), measured on a part of its rows, times a weight of its role (assign.def). The choice
- * minimises the sum of losses + lambda * bytes, by bisection over lambda (Everett 1963; for bit allocation Shoham and Gersho 1988). */
+ * minimises the sum of losses + lambda * bytes, by bisection over lambda (Everett 1963; for bit allocation Shoham and Gersho 1988). Of a
+ * matrix that is a large part of the model each format is tried. */
 #ifndef TL_COMPRESS_ASSIGN_H
 #define TL_COMPRESS_ASSIGN_H
 

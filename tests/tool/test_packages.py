@@ -24,10 +24,16 @@ def listed():
     return packages | {other for package in packages for other in BROUGHT.get(package, [])}
 
 
+def required():
+    """What tool/venv brings."""
+    files = (ROOT / 'tests').glob('requirements*.txt')
+    return {re.split(r'[\[=<> ]', line)[0] for path in files for line in path.read_text().splitlines() if line and not line.startswith('#')}
+
+
 def scripts():
     """Shell and Python files that ./demo, ./check, the build or the tests run."""
     files = [ROOT / 'check', ROOT / 'demo', ROOT / '.ci/run']
-    for folder in ('tool', 'tests/cli', 'tests/peer', 'tests/tool'):
+    for folder in ('tool', 'tests/cli', 'tests/peer', 'tests/serve', 'tests/tool'):
         files += sorted(path for path in (ROOT / folder).iterdir() if path.is_file())
     for path in files:
         first = path.read_text(errors='replace').split('\n', 1)[0]
@@ -51,9 +57,9 @@ def imports(path):
 
 
 def module_faults(path, packages):
-    for name in sorted(set(imports(path))):
-        if name not in sys.stdlib_module_names and not (path.parent / f'{name}.py').exists() and f'python3-{name}' not in packages:
-            yield f'{path.relative_to(ROOT)}: imports {name}, and python3-{name} is not in tool/setup'
+    for name in sorted(set(imports(path)) - required()):
+        if name not in sys.stdlib_module_names and not any((ROOT / 'tests').glob(f'*/{name}.py')) and f'python3-{name}' not in packages:
+            yield f'{path.relative_to(ROOT)}: imports {name}, which is neither in tests/requirements*.txt nor, as python3-{name}, in tool/setup'
 
 
 SHELL_OWN = {'kill'}                     # a program too, but the shell has its own

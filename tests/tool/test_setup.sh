@@ -11,7 +11,7 @@ fail() { echo "$*"; cat "$scratch/said" "$scratch/asked" 2>/dev/null || true; ex
 bin=$scratch/bin
 mkdir "$bin"
 for program in sh env cat echo tr sed head tail cut mktemp rm grep test id true dirname uname gcc g++ cc as ld nm pkg-config meson \
-    ninja clang shellcheck git bash qemu-aarch64 aarch64-linux-gnu-gcc; do
+    ninja clang shellcheck git bash qemu-aarch64 aarch64-linux-gnu-gcc chromium chromedriver; do
     found=$(command -v $program) || { echo "$program is absent"; exit 77; }
     case $found in /*) ln -sf "$found" "$bin/$program" ;; esac
 done

@@ -44,13 +44,3 @@ void tl_grid_block_fit(const struct tl_grid_block *how, const struct tl_grid_ind
         ret_fit->steps[g] = fit_step(how, index, sizes + g * how->group, weights + g * how->group, d, scales[g],
                                      ret_fit->points + g * how->group / how->grid->dims);
 }
-
-void tl_grid_codes(const struct tl_grid *grid, uint32_t point, uint32_t signs, uint32_t offset, uint8_t *ret_codes)
-{
-    uint8_t at[TL_GRID_DIMS];
-    tl_grid_point(grid, point, at);
-    for (uint32_t i = 0; i < grid->dims; i++) {
-        uint32_t level = (uint32_t)grid->levels[at[i]];
-        ret_codes[i] = (uint8_t)(signs >> i & 1 ? offset - level : offset + level);
-    }
-}

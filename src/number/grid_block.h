@@ -3,6 +3,8 @@
 #ifndef TL_NUMBER_GRID_BLOCK_H
 #define TL_NUMBER_GRID_BLOCK_H
 
+#include <string.h>
+
 #include "number/grid.h"
 
 enum { TL_GRID_ELEMS = 256, TL_GRID_GROUPS = 16, TL_GRID_RUNS = 64 };
@@ -21,7 +23,28 @@ struct tl_grid_fit {
 /* values, weights: [256]; the weighted sum of squared errors is made small. */
 void tl_grid_block_fit(const struct tl_grid_block *how, const struct tl_grid_index *index, const float *values, const float *weights, struct tl_grid_fit *ret_fit);
 
-/* Codes with an offset for a run of points with their signs; levels are whole numbers. */
-void tl_grid_codes(const struct tl_grid *grid, uint32_t point, uint32_t signs, uint32_t offset, uint8_t *ret_codes);
+/* Codes with an offset for a run of points with their signs. Coordinates become bytes, these levels, and signs turn some of them: eight lanes of bytes in one word, none of which runs over.
+ * Levels are evenly spaced but for the last, which may be a little larger. */
+static inline void tl_grid_codes(const struct tl_grid *grid, uint32_t point, uint32_t signs, uint32_t offset, uint8_t *ret_codes)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint32_t first = (uint32_t)grid->levels[0], step = (uint32_t)grid->levels[1] - first, last = grid->n_levels - 1;
+    uint32_t more = (uint32_t)grid->levels[last] - first - last * step;
+    uint64_t at = grid->points[point], is_last;
+    if (grid->bits == 2) {
+        at = (at | at << 24) & UINT64_C(0x000000ff000000ff);
+        at = (at | at << 12) & UINT64_C(0x000f000f000f000f);
+        at = (at | at << 6) & UINT64_C(0x0303030303030303);
+        is_last = at >> 1 & ones;            /* of three levels */
+    } else {
+        at = (at | at << 10) & 0x003f003f;
+        at = (at | at << 5) & 0x07070707;
+        is_last = at & at >> 1 & at >> 2 & ones;         /* of eight */
+    }
+    uint64_t level = ones * first + at * step + is_last * more;
+    uint64_t bits = (signs & 255) * ones & UINT64_C(0x8040201008040201), negative = ((bits + ones * 127) >> 7 | bits >> 7) & ones;
+    uint64_t turned = negative * 255, codes = ((ones * offset + (level & ~turned)) - (level & turned));
+    memcpy(ret_codes, &codes, grid->dims);
+}
 
 #endif

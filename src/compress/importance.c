@@ -53,7 +53,7 @@ static const struct entry *find(const struct tl_importance *importance, const ch
 {
     struct entry key;
     snprintf(key.name, sizeof(key.name), "%s", name);
-    return bsearch(&key, importance->entries, importance->n_entries, sizeof(key), by_name);
+    return importance->n_entries == 0 ? NULL : bsearch(&key, importance->entries, importance->n_entries, sizeof(key), by_name);
 }
 
 const float *tl_importance_of(const struct tl_importance *importance, const struct tl_tensor *tensor, uint64_t matrix)
@@ -282,7 +282,8 @@ int tl_importance_open(const char *path, const struct tl_modelfile *model, struc
     struct tl_importance *importance = tl_alloc(1, sizeof(*importance));
     int r = importance ? read_any(importance, path) : TL_E_NOMEM;
     if (r >= 0) {
-        qsort(importance->entries, importance->n_entries, sizeof(*importance->entries), by_name);
+        if (importance->n_entries)
+            qsort(importance->entries, importance->n_entries, sizeof(*importance->entries), by_name);
         r = split(importance, model);
     }
     if (r >= 0)

@@ -83,10 +83,7 @@ static void measure_piece(void *context, uint32_t piece, uint32_t thread)
     float *back = a->back + thread * a->cols;
     uint8_t *stored = a->stored + thread * a->cols * sizeof(float);
     double error = 0;
-    if (number->fit)
-        number->fit(values, weights, a->cols, stored);
-    else
-        number->encode(values, a->cols, stored);
+    tl_number_fit(number, values, weights, a->cols, stored);
     tl_number_decode(number, stored, a->cols, back);
     for (uint64_t c = 0; c < a->cols; c++) {
         double off = (double)back[c] - (double)values[c];

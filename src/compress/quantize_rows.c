@@ -58,10 +58,7 @@ static void row_piece(void *context, uint32_t piece, uint32_t thread)
     float *values = p->values + thread * p->cols;
     uint8_t *stored = p->out + piece * p->out_bytes;
     tl_number_decode(p->output->tensor->number, p->in + piece * p->in_bytes, p->cols, values);
-    if (number->fit)
-        number->fit(values, weights, p->cols, stored);
-    else
-        number->encode(values, p->cols, stored);
+    tl_number_fit(number, values, weights, p->cols, stored);
     p->error[piece] = p->power[piece] = 0;
     if (row % CHECKED_ROWS == 0)
         check_row(p, weights, values, stored, p->back + thread * p->cols, &p->error[piece], &p->power[piece]);

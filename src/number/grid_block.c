@@ -30,7 +30,7 @@ static uint8_t fit_step(const struct tl_grid_block *how, const struct tl_grid_in
     return (uint8_t)best;
 }
 
-void tl_grid_block_fit(const struct tl_grid_block *how, const struct tl_grid_index *index, const float *values, const float *weights,
+static void fit_block(const struct tl_grid_block *how, const struct tl_grid_index *index, const float *values, const float *weights,
                        struct tl_grid_fit *ret_fit)
 {
     float sizes[TL_GRID_ELEMS], scales[TL_GRID_GROUPS];
@@ -43,4 +43,17 @@ void tl_grid_block_fit(const struct tl_grid_block *how, const struct tl_grid_ind
     for (uint32_t g = 0; g < groups; g++)
         ret_fit->steps[g] = fit_step(how, index, sizes + g * how->group, weights + g * how->group, d, scales[g],
                                      ret_fit->points + g * how->group / how->grid->dims);
+}
+
+void tl_grid_blocks_fit(const struct tl_grid_block *how, const float *values, const float *weights, size_t n_elems,
+                        void (*put)(const struct tl_grid_fit *fit, uint8_t *block), uint32_t block_bytes, void *ret_bytes)
+{
+    uint8_t *block = ret_bytes;
+    struct tl_grid_index index;
+    struct tl_grid_fit found;
+    tl_grid_index(how->grid, &index);
+    for (size_t at = 0; at < n_elems; at += TL_GRID_ELEMS, block += block_bytes) {
+        fit_block(how, &index, values + at, tl_fit_weights(weights, at), &found);
+        put(&found, block);
+    }
 }

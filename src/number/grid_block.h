@@ -3,6 +3,7 @@
 #ifndef TL_NUMBER_GRID_BLOCK_H
 #define TL_NUMBER_GRID_BLOCK_H
 
+#include <stddef.h>
 #include <string.h>
 
 #include "number/grid.h"
@@ -20,8 +21,17 @@ struct tl_grid_fit {
     uint16_t points[TL_GRID_RUNS];
 };
 
-/* values, weights: [256]; the weighted sum of squared errors is made small. */
-void tl_grid_block_fit(const struct tl_grid_block *how, const struct tl_grid_index *index, const float *values, const float *weights, struct tl_grid_fit *ret_fit);
+/* A format's fit: a block after the other, written by `put`; the weighted sum of squared errors is made small. weights may be NULL. */
+void tl_grid_blocks_fit(const struct tl_grid_block *how, const float *values, const float *weights, size_t n_elems,
+                        void (*put)(const struct tl_grid_fit *fit, uint8_t *block), uint32_t block_bytes, void *ret_bytes);
+
+/* Steps of 4 bits, two groups a byte, the first low. */
+static inline uint32_t tl_grid_step(const uint8_t *bytes, uint32_t group) { return bytes[group / 2] >> (group % 2 * 4) & 15u; }
+static inline void tl_grid_put_steps(const struct tl_grid_fit *fit, uint32_t n_groups, uint8_t *ret_bytes)
+{
+    for (uint32_t g = 0; g < n_groups; g += 2)
+        ret_bytes[g / 2] = (uint8_t)(fit->steps[g] | fit->steps[g + 1] << 4);
+}
 
 /* Codes with an offset for a run of points with their signs. Coordinates become bytes, these levels, and signs turn some of them: eight lanes of bytes in one word, none of which runs over.
  * Levels are evenly spaced but for the last, which may be a little larger. */

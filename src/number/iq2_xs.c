@@ -3,7 +3,6 @@
  * for each run a word [2] of the point's number (9 bits) and the signs (7 bits), steps [8] (two groups a byte, the first low). */
 #include <string.h>
 
-#include "number/fit.h"
 #include "number/formats.h"
 #include "number/grid_block.h"
 #include "number/half.h"
@@ -19,7 +18,7 @@ static void unpack(const void *stored, uint8_t *ret_codes, float *ret_scale, flo
     float d = tl_half_load(block);
     (void)ret_min;
     for (uint32_t g = 0; g < GROUPS; g++)
-        ret_scale[g] = d * (0.5f + (float)(block[STEPS + g / 2] >> (g % 2 * 4) & 15)) * 0.25f;
+        ret_scale[g] = d * (0.5f + (float)tl_grid_step(block + STEPS, g)) * 0.25f;
     for (uint32_t run = 0; run < ELEMS / 8; run++) {
         uint32_t word = block[2 + 2 * run] | (uint32_t)block[3 + 2 * run] << 8;
         tl_grid_codes(&grid, word & 511, tl_grid_signs(word >> 9), OFFSET, ret_codes + 8 * run);
@@ -35,20 +34,12 @@ static void put(const struct tl_grid_fit *found, uint8_t *block)
         block[2 + 2 * run] = (uint8_t)word;
         block[3 + 2 * run] = (uint8_t)(word >> 8);
     }
-    for (uint32_t g = 0; g < GROUPS; g++)
-        block[STEPS + g / 2] |= (uint8_t)(found->steps[g] << (g % 2 * 4));
+    tl_grid_put_steps(found, GROUPS, block + STEPS);
 }
 
 static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
 {
-    uint8_t *block = ret_bytes;
-    struct tl_grid_index index;
-    struct tl_grid_fit found;
-    tl_grid_index(&grid, &index);
-    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
-        tl_grid_block_fit(&layout, &index, values + at, tl_fit_weights(weights, at), &found);
-        put(&found, block);
-    }
+    tl_grid_blocks_fit(&layout, values, weights, n_elems, put, BYTES, ret_bytes);
 }
 
 static void encode(const float *values, size_t n_elems, void *ret_bytes) { fit(values, NULL, n_elems, ret_bytes); }

@@ -3,7 +3,6 @@
  * then for each group the numbers of four points [4] and a word [4]: signs of each run in 7 bits, the step in the upper 4. */
 #include <string.h>
 
-#include "number/fit.h"
 #include "number/formats.h"
 #include "number/grid_block.h"
 #include "number/half.h"
@@ -42,14 +41,7 @@ static void put(const struct tl_grid_fit *found, uint8_t *block)
 
 static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
 {
-    uint8_t *block = ret_bytes;
-    struct tl_grid_index index;
-    struct tl_grid_fit found;
-    tl_grid_index(&grid, &index);
-    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
-        tl_grid_block_fit(&layout, &index, values + at, tl_fit_weights(weights, at), &found);
-        put(&found, block);
-    }
+    tl_grid_blocks_fit(&layout, values, weights, n_elems, put, BYTES, ret_bytes);
 }
 
 static void encode(const float *values, size_t n_elems, void *ret_bytes) { fit(values, NULL, n_elems, ret_bytes); }

@@ -3,7 +3,6 @@
  * eight bits of the points' numbers [64], ninth bits [8] (a group a byte), signs [32], steps [4] (two groups a byte). */
 #include <string.h>
 
-#include "number/fit.h"
 #include "number/formats.h"
 #include "number/grid_block.h"
 #include "number/half.h"
@@ -19,7 +18,7 @@ static void unpack(const void *stored, uint8_t *ret_codes, float *ret_scale, flo
     float d = tl_half_load(block);
     (void)ret_min;
     for (uint32_t g = 0; g < GROUPS; g++)
-        ret_scale[g] = d * (float)(1 + 2 * (block[STEPS + g / 2] >> (g % 2 * 4) & 15));
+        ret_scale[g] = d * (float)(1 + 2 * (tl_grid_step(block + STEPS, g)));
     for (uint32_t run = 0; run < RUNS; run++) {
         uint32_t point = block[2 + run] | (block[NINTH + run / 8] >> (run % 8) & 1u) << 8;
         tl_grid_codes(&grid, point, block[SIGNS + run / 2] >> (run % 2 * 4), OFFSET, ret_codes + 4 * run);
@@ -35,20 +34,12 @@ static void put(const struct tl_grid_fit *found, uint8_t *block)
         block[2 + run] = (uint8_t)found->points[run];
         block[NINTH + run / 8] |= (uint8_t)(found->points[run] >> 8 << (run % 8));
     }
-    for (uint32_t g = 0; g < GROUPS; g++)
-        block[STEPS + g / 2] |= (uint8_t)(found->steps[g] << (g % 2 * 4));
+    tl_grid_put_steps(found, GROUPS, block + STEPS);
 }
 
 static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
 {
-    uint8_t *block = ret_bytes;
-    struct tl_grid_index index;
-    struct tl_grid_fit found;
-    tl_grid_index(&grid, &index);
-    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
-        tl_grid_block_fit(&layout, &index, values + at, tl_fit_weights(weights, at), &found);
-        put(&found, block);
-    }
+    tl_grid_blocks_fit(&layout, values, weights, n_elems, put, BYTES, ret_bytes);
 }
 
 static void encode(const float *values, size_t n_elems, void *ret_bytes) { fit(values, NULL, n_elems, ret_bytes); }

@@ -77,3 +77,11 @@ void tl_number_decode(const struct tl_number *number, const void *bytes, size_t 
     for (size_t i = 0; i < n_elems; i += number->block_elems, block += number->block_bytes)
         decode_block(number, block, ret_values + i);
 }
+
+void tl_number_fit(const struct tl_number *number, const float *values, const float *weights, size_t n_elems, void *ret_bytes)
+{
+    if (number->fit)
+        number->fit(values, weights, n_elems, ret_bytes);
+    else
+        number->encode(values, n_elems, ret_bytes);
+}

@@ -78,6 +78,9 @@ bool tl_number_bytes(const struct tl_number *number, uint64_t n_elems, uint64_t 
 /* Decodes n elements (a multiple of block_elems), exactly as the format is defined. */
 void tl_number_decode(const struct tl_number *number, const void *bytes, size_t n_elems, float *ret_values);
 
+/* Encodes n elements for a file: the format's fit, or its encoding where it has none. weights as there. */
+void tl_number_fit(const struct tl_number *number, const float *values, const float *weights, size_t n_elems, void *ret_bytes);
+
 /* Scalar conversions, round to nearest even, NaN kept quiet. */
 float tl_f16_to_f32(uint16_t half);
 uint16_t tl_f32_to_f16(float value);

@@ -4,10 +4,12 @@
 
 #include <string.h>
 
+#include "base/memory.h"
 #include "cli/command.h"
 #include "cli/flat.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/place.h"
 #include "cli/progress.h"
 
 static size_t count_job_rows(const struct tl_job_order *order)
@@ -57,6 +59,19 @@ int tl_job_carry_out(const struct tl_job_order *order)
         r = report(order, trill_job_report(job));
     trill_job_close(job);
     tl_buffer_done(&json);
+    return r;
+}
+
+int tl_job_carry_out_on(const struct tl_job_order *order, const char **model, const char *home)
+{
+    const char *typed = *model;
+    TL_AUTO char *path = NULL;
+    int r = typed ? tl_place_model(typed, home, &path) : 0;
+    if (path)
+        *model = path;
+    if (r >= 0)
+        r = tl_job_carry_out(order);
+    *model = typed;
     return r;
 }
 

@@ -25,6 +25,8 @@ struct tl_job_order {
 
 /* Runs the job with progress on stderr; Ctrl-C stops it (TL_E_CANCEL). */
 int tl_job_carry_out(const struct tl_job_order *order);
+/* The same on a model: *model, as typed, is its path while the job runs. NULL: the job says what is missing. */
+int tl_job_carry_out_on(const struct tl_job_order *order, const char **model, const char *home);
 /* What a report warns of, on stderr. */
 void tl_job_note_warnings(const struct tl_flat *report);
 

@@ -3,12 +3,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/memory.h"
 #include "cli/command.h"
 #include "cli/flat.h"
 #include "cli/job.h"
 #include "cli/output.h"
-#include "cli/place.h"
 
 struct settings {
     const char *model, *output, *to, *home;
@@ -47,16 +45,11 @@ static int tell(const char *report, const void *context)
 static int run(const void *context)
 {
     struct settings settings = *(const struct settings *)context;
-    TL_AUTO char *path = NULL;
-    if (settings.model) {
-        int r = tl_place_model(settings.model, settings.home, &path);
-        if (r < 0)
-            return r;
-        settings.model = path;
-    }
-    return tl_job_carry_out(&(struct tl_job_order){
+    const struct tl_job_order order = {
         .kind = "merge", .options = options, .n_options = TL_COUNT(options), .settings = &settings, .json = settings.json,
-        .quiet = settings.quiet, .tell = tell});
+        .quiet = settings.quiet, .tell = tell,
+    };
+    return tl_job_carry_out_on(&order, &settings.model, settings.home);
 }
 
 const struct tl_command_body tl_merge_command = {

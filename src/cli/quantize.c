@@ -3,12 +3,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/memory.h"
 #include "cli/command.h"
 #include "cli/flat.h"
 #include "cli/job.h"
 #include "cli/output.h"
-#include "cli/place.h"
 
 struct settings {
     const char *model, *output, *to, *importance, *home;
@@ -21,16 +19,7 @@ struct settings {
 static const struct tl_option options[] = {
     ROW(model, TEXT, 'm', "model", "MODEL", .help = "the model: a file, a folder or a name in the cache"),
     ROW(output, FILE, 'o', "output", "PATH", .help = "where it is written"),
-    ROW(to, TEXT, 0, "to", "FORMAT|FILE", .help = "a number format such as q4_k, or a file of lines WHAT [LAYERS] FORMAT"),
-    ROW(bits, F64, 0, "bits", "B", .min = 0.5, .max = 32, .help = "bits a weight on average: the formats that lose least are chosen"),
-    ROW(size_bytes, BYTES, 0, "size", "BYTES", .min = 1, .max = 1e18, .help = "the same, by the size of the file: 20G"),
-    ROW(importance, FILE, 0, "importance", "FILE", .help = "how much columns matter: of score --moments, or an imatrix"),
-    ROW(native_too, FLAG, 0, "native-too", NULL, .help = "experts too that come in the 4 bits they were trained in"),
-    ROW(threads, U64, 't', "threads", "N", .min = 1, .max = 4096, .help = "threads; one per CPU unless given"),
-    ROW(force, FLAG, 0, "force", NULL, .help = "replace an output that is there"),
-    ROW(json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),
-    ROW(quiet, FLAG, 'q', "quiet", NULL, .help = "no figures and no progress on standard error"),
-    ROW(home, FILE, 0, "home", "DIR", .help = "folder of models, settings and state, instead of the usual ones"),
+#include "cli/write_options.def"
 };
 
 static const struct tl_command_word words[] = {{"MODEL", offsetof(struct settings, model)}, {"PATH", offsetof(struct settings, output)}};
@@ -51,16 +40,11 @@ static int tell(const char *report, const void *context)
 static int run(const void *context)
 {
     struct settings settings = *(const struct settings *)context;
-    TL_AUTO char *path = NULL;
-    if (settings.model) {
-        int r = tl_place_model(settings.model, settings.home, &path);
-        if (r < 0)
-            return r;
-        settings.model = path;
-    }
-    return tl_job_carry_out(&(struct tl_job_order){
+    const struct tl_job_order order = {
         .kind = "quantize", .options = options, .n_options = TL_COUNT(options), .settings = &settings, .json = settings.json,
-        .quiet = settings.quiet, .tell = tell});
+        .quiet = settings.quiet, .tell = tell,
+    };
+    return tl_job_carry_out_on(&order, &settings.model, settings.home);
 }
 
 const struct tl_command_body tl_quantize_command = {

@@ -273,12 +273,6 @@ uint32_t tl_stacks_start(struct tl_stacks *stacks)
     return close_set(stacks);
 }
 
-uint32_t tl_stacks_resume(struct tl_stacks *stacks, uint32_t tail)
-{
-    leave_rule(stacks, tail);
-    return close_set(stacks);
-}
-
 static uint32_t new_row(struct tl_stacks *stacks)
 {
     if (stacks->n_rows == MOST_ROWS)

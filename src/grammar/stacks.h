@@ -48,8 +48,6 @@ struct tl_stacks {
 int tl_stacks_init(struct tl_stacks *stacks, const struct tl_grammar *grammar);
 void tl_stacks_done(struct tl_stacks *stacks);
 uint32_t tl_stacks_start(struct tl_stacks *stacks);                   /* before the first byte */
-/* The stacks behind those of `tail` once the frame above them has ended. */
-uint32_t tl_stacks_resume(struct tl_stacks *stacks, uint32_t tail);
 uint32_t tl_stacks_make_step(struct tl_stacks *stacks, uint32_t set, uint8_t byte);
 /* The set of these frames, in any order, no two with the same node and count. */
 uint32_t tl_stacks_set(struct tl_stacks *stacks, struct tl_frame *frame, size_t n);

@@ -4,19 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/error.h"
-#include "base/memory.h"
 #include "wire/openai_answer.h"
-
-struct chat_part {
-    struct tl_gather gather;             /* of a stream only tokens and the end */
-    uint64_t n_sent;                     /* tokens whose likelihoods are written */
-};
-
-struct chat_writer {
-    struct tl_writer_facts facts;
-    struct chat_part *part;              /* [n_parts] */
-};
 
 static int read_chat(struct tl_openai_request *request, const char *where, const char *text, size_t n_bytes)
 {
@@ -25,30 +13,30 @@ static int read_chat(struct tl_openai_request *request, const char *where, const
 
 /* --- frames ----------------------------------------------------------------------------------------------------------------- */
 
-static void begin_frame(const struct chat_writer *writer, struct tl_buffer *out)
+static void begin_frame(const struct tl_openai_writer *writer, struct tl_buffer *out)
 {
     tl_buffer_printf(out, "data: ");
     tl_openai_put_head(out, &writer->facts, "chatcmpl", "chat.completion.chunk");
     tl_buffer_printf(out, ",\"choices\":[");
 }
 
-static void end_frame(const struct chat_writer *writer, bool counts, struct tl_buffer *out)
+static void end_frame(const struct tl_openai_writer *writer, bool counts, struct tl_buffer *out)
 {
     if (writer->facts.request->include_usage && !counts)
         tl_buffer_printf(out, ",\"usage\":null");
     tl_buffer_printf(out, "}\n\n");
 }
 
-static void begin_delta(const struct chat_writer *writer, uint32_t part, struct tl_buffer *out)
+static void begin_delta(const struct tl_openai_writer *writer, uint32_t part, struct tl_buffer *out)
 {
     begin_frame(writer, out);
     tl_buffer_printf(out, "{\"index\":%" PRIu32 ",\"delta\":{", part);
 }
 
 /* With the likelihoods of the tokens since the last one. */
-static void end_delta(struct chat_writer *writer, uint32_t index, const char *finish, struct tl_buffer *out)
+static void end_delta(struct tl_openai_writer *writer, uint32_t index, const char *finish, struct tl_buffer *out)
 {
-    struct chat_part *part = &writer->part[index];
+    struct tl_openai_part *part = &writer->part[index];
     tl_buffer_printf(out, "},\"logprobs\":");
     if (part->n_sent < part->gather.n_tokens)
         tl_openai_put_chat_logprobs(out, writer->facts.tokenizer, &part->gather, part->n_sent, part->gather.n_tokens);
@@ -87,7 +75,7 @@ static void put_progress(struct tl_buffer *out, const struct tl_event *event)
                      event->reused, event->done, event->seconds * 1e3);
 }
 
-static void put_frame(struct chat_writer *writer, const struct tl_event *event, struct tl_buffer *out)
+static void put_frame(struct tl_openai_writer *writer, const struct tl_event *event, struct tl_buffer *out)
 {
     bool end = event->kind == TL_EVENT_END;
     begin_delta(writer, event->part, out);
@@ -128,7 +116,7 @@ static void put_calls(struct tl_buffer *out, const struct tl_gather *gather)
     tl_buffer_append(out, "]", 1);
 }
 
-static void put_choice(const struct chat_writer *writer, uint32_t index, struct tl_buffer *out)
+static void put_choice(const struct tl_openai_writer *writer, uint32_t index, struct tl_buffer *out)
 {
     const struct tl_gather *gather = &writer->part[index].gather;
     tl_buffer_printf(out, "%s{\"index\":%" PRIu32 ",\"message\":{\"role\":\"assistant\"", index ? "," : "", index);
@@ -152,7 +140,7 @@ static void put_choice(const struct chat_writer *writer, uint32_t index, struct 
     tl_buffer_append(out, "}", 1);
 }
 
-static struct tl_usage sum(const struct chat_writer *writer)
+static struct tl_usage sum(const struct tl_openai_writer *writer)
 {
     struct tl_usage usage = {0};
     for (uint32_t i = 0; i < writer->facts.n_parts; i++)
@@ -161,7 +149,7 @@ static struct tl_usage sum(const struct chat_writer *writer)
 }
 
 /* What both shapes end with. */
-static void put_counts(const struct chat_writer *writer, struct tl_buffer *out)
+static void put_counts(const struct tl_openai_writer *writer, struct tl_buffer *out)
 {
     struct tl_usage usage = sum(writer);
     tl_buffer_printf(out, ",\"usage\":");
@@ -174,35 +162,9 @@ static void put_counts(const struct chat_writer *writer, struct tl_buffer *out)
 
 /* --- the writer ------------------------------------------------------------------------------------------------------------- */
 
-static void writer_free(struct tl_form_writer *opaque)
-{
-    struct chat_writer *writer = (struct chat_writer *)opaque;
-    for (uint32_t i = 0; writer && writer->part && i < writer->facts.n_parts; i++)
-        tl_gather_done(&writer->part[i].gather);
-    if (writer)
-        tl_free(writer->part);
-    tl_free(writer);
-}
-
-static int writer_new(const struct tl_writer_facts *facts, struct tl_form_writer **ret_writer)
-{
-    struct chat_writer *writer = tl_alloc(1, sizeof(*writer));
-    if (!writer)
-        return TL_E_NOMEM;
-    writer->facts = *facts;
-    if (!(writer->part = tl_alloc(facts->n_parts, sizeof(*writer->part)))) {
-        writer_free((struct tl_form_writer *)writer);
-        return TL_E_NOMEM;
-    }
-    for (uint32_t i = 0; i < facts->n_parts; i++)
-        tl_gather_init(&writer->part[i].gather);
-    *ret_writer = (struct tl_form_writer *)writer;
-    return 0;
-}
-
 static int begin(struct tl_form_writer *opaque, struct tl_buffer *out)
 {
-    struct chat_writer *writer = (struct chat_writer *)opaque;
+    struct tl_openai_writer *writer = (struct tl_openai_writer *)opaque;
     for (uint32_t i = 0; writer->facts.request->stream && i < writer->facts.n_parts; i++) {
         begin_delta(writer, i, out);
         tl_buffer_printf(out, "\"role\":\"assistant\",\"content\":\"\"");
@@ -214,7 +176,7 @@ static int begin(struct tl_form_writer *opaque, struct tl_buffer *out)
 
 static int event(struct tl_form_writer *opaque, const struct tl_event *event, struct tl_buffer *out)
 {
-    struct chat_writer *writer = (struct chat_writer *)opaque;
+    struct tl_openai_writer *writer = (struct tl_openai_writer *)opaque;
     struct tl_gather *gather = &writer->part[event->part].gather;
     if (!writer->facts.request->stream)
         return tl_gather_event(gather, event);
@@ -229,7 +191,7 @@ static int event(struct tl_form_writer *opaque, const struct tl_event *event, st
 
 static int finish(struct tl_form_writer *opaque, struct tl_buffer *out)
 {
-    const struct chat_writer *writer = (const struct chat_writer *)opaque;
+    const struct tl_openai_writer *writer = (const struct tl_openai_writer *)opaque;
     const struct tl_openai_request *request = writer->facts.request;
     if (request->stream && request->include_usage) {
         begin_frame(writer, out);
@@ -249,6 +211,7 @@ static int finish(struct tl_form_writer *opaque, struct tl_buffer *out)
 }
 
 const struct tl_form tl_form_chat = {
-    .name = "chat", .path = "/v1/chat/completions", .read = read_chat, .writer_new = writer_new, .writer_free = writer_free, .begin = begin,
+    .name = "chat", .path = "/v1/chat/completions", .read = read_chat, .writer_new = tl_openai_writer_new,
+    .writer_free = tl_openai_writer_free, .begin = begin,
     .event = event, .finish = finish, .beat = tl_openai_put_beat, .error = tl_openai_put_error,
 };

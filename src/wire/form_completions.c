@@ -4,19 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/error.h"
-#include "base/memory.h"
 #include "wire/openai_answer.h"
-
-struct plain_part {
-    struct tl_gather gather;             /* of a stream only tokens and the end */
-    uint64_t n_sent, offset;             /* tokens whose likelihoods are written, and their characters */
-};
-
-struct plain_writer {
-    struct tl_writer_facts facts;
-    struct plain_part *part;             /* [n_parts] */
-};
 
 static int read_completion(struct tl_openai_request *request, const char *where, const char *text, size_t n_bytes)
 {
@@ -25,9 +13,9 @@ static int read_completion(struct tl_openai_request *request, const char *where,
 
 /* --- choices ---------------------------------------------------------------------------------------------------------------- */
 
-static void put_choice(const struct plain_writer *writer, uint32_t index, const char *text, size_t n_bytes, const char *finish, struct tl_buffer *out)
+static void put_choice(const struct tl_openai_writer *writer, uint32_t index, const char *text, size_t n_bytes, const char *finish, struct tl_buffer *out)
 {
-    struct plain_part *part = &writer->part[index];
+    struct tl_openai_part *part = &writer->part[index];
     tl_buffer_printf(out, "{\"text\":");
     tl_buffer_json_string(out, text, n_bytes);
     tl_buffer_printf(out, ",\"index\":%" PRIu32 ",\"logprobs\":", index);
@@ -40,7 +28,7 @@ static void put_choice(const struct plain_writer *writer, uint32_t index, const 
     tl_buffer_append(out, "}", 1);
 }
 
-static void put_counts(const struct plain_writer *writer, struct tl_buffer *out)
+static void put_counts(const struct tl_openai_writer *writer, struct tl_buffer *out)
 {
     struct tl_usage usage = {0};
     for (uint32_t i = 0; i < writer->facts.n_parts; i++)
@@ -53,14 +41,14 @@ static void put_counts(const struct plain_writer *writer, struct tl_buffer *out)
     }
 }
 
-static void begin_object(const struct plain_writer *writer, struct tl_buffer *out)
+static void begin_object(const struct tl_openai_writer *writer, struct tl_buffer *out)
 {
     tl_buffer_printf(out, "%s", writer->facts.request->stream ? "data: " : "");
     tl_openai_put_head(out, &writer->facts, "cmpl", "text_completion");
     tl_buffer_printf(out, ",\"choices\":[");
 }
 
-static void put_frame(struct plain_writer *writer, const struct tl_event *event, struct tl_buffer *out)
+static void put_frame(struct tl_openai_writer *writer, const struct tl_event *event, struct tl_buffer *out)
 {
     bool end = event->kind == TL_EVENT_END;
     begin_object(writer, out);
@@ -75,32 +63,6 @@ static void put_frame(struct plain_writer *writer, const struct tl_event *event,
 
 /* --- the writer ------------------------------------------------------------------------------------------------------------- */
 
-static void writer_free(struct tl_form_writer *opaque)
-{
-    struct plain_writer *writer = (struct plain_writer *)opaque;
-    for (uint32_t i = 0; writer && writer->part && i < writer->facts.n_parts; i++)
-        tl_gather_done(&writer->part[i].gather);
-    if (writer)
-        tl_free(writer->part);
-    tl_free(writer);
-}
-
-static int writer_new(const struct tl_writer_facts *facts, struct tl_form_writer **ret_writer)
-{
-    struct plain_writer *writer = tl_alloc(1, sizeof(*writer));
-    if (!writer)
-        return TL_E_NOMEM;
-    writer->facts = *facts;
-    if (!(writer->part = tl_alloc(facts->n_parts, sizeof(*writer->part)))) {
-        writer_free((struct tl_form_writer *)writer);
-        return TL_E_NOMEM;
-    }
-    for (uint32_t i = 0; i < facts->n_parts; i++)
-        tl_gather_init(&writer->part[i].gather);
-    *ret_writer = (struct tl_form_writer *)writer;
-    return 0;
-}
-
 static int begin(struct tl_form_writer *writer, struct tl_buffer *out)
 {
     (void)writer;
@@ -109,7 +71,7 @@ static int begin(struct tl_form_writer *writer, struct tl_buffer *out)
 
 static int event(struct tl_form_writer *opaque, const struct tl_event *event, struct tl_buffer *out)
 {
-    struct plain_writer *writer = (struct plain_writer *)opaque;
+    struct tl_openai_writer *writer = (struct tl_openai_writer *)opaque;
     struct tl_gather *gather = &writer->part[event->part].gather;
     bool shown = event->kind == TL_EVENT_CONTENT || event->kind == TL_EVENT_END, stream = writer->facts.request->stream;
     int status = !stream || event->kind != TL_EVENT_CONTENT ? tl_gather_event(gather, event) : 0;
@@ -120,7 +82,7 @@ static int event(struct tl_form_writer *opaque, const struct tl_event *event, st
 
 static int finish(struct tl_form_writer *opaque, struct tl_buffer *out)
 {
-    const struct plain_writer *writer = (const struct plain_writer *)opaque;
+    const struct tl_openai_writer *writer = (const struct tl_openai_writer *)opaque;
     const struct tl_openai_request *request = writer->facts.request;
     if (!request->stream || request->include_usage) {
         begin_object(writer, out);
@@ -137,6 +99,6 @@ static int finish(struct tl_form_writer *opaque, struct tl_buffer *out)
 }
 
 const struct tl_form tl_form_completions = {
-    .name = "completions", .path = "/v1/completions", .read = read_completion, .writer_new = writer_new, .writer_free = writer_free,
+    .name = "completions", .path = "/v1/completions", .read = read_completion, .writer_new = tl_openai_writer_new, .writer_free = tl_openai_writer_free,
     .begin = begin, .event = event, .finish = finish, .beat = tl_openai_put_beat, .error = tl_openai_put_error,
 };

@@ -6,6 +6,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/error.h"
+#include "base/memory.h"
+
 void tl_openai_put_head(struct tl_buffer *out, const struct tl_writer_facts *facts, const char *prefix, const char *object)
 {
     tl_buffer_printf(out, "{\"id\":\"%s-%s\",\"object\":\"%s\",\"created\":%" PRId64, prefix, facts->id, object, facts->created);
@@ -98,3 +101,29 @@ void tl_openai_put_error(const struct tl_failure *failure, bool frame, struct tl
 }
 
 void tl_openai_put_beat(struct tl_buffer *out) { tl_buffer_append(out, ":\n\n", 3); }
+
+void tl_openai_writer_free(struct tl_form_writer *opaque)
+{
+    struct tl_openai_writer *writer = (struct tl_openai_writer *)opaque;
+    for (uint32_t i = 0; writer && writer->part && i < writer->facts.n_parts; i++)
+        tl_gather_done(&writer->part[i].gather);
+    if (writer)
+        tl_free(writer->part);
+    tl_free(writer);
+}
+
+int tl_openai_writer_new(const struct tl_writer_facts *facts, struct tl_form_writer **ret_writer)
+{
+    struct tl_openai_writer *writer = tl_alloc(1, sizeof(*writer));
+    if (!writer)
+        return TL_E_NOMEM;
+    writer->facts = *facts;
+    if (!(writer->part = tl_alloc(facts->n_parts, sizeof(*writer->part)))) {
+        tl_openai_writer_free((struct tl_form_writer *)writer);
+        return TL_E_NOMEM;
+    }
+    for (uint32_t i = 0; i < facts->n_parts; i++)
+        tl_gather_init(&writer->part[i].gather);
+    *ret_writer = (struct tl_form_writer *)writer;
+    return 0;
+}

@@ -6,6 +6,20 @@
 #include "wire/form.h"
 #include "wire/gather.h"
 
+/* What chats and completions are written from; behind a struct tl_form_writer. */
+struct tl_openai_part {
+    struct tl_gather gather;             /* of a stream only tokens and the end */
+    uint64_t n_sent, offset;             /* tokens whose likelihoods are written, and, of completions, their characters */
+};
+
+struct tl_openai_writer {
+    struct tl_writer_facts facts;
+    struct tl_openai_part *part;         /* [n_parts] */
+};
+
+int tl_openai_writer_new(const struct tl_writer_facts *facts, struct tl_form_writer **ret_writer);
+void tl_openai_writer_free(struct tl_form_writer *writer);
+
 /* {"prompt_tokens": ..., ...} */
 void tl_openai_put_usage(struct tl_buffer *out, const struct tl_usage *usage, bool repeatable);
 /* llama.cpp's object of counts and times, and where the bytes came from. */

@@ -45,7 +45,7 @@ void tl_outfile_close(struct tl_outfile *file);                       /* NULL is
  * of it is gone on with. TL_E_USAGE: another process is writing it. Not for targets that are no regular files. */
 int tl_outfile_open_lasting(const char *path, struct tl_outfile **ret_file);
 int tl_outfile_keep(struct tl_outfile *file, uint64_t n_bytes);
-/* Removes what processes that are gone left half written beside this place. */
+/* Removes what processes that are gone left half written of this file; tl_outfile_open does so itself. */
 void tl_outfile_sweep(const char *path);
 
 /* For tests: the countdown-th read or write from now fails with EIO; -1 = none. Process-wide. */

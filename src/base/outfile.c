@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Output files that are complete or absent: written under a unique name in the target's folder, synced, renamed, and
- * the folder synced. A target that exists and is no regular file (a device, a pipe) is written directly. The first
- * failure sticks: commit fails after a failed write. */
+ * the folder synced. What a killed process left of the same file is removed. A target that exists and is no regular file
+ * (a device, a pipe) is written directly. The first failure sticks: commit fails after a failed write. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -39,6 +40,35 @@ struct tl_outfile {
     char buffer[OUTFILE_BUFFER_BYTES];
 };
 
+/* --- what was left ------------------------------------------------------------------------------------------------ */
+
+/* NAME.part-PROCESS-TIME, of a process that is no more. */
+static bool is_left(const char *entry, const char *name)
+{
+    static const char mark[] = ".part-";
+    size_t n = strlen(name);
+    char *end;
+    if (strncmp(entry, name, n) != 0 || strncmp(entry + n, mark, sizeof mark - 1) != 0)
+        return false;
+    long process = strtol(entry + n + sizeof mark - 1, &end, 10);
+    return *end == '-' && process > 0 && kill((pid_t)process, 0) < 0 && errno == ESRCH;
+}
+
+void tl_outfile_sweep(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    snprintf(folder, sizeof folder, "%.*s.", (int)(name - path), path);           /* "a/b/." */
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (is_left(entry->d_name, name))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        closedir(dir);
+}
+
+/* --- opening ------------------------------------------------------------------------------------------------------- */
+
 /* Created with the permissions that the user's mask gives any new file. */
 static int open_temporary(struct tl_outfile *file)
 {
@@ -62,8 +92,10 @@ static int open_temporary(struct tl_outfile *file)
 static int open_target(struct tl_outfile *file)
 {
     struct stat facts;
-    if (stat(file->path, &facts) < 0 || S_ISREG(facts.st_mode))
+    if (stat(file->path, &facts) < 0 || S_ISREG(facts.st_mode)) {
+        tl_outfile_sweep(file->path);
         return open_temporary(file);
+    }
     file->fd = open(file->path, O_WRONLY | O_CLOEXEC);
     return file->fd < 0 ? tl_fail(TL_E_IO, "%s: cannot be written: %m", file->path) : 0;
 }
@@ -276,33 +308,4 @@ int tl_outfile_save(const char *path, const void *bytes, size_t n_bytes)
         r = tl_outfile_commit(file);
     tl_outfile_close(file);
     return r;
-}
-
-/* --- what was left ------------------------------------------------------------------------------------------------ */
-
-/* NAME.part-PROCESS-TIME, of a process that is no more. */
-static bool is_left(const char *entry, const char *name)
-{
-    static const char mark[] = ".part-";
-    size_t n = strlen(name);
-    char *end;
-    if (strncmp(entry, name, n) != 0 || strncmp(entry + n, mark, sizeof mark - 1) != 0)
-        return false;
-    long process = strtol(entry + n + sizeof mark - 1, &end, 10);
-    return *end == '-' && process > 0 && kill((pid_t)process, 0) < 0 && errno == ESRCH;
-}
-
-void tl_outfile_sweep(const char *path)
-{
-    TL_AUTO char *folder = tl_strdup(path);
-    char *slash = folder ? strrchr(folder, '/') : NULL;
-    const char *name = slash ? path + (slash - folder) + 1 : path;
-    if (slash)
-        slash[slash == folder] = 0;
-    DIR *dir = folder ? opendir(slash ? folder : ".") : NULL;
-    for (struct dirent *entry; dir && (entry = readdir(dir));)
-        if (is_left(entry->d_name, name))
-            unlinkat(dirfd(dir), entry->d_name, 0);
-    if (dir)
-        closedir(dir);
 }

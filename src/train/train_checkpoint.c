@@ -171,7 +171,6 @@ static int take_up(struct tl_training *t, const struct tl_file *file)
 int tl_train_resume(struct tl_training *t)
 {
     struct tl_file *file = NULL;
-    tl_outfile_sweep(t->how.checkpoint);
     if (!tl_file_exists(t->how.checkpoint))
         return 0;
     int status = tl_file_open(t->how.checkpoint, &file);

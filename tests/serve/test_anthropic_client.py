@@ -35,7 +35,7 @@ def test_messages():
 
 def test_bearer():
     other = anthropic.Anthropic(base_url=served.url, auth_token="key-for-tests", api_key=None, max_retries=0)
-    assert other.messages.create(model="any", max_tokens=2, messages=HELLO).content
+    assert other.messages.create(model="any", max_tokens=2, extra_body=COLD, messages=HELLO).content
 
 
 def test_stream():
@@ -88,7 +88,7 @@ def test_count_tokens():
 
 
 def test_unknown_betas():
-    answer = client.beta.messages.create(model="any", max_tokens=2, messages=HELLO, betas=["something-2030-01-01"])
+    answer = client.beta.messages.create(model="any", max_tokens=2, extra_body=COLD, messages=HELLO, betas=["something-2030-01-01"])
     assert answer.content
 
 

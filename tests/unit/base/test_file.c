@@ -124,6 +124,21 @@ static void room_is_told(void **state)
     assert_true(bytes > 0);
 }
 
+/* Left by a process that is gone; that of a living one stays. */
+static void halves_vanish(void **state)
+{
+    (void)state;
+    TL_AUTO char *path = path_of("whole"), *dead = path_of("whole.part-999999999-abc"), *alive = path_of("whole.part-1-abc");
+    const char *halves[] = {dead, alive};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(write_file(halves[i], "half", 4, 4), 0);
+    assert_int_equal(write_file(path, "new", 3, 3), 0);
+    assert_int_equal(files_in_folder(), 2);
+    assert_int_equal(access(dead, F_OK), -1);
+    unlink(alive);
+    unlink(path);
+}
+
 static void uncommitted_files_vanish(void **state)
 {
     (void)state;
@@ -274,7 +289,7 @@ static void every_operation_fails_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_written_is_read), cmocka_unit_test(uncommitted_files_vanish),
+        cmocka_unit_test(what_is_written_is_read), cmocka_unit_test(uncommitted_files_vanish), cmocka_unit_test(halves_vanish),
         cmocka_unit_test(large_files), cmocka_unit_test(room_is_told),
         cmocka_unit_test(slurp_is_bounded), cmocka_unit_test(whole_files_are_saved), cmocka_unit_test(small_texts), cmocka_unit_test(only_regular_files_are_opened),
         cmocka_unit_test(bad_targets_fail), cmocka_unit_test(paths_are_joined),

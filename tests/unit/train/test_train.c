@@ -328,26 +328,6 @@ static void test_full_disk(void **state)
     done(&one);
 }
 
-/* What a process that was killed left half written goes when the work is taken up; what belongs to a living one stays. */
-static void test_left_over(void **state)
-{
-    struct run run;
-    char dead[128], alive[128];
-    (void)state;
-    snprintf(dead, sizeof(dead), "%s.part-999999999-abc", checkpoint);
-    snprintf(alive, sizeof(alive), "%s.part-%ld-abc", checkpoint, (long)getpid());
-    fclose(fopen(dead, "w"));
-    fclose(fopen(alive, "w"));
-    make(&run);
-    run.how.checkpoint = checkpoint;
-    run.how.tokens = 1;
-    must(go(&run));
-    assert_int_equal(access(dead, F_OK), -1);
-    assert_int_equal(access(alive, F_OK), 0);
-    unlink(alive);
-    done(&run);
-}
-
 /* Every allocation fails once. */
 static void test_no_memory(void **state)
 {
@@ -456,7 +436,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns), cmocka_unit_test(test_threads_and_tapes), cmocka_unit_test(test_seed), cmocka_unit_test(test_resumes),
-        cmocka_unit_test(test_other_work), cmocka_unit_test(test_damaged), cmocka_unit_test(test_full_disk), cmocka_unit_test(test_left_over), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_other_work), cmocka_unit_test(test_damaged), cmocka_unit_test(test_full_disk), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_by_the_clock), cmocka_unit_test(test_budget), cmocka_unit_test(test_usage),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

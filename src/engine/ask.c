@@ -10,31 +10,11 @@
 #include "engine/chat.h"
 #include "engine/telling.h"
 
-/* Messages without a content have an empty one. Within texts quotes are escaped: what is found here is no part of one. */
-static char *filled(const char *messages)
-{
-    static const char none[] = "\"content\":null";
-    struct tl_buffer out;
-    tl_buffer_init(&out, 0);
-    for (const char *found; (found = strstr(messages, none)); messages = found + sizeof(none) - 1) {
-        tl_buffer_append(&out, messages, (size_t)(found - messages));
-        tl_buffer_printf(&out, "\"content\":\"\"");
-    }
-    tl_buffer_append(&out, messages, strlen(messages));
-    return tl_buffer_take(&out, NULL);
-}
-
-/* Some templates ask whether there is content, others put it into the prompt whatever it is. */
 static int chat_ids(const struct tl_engine *engine, const struct tl_ask_how *how, struct tl_ask *ask)
 {
     const struct tl_openai_request *request = &ask->request;
     struct tl_chat chat = {.messages = request->messages, .tools = request->tools, .variables = request->variables, .now = how->now,
                            .goes_on = true};
-    int status = tl_chat_tokenize(engine, &chat, &ask->prompt[0].ids, &ask->prompt[0].n_ids);
-    TL_AUTO char *messages = status == TL_E_FILE || status == TL_E_USAGE ? filled(request->messages) : NULL;
-    if (!messages || strcmp(messages, request->messages) == 0)
-        return status;
-    chat.messages = messages;
     return tl_chat_tokenize(engine, &chat, &ask->prompt[0].ids, &ask->prompt[0].n_ids);
 }
 

@@ -35,6 +35,8 @@ static int make_writer(struct tl_reply *reply)
         .request = reply->request, .tokenizer = how->engine->tokenizer, .id = how->id ? how->id : reply->id, .model = model,
         .created = how->created ? how->created : (int64_t)time(NULL), .n_parts = tl_ask_parts(how->ask),
     };
+    for (uint32_t i = 0; i < how->ask->n_prompts; i++)
+        facts.prompt_tokens += (uint32_t)how->ask->prompt[i].n_ids;
     return reply->form->writer_new(&facts, &reply->writer);
 }
 

@@ -18,6 +18,7 @@ struct tl_writer_facts {
     const char *id, *model;              /* the id without a prefix */
     int64_t created;                     /* seconds since 1970 */
     uint32_t n_parts;                    /* a part is answer part % request->n to prompt part / request->n */
+    uint32_t prompt_tokens;              /* of all prompts: known before anything is answered */
     bool repeatable;                     /* writes nothing that another run would write differently: no times, no word of what was reused */
 };
 

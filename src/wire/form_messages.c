@@ -38,9 +38,8 @@ static void put_end(struct tl_buffer *out, const struct tl_items *items)
 }
 
 /* Tokens that were found are not counted among those of the input. */
-static void put_usage(struct tl_buffer *out, const struct messages_writer *writer)
+static void put_usage(struct tl_buffer *out, const struct messages_writer *writer, const struct tl_usage *usage)
 {
-    const struct tl_usage *usage = &writer->items.usage;
     uint32_t reused = writer->facts.repeatable ? 0 : usage->reused_tokens;
     tl_buffer_printf(out, ",\"usage\":{\"input_tokens\":%" PRIu32 ",\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":%" PRIu32
                           ",\"output_tokens\":%" PRIu32 "}", usage->prompt_tokens - reused, reused, usage->tokens);
@@ -124,7 +123,7 @@ static void end_stream(struct messages_writer *writer, struct tl_buffer *out)
     tl_buffer_printf(out, ",\"delta\":{");
     put_end(out, &writer->items);
     tl_buffer_append(out, "}", 1);
-    put_usage(out, writer);
+    put_usage(out, writer, &writer->items.usage);
     end_frame(out);
     begin_frame(out, "message_stop");
     end_frame(out);
@@ -162,7 +161,7 @@ static int put_document(const struct messages_writer *writer, struct tl_buffer *
         put_block(writer, i, out);
     tl_buffer_printf(out, "],");
     put_end(out, &writer->items);
-    put_usage(out, writer);
+    put_usage(out, writer, &writer->items.usage);
     return tl_buffer_append(out, "}", 1);
 }
 
@@ -201,7 +200,7 @@ static int begin(struct tl_form_writer *opaque, struct tl_buffer *out)
     tl_buffer_printf(out, ",\"message\":");
     put_head(out, writer);
     tl_buffer_printf(out, ",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null");
-    put_usage(out, writer);
+    put_usage(out, writer, &(struct tl_usage){.prompt_tokens = writer->facts.prompt_tokens});
     tl_buffer_append(out, "}", 1);
     end_frame(out);
     beat(out);

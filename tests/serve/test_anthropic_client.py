@@ -44,6 +44,8 @@ def test_stream():
     with client.messages.stream(model="any", max_tokens=20, extra_body=COLD, messages=HELLO) as stream:
         for event in stream:
             kinds.append(event.type)
+            if event.type == "message_start":
+                assert event.message.usage.input_tokens == whole.usage.input_tokens + whole.usage.cache_read_input_tokens > 0, event
         final = stream.get_final_message()
     assert final.content[0].text == whole.content[0].text and final.stop_reason == whole.stop_reason
     assert final.usage.output_tokens == whole.usage.output_tokens

@@ -61,7 +61,7 @@ static int write_all(const char *form_name, const struct form_written *row, stru
     struct tl_form_writer *writer = NULL;
     tl_openai_init(&request);
     int status = form->read(&request, "body", row->body, strlen(row->body));
-    struct tl_writer_facts facts = {.request = &request, .id = "1", .model = "m", .created = 5, .n_parts = 1};
+    struct tl_writer_facts facts = {.request = &request, .id = "1", .model = "m", .created = 5, .n_parts = 1, .prompt_tokens = 30};
     if (status >= 0)
         status = form->writer_new(&facts, &writer);
     if (status >= 0)

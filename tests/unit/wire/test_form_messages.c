@@ -112,7 +112,7 @@ static const struct tl_event cut[] = {CALLED(0, "c1", "f"), ARGUMENTS(0, "{\"a\"
 #define HEAD "{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\""
 #define USAGE "\"usage\":{\"input_tokens\":10,\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":20,\"output_tokens\":4}"
 #define FRAME(type, more) "event: " type "\ndata: {\"type\":\"" type "\"" more "}\n\n"
-#define START FRAME("message_start", ",\"message\":" HEAD ",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":0," \
+#define START FRAME("message_start", ",\"message\":" HEAD ",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":30," \
                     "\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\"output_tokens\":0}}") FRAME("ping", "")
 #define BLOCK(index, block) FRAME("content_block_start", ",\"index\":" index ",\"content_block\":{" block "}")
 #define DELTA(index, delta) FRAME("content_block_delta", ",\"index\":" index ",\"delta\":{" delta "}")

@@ -14,7 +14,7 @@ import argparse, datetime, json, pathlib, pydoc_data.topics, statistics, subproc
 from peers import MODELS, ROOT, git, machine, run_json
 
 FORMATS = ['q8_0', 'q6_k', 'q5_k', 'q4_k', 'q4_0', 'iq4_xs', 'q3_k', 'iq3_xxs']
-PAGES = ['eval.md', 'train.md', 'plan.md']
+PAGES = ['api.md', 'serve.md', 'pull.md']
 
 
 def make(options, output, *how):

@@ -24,7 +24,7 @@ static bool shape_of(const struct tl_geometry *g, const struct tl_op *op, struct
     if (op->kind == TL_OP_HEADS)
         ret->count = g->n_heads;
     if (op->kind == TL_OP_EXPERTS)
-        *ret = (struct tl_moment){ .op = op, .count = g->n_experts, .channels = g->ff_expert };
+        *ret = (struct tl_moment){ .op = op, .count = g->layer_experts[op->layer], .channels = g->ff_expert };
     return op->kind == TL_OP_LINEAR || op->kind == TL_OP_HEADS || op->kind == TL_OP_EXPERTS;
 }
 

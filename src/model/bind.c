@@ -21,11 +21,10 @@ static int fail_shape(const struct tl_file_binding *b, const struct tl_tensor *t
     return tl_fail(TL_E_FILE, "%s: %s has shape [%s], expected [%s]", tl_modelfile_path(b->file), tensor->name, found, expected);
 }
 
-/* Experts of which a file holds fewer than there are: each of those stored serves for several. */
-static uint32_t stored_of(const struct tl_geometry *g, const struct tl_want *want)
+uint32_t tl_bind_stored(const struct tl_geometry *g, const struct tl_want *want)
 {
     bool routed = want->role == TL_R_EXPERT_GATE || want->role == TL_R_EXPERT_UP || want->role == TL_R_EXPERT_DOWN;
-    return routed ? g->n_stored : want->count;
+    return routed && g->n_stored < want->count ? g->n_stored : want->count;
 }
 
 uint32_t tl_bind_shape(const struct tl_geometry *g, const struct tl_want *want, unsigned layout, bool stacked,
@@ -45,7 +44,7 @@ uint32_t tl_bind_shape(const struct tl_geometry *g, const struct tl_want *want, 
         return 2;
     }
     if (stacked)
-        ret_shape[n++] = stored_of(g, want);
+        ret_shape[n++] = tl_bind_stored(g, want);
     rows *= fused && rows ? 2 : 1;
     cols *= fused && !want->rows ? 2 : 1;
     if (layout & TL_LAYOUT_TRANSPOSED && rows) {
@@ -134,7 +133,7 @@ static int check_one(const struct tl_file_binding *b, const struct tl_want *want
 static int gather_each(const struct tl_file_binding *b, const struct tl_want *want, const struct tl_name *name, struct tl_matrix *m)
 {
     const struct tl_apart *apart = tl_apart_of(m->tensor);
-    uint32_t stored = stored_of(b->geometry, want);
+    uint32_t stored = tl_bind_stored(b->geometry, want);
     m->each = tl_alloc(want->count, sizeof(*m->each));
     m->each_scales = apart ? tl_alloc(want->count, sizeof(*m->each_scales)) : NULL;
     if (!m->each || (apart && !m->each_scales))
@@ -183,8 +182,9 @@ static int bind(void *context, const struct tl_want *want, uint32_t *ret_id, con
     bool stacked = want->count && !(layout & (TL_LAYOUT_LATENT_K | TL_LAYOUT_LATENT_V));
     if (tl_apart_of(tensor))                             /* codes have their columns together */
         layout &= ~(unsigned)TL_LAYOUT_TRANSPOSED;
+    uint32_t stored = tl_bind_stored(b->geometry, want);
     struct tl_matrix m = { .form = want->rows ? TL_WEIGHT_PANELS : TL_WEIGHT_VECTOR, .count = want->count ? want->count : 1,
-                           .rows = want->rows ? want->rows : 1, .cols = want->cols, .tensor = tensor, .add = want->add, .stored = stored_of(b->geometry, want) < want->count ? stored_of(b->geometry, want) : 0 };
+                           .rows = want->rows ? want->rows : 1, .cols = want->cols, .tensor = tensor, .add = want->add, .stored = stored < want->count ? stored : 0 };
     int status = each ? gather_each(b, want, name, &m) : check_one(b, want, layout, stacked, tensor, &m.scales);
     if (status < 0) {
         tl_free(m.each);

@@ -13,6 +13,9 @@ struct tl_file_binding {
 
 struct tl_binder tl_bind_file(struct tl_file_binding *binding);
 
+/* How many of the wanted matrices a file holds: where it has fewer experts than there are, each serves for several. */
+uint32_t tl_bind_stored(const struct tl_geometry *geometry, const struct tl_want *want);
+
 /* The shape that a tensor must have: [count, rows, cols] less what is not there, rows doubled where two are fused. stacked:
  * its matrices lie one behind the other. Returns the number of dimensions. */
 uint32_t tl_bind_shape(const struct tl_geometry *geometry, const struct tl_want *want, unsigned layout, bool stacked,

@@ -2,6 +2,7 @@
 /* Reads the geometry from metadata: the rows of fields.def, then what needs a rule of its own. */
 #include "model/geometry.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,6 +75,61 @@ static int read_fields(const struct tl_modelfile *file, struct tl_geometry *g)
     return status;
 }
 
+/* One number of experts for all layers, or one a layer: such a file is trill's own (trill prune --uneven). */
+static int read_counts(const struct tl_modelfile *file, struct tl_geometry *g, const char *gguf, const char *hf)
+{
+    enum { MOST = 1 << 16 };
+    char buffer[256];
+    const char *key = key_of(g, gguf, hf, buffer, sizeof(buffer)), *path = tl_modelfile_path(file);
+    const struct tl_meta *meta = key ? tl_modelfile_meta(file, key) : NULL;
+    if (!meta)
+        return 0;
+    if (meta->count != 1 && meta->count != g->n_layers)
+        return tl_fail(TL_E_FILE, "%s: %s has %" PRIu64 " entries, expected one for each of %u layers", path, key, meta->count, g->n_layers);
+    g->n_experts = 0;
+    for (uint32_t i = 0; i <= TL_MAX_LAYERS; i++) {
+        int64_t value = g->n_experts;
+        int status = i < meta->count ? tl_meta_at_i64(meta, i, &value) : 0;
+        if (status < 0)
+            return tl_fail_in(status, "%s", path);
+        if (value < 0 || value > MOST)
+            return tl_fail(TL_E_FILE, "%s: %s is %" PRId64 ", expected 0 to %d", path, key, value, MOST);
+        g->layer_experts[i] = (uint32_t)value;
+        g->n_experts = g->layer_experts[i] > g->n_experts ? g->layer_experts[i] : g->n_experts;
+    }
+    return 0;
+}
+
+/* Families spell it differently in config.json. */
+static int read_experts(const struct tl_modelfile *file, struct tl_geometry *g)
+{
+    int status = read_counts(file, g, "expert_count", "n_routed_experts");
+    if (status >= 0)
+        status = read_counts(file, g, NULL, "num_local_experts");
+    return status < 0 ? status : read_counts(file, g, NULL, "num_experts");
+}
+
+bool tl_geometry_uneven(const struct tl_geometry *g)
+{
+    for (uint32_t i = 0; i < g->n_layers; i++)
+        if (g->layer_experts[i] != g->n_experts)
+            return true;
+    return false;
+}
+
+static int check_experts(const struct tl_modelfile *file, const struct tl_geometry *g)
+{
+    for (uint32_t i = 0; i < g->n_layers; i++) {
+        uint32_t n = g->layer_experts[i];
+        if (n && (!g->n_used || g->n_used > n || !g->ff_expert))
+            return tl_fail(TL_E_FILE, "%s: %u of %u experts of width %u are used for a token, which cannot be", tl_modelfile_path(file), g->n_used, n,
+                           g->ff_expert);
+    }
+    if (g->n_stored > g->n_experts)
+        return tl_fail(TL_E_FILE, "%s: %u experts are stored of %u, which cannot be", tl_modelfile_path(file), g->n_stored, g->n_experts);
+    return 0;
+}
+
 static int derive(const struct tl_modelfile *file, struct tl_geometry *g)
 {
     const char *path = tl_modelfile_path(file);
@@ -102,13 +158,9 @@ static int derive(const struct tl_modelfile *file, struct tl_geometry *g)
     if (!g->ff_expert)
         g->ff_expert = g->ff;
     g->ff_shared = g->n_shared * g->ff_expert;
-    if (g->n_experts && (!g->n_used || g->n_used > g->n_experts || !g->ff_expert))
-        return tl_fail(TL_E_FILE, "%s: %u of %u experts of width %u are used for a token, which cannot be", path, g->n_used, g->n_experts,
-                       g->ff_expert);
+    TL_TRY(check_experts(file, g));
     if (!g->n_stored)
         g->n_stored = g->n_experts;
-    if (g->n_stored > g->n_experts)
-        return tl_fail(TL_E_FILE, "%s: %u experts are stored of %u, which cannot be", path, g->n_stored, g->n_experts);
     if (g->n_heads_ahead >= g->n_layers)
         return tl_fail(TL_E_FILE, "%s: %u of %u layers predict further tokens", path, g->n_heads_ahead, g->n_layers);
     if (g->format == TL_MODELFILE_GGUF)
@@ -147,18 +199,11 @@ static int read_others(const struct tl_modelfile *file, struct tl_geometry *g)
 {
     char key[96];
     float share = g->arch->rope_share;
-    const struct { const char *key; uint64_t most; uint32_t *value; } others[] = {
-        { "num_local_experts", 1u << 16, &g->n_experts }, { "num_experts", 1u << 16, &g->n_experts },
-        { "num_experts_per_token", 1024, &g->n_used },
-    };
-    for (int i = 0; i < 3 && g->format == TL_MODELFILE_SAFETENSORS; i++) {
-        uint64_t value = *others[i].value;
-        snprintf(key, sizeof(key), "%s%s", g->prefix, others[i].key);
-        int status = tl_meta_u64(file, key, others[i].most, &value);
-        if (status < 0)
-            return status;
-        *others[i].value = (uint32_t)value;
-    }
+    uint64_t n_used = g->n_used;
+    snprintf(key, sizeof(key), "%snum_experts_per_token", g->prefix);
+    if (g->format == TL_MODELFILE_SAFETENSORS)
+        TL_TRY(tl_meta_u64(file, key, 1024, &n_used));
+    g->n_used = (uint32_t)n_used;
     int status = tl_geometry_f32(file, g, NULL, "partial_rotary_factor", &share);
     if (status == 0)
         status = tl_geometry_f32(file, g, NULL, "rope_parameters.partial_rotary_factor", &share);
@@ -225,6 +270,7 @@ void tl_geometry_ahead(const struct tl_geometry *g, struct tl_geometry *ret)
     ret->ahead = g->n_layers;
     ret->n_layers = 1;
     ret->n_dense = ret->n_hashed = 0;
+    ret->layer_experts[0] = g->layer_experts[g->n_layers];
     memset(ret->layer_window, 0, sizeof(ret->layer_window));
     memset(ret->layer_pack, 0, sizeof(ret->layer_pack));
     memset(ret->layer_recurrent, 0, sizeof(ret->layer_recurrent));
@@ -256,6 +302,8 @@ int tl_geometry_read(const struct tl_modelfile *file, struct tl_geometry *g)
     g->embed_scale = 1.0f;
     g->rope_halves = g->arch->halves || g->format == TL_MODELFILE_SAFETENSORS;
     int status = read_fields(file, g);
+    if (status >= 0)
+        status = read_experts(file, g);
     if (status >= 0)
         status = read_others(file, g);
     if (status >= 0)

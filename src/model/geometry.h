@@ -31,6 +31,7 @@ struct tl_geometry {
 #define FIELD(member, gguf, safetensors, least, most, needed) uint32_t member;
 #include "model/fields.def"
 #undef FIELD
+    uint32_t n_experts;                  /* the most of any layer */
     uint32_t vocab;
     float epsilon;                       /* of the norms */
     float attention_scale;               /* of the scores */
@@ -58,6 +59,7 @@ struct tl_geometry {
     bool tied;                           /* the embedding is the head */
     uint32_t ahead;                      /* of the layer that predicts a further token: its number in the file; 0: of the model itself */
     struct tl_rope rope[TL_ROPES];       /* 0: full layers, 1: windowed layers */
+    uint32_t layer_experts[TL_MAX_LAYERS + 1];   /* routed experts of layers that have some; the last: of the layer ahead */
     uint32_t layer_window[TL_MAX_LAYERS];        /* 0: full attention */
     uint16_t layer_pack[TL_MAX_LAYERS];          /* so many positions become one that stays in sight behind the window; 0: none do */
     uint8_t layer_recurrent[TL_MAX_LAYERS];      /* 1: a gated delta net instead of attention */
@@ -68,6 +70,9 @@ uint32_t tl_geometry_packed(const struct tl_geometry *geometry, uint32_t layer);
 
 /* Reads what every architecture shares and then calls the architecture's own reader. */
 int tl_geometry_read(const struct tl_modelfile *file, struct tl_geometry *ret_geometry);
+
+/* Have layers different numbers of experts? */
+bool tl_geometry_uneven(const struct tl_geometry *geometry);
 
 /* Of the layer that predicts a further token, as a model of one layer. */
 void tl_geometry_ahead(const struct tl_geometry *geometry, struct tl_geometry *ret_ahead);

@@ -42,6 +42,14 @@ static struct tl_geometry plain(const struct tl_geometry *geometry, bool ahead)
     return g;
 }
 
+static int put_experts(const struct target *target, const struct tl_geometry *g)
+{
+    char key[160];
+    if (!tl_geometry_uneven(g))
+        return put_u32(target, "expert_count", g->n_experts);
+    return tl_writer_i32s(target->writer, key_of(target, "expert_count", key, sizeof(key)), (const int32_t *)g->layer_experts, g->n_layers);
+}
+
 static int put_fields(const struct target *target, const struct tl_geometry *g)
 {
     int status = 0;
@@ -50,6 +58,8 @@ static int put_fields(const struct target *target, const struct tl_geometry *g)
         status = put_u32(target, gguf, g->member);
 #include "model/fields.def"
 #undef FIELD
+    if (status >= 0)
+        status = put_experts(target, g);
     if (status >= 0 && g->kv_rank)
         status = put_u32(target, "attention.key_length_mla", g->nope + g->n_rot);
     return status < 0 ? status : put_u32(target, "vocab_size", g->vocab);

@@ -94,7 +94,7 @@ static void predict(struct tl_step *s, const struct router *r, uint32_t token)
     bool chosen_bias = r->route->weight != TL_NO_WEIGHT;
     if (chosen_bias)
         tl_store_pin(s->store, r->route->weight, &choice);
-    tl_router_choose(s->kernel, g, l->logits, chosen_bias ? choice.data : NULL, l->scratch, l->chosen, l->weights);
+    tl_router_choose(s->kernel, g, r->route->layer, l->logits, chosen_bias ? choice.data : NULL, l->scratch, l->chosen, l->weights);
     if (chosen_bias)
         tl_store_unpin(s->store, r->route->weight);
     tl_store_unpin(s->store, r->norm->weight);
@@ -119,8 +119,9 @@ void tl_lookahead_all(struct tl_step *s, const struct tl_program *program)
 {
     const struct tl_geometry *g = s->geometry;
     struct router router;
-    if ((uint64_t)s->n_rows * g->n_used < (uint64_t)CHOICES_AN_EXPERT * g->n_experts || !tl_store_looks_ahead(s->store) ||
-        !find_router(program, s->ops, &router))
+    if (!tl_store_looks_ahead(s->store) || !find_router(program, s->ops, &router))
         return;
-    tl_store_expect(s->store, router.experts->weight, s->lookahead.all, g->n_experts);
+    uint32_t n_experts = g->layer_experts[router.experts->layer];
+    if ((uint64_t)s->n_rows * g->n_used >= (uint64_t)CHOICES_AN_EXPERT * n_experts)
+        tl_store_expect(s->store, router.experts->weight, s->lookahead.all, n_experts);
 }

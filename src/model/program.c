@@ -150,7 +150,7 @@ int tl_build_linear(struct tl_builder *b, enum tl_stream in, enum tl_stream out,
 {
     struct tl_op op = { .kind = TL_OP_LINEAR, .role = weight, .in = in, .out = out, .bias = TL_NO_WEIGHT };
     const struct tl_number *number = NULL;
-    op.rows = (uint32_t)tl_stream_width(b->geometry, out);
+    op.rows = out == TL_S_R ? b->geometry->layer_experts[b->layer] : (uint32_t)tl_stream_width(b->geometry, out);
     op.cols = (uint32_t)tl_stream_width(b->geometry, in);
     int status = bind(b, (struct tl_want){ .role = weight, .rows = op.rows, .cols = op.cols }, &op.weight, &number);
     if (status >= 0)
@@ -227,7 +227,7 @@ int tl_build_switch(struct tl_builder *b, enum tl_stream in, enum tl_stream out)
 int tl_build_route(struct tl_builder *b, enum tl_role choice_bias)
 {
     struct tl_op op = { .kind = TL_OP_ROUTE, .role = choice_bias, .in = TL_S_R, .out = TL_S_R };
-    int status = bind_vector(b, choice_bias, 0, b->geometry->n_experts, 0, false, &op.weight);
+    int status = bind_vector(b, choice_bias, 0, b->geometry->layer_experts[b->layer], 0, false, &op.weight);
     return status < 0 ? status : append(b, op);
 }
 
@@ -239,7 +239,7 @@ static int bind_experts(struct tl_builder *b, struct tl_op *op)
     uint32_t ids[TL_BANK_MATRICES], width = g->expert_width ? g->expert_width : g->width;
     for (int i = 0; i < TL_BANK_MATRICES; i++) {
         bool down = i == TL_BANK_DOWN;
-        struct tl_want want = { .role = roles[i], .count = g->n_experts, .rows = down ? width : g->ff_expert,
+        struct tl_want want = { .role = roles[i], .count = g->layer_experts[b->layer], .rows = down ? width : g->ff_expert,
                                 .cols = down ? g->ff_expert : width };
         int status = bind(b, want, &ids[i], &number[i]);
         if (status < 0)
@@ -262,11 +262,12 @@ int tl_build_experts(struct tl_builder *b, bool biases)
     const struct tl_geometry *g = b->geometry;
     struct tl_op op = { .kind = TL_OP_EXPERTS, .role = TL_R_EXPERT_GATE, .in = g->expert_width ? TL_S_L : TL_S_H,
                         .out = g->expert_width ? TL_S_LM : TL_S_M };
-    if (!g->n_experts || !g->n_used)
+    uint32_t n_experts = g->layer_experts[b->layer];
+    if (!n_experts || !g->n_used)
         return tl_fail(TL_E_FILE, "the number of experts is missing, which models of the architecture %s have", g->arch->name);
     int status = bind_experts(b, &op);
     for (int i = 0; i < TL_BANK_MATRICES && status >= 0; i++)
-        status = bind_vector(b, biases ? roles[i] : TL_ROLES, g->n_experts, i == TL_BANK_DOWN ? g->width : g->ff_expert, 0, false,
+        status = bind_vector(b, biases ? roles[i] : TL_ROLES, n_experts, i == TL_BANK_DOWN ? g->width : g->ff_expert, 0, false,
                              &op.expert_bias[i]);
     memset(b->acts_stream, -1, sizeof(b->acts_stream));      /* acts hold a block, which ends here */
     return status < 0 ? status : append(b, op);

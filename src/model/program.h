@@ -38,7 +38,7 @@
     STREAM(DO, g->delta_v_heads * g->delta_v_dim)            /* what the state says */ \
     STREAM(G, g->ff)                         /* gate, then gate * up */ \
     STREAM(U, g->ff)                         /* up */ \
-    STREAM(R, g->n_experts)                  /* router logits */ \
+    STREAM(R, g->n_experts)                  /* router logits: of a layer with fewer experts, the first of them */ \
     STREAM(M, g->n_experts ? g->width : 0)   /* output of the experts */ \
     STREAM(T, g->ff_shared ? g->width : 0)   /* output of the shared expert */ \
     STREAM(SG, g->ff_shared)                 /* its gate, then gate * up */ \

@@ -46,11 +46,14 @@ int tl_router_read_grouped(const struct tl_modelfile *file, struct tl_geometry *
     g->route_norm = norm;
     if (!g->n_groups)
         g->n_groups = g->n_groups_used = 1;
-    if (!g->n_experts || g->n_experts % g->n_groups || !g->n_groups_used || g->n_groups_used > g->n_groups ||
-        g->n_used > g->n_experts / g->n_groups * g->n_groups_used)
-        return tl_fail(TL_E_FILE, "%s: %u of %u groups of experts, %u of %u experts, cannot be routed", tl_modelfile_path(file),
-                       g->n_groups_used, g->n_groups, g->n_used, g->n_experts);
-    return 0;
+    bool routable = g->n_experts && g->n_groups_used && g->n_groups_used <= g->n_groups;
+    uint32_t n = g->n_experts;
+    for (uint32_t i = 0; i <= g->n_layers && routable; i++) {
+        n = g->layer_experts[i];
+        routable = n == 0 || (n % g->n_groups == 0 && g->n_used <= n / g->n_groups * g->n_groups_used);
+    }
+    return routable ? 0 : tl_fail(TL_E_FILE, "%s: %u of %u groups of experts, %u of %u experts, cannot be routed", tl_modelfile_path(file),
+                                  g->n_groups_used, g->n_groups, g->n_used, n);
 }
 
 int tl_router_read_softmax(const struct tl_modelfile *file, struct tl_geometry *g)
@@ -77,13 +80,13 @@ static uint32_t best_of(const float *values, uint32_t n)
 }
 
 /* The n_used best of `scores`, best first. What is taken becomes NaN, which no comparison prefers. */
-static void choose(const struct tl_geometry *g, float *scores, uint32_t *ret_experts)
+static void choose(const struct tl_geometry *g, uint32_t n_experts, float *scores, uint32_t *ret_experts)
 {
-    for (uint32_t i = 0; i < g->n_experts; i++)
+    for (uint32_t i = 0; i < n_experts; i++)
         scores[i] = scores[i] == scores[i] ? scores[i] : -INFINITY;
     for (uint32_t k = 0; k < g->n_used; k++) {
         uint32_t best = UINT32_MAX;
-        for (uint32_t i = 0; i < g->n_experts; i++)
+        for (uint32_t i = 0; i < n_experts; i++)
             if (scores[i] == scores[i] && (best == UINT32_MAX || scores[i] > scores[best]))
                 best = i;
         ret_experts[k] = best;
@@ -92,11 +95,11 @@ static void choose(const struct tl_geometry *g, float *scores, uint32_t *ret_exp
 }
 
 /* Groups outside the best n_groups_used, by the sum of each one's two best scores, lose all their experts. */
-static void drop_groups(const struct tl_geometry *g, float *scores)
+static void drop_groups(const struct tl_geometry *g, uint32_t n_experts, float *scores)
 {
     enum { MOST = 1024 };
     float sums[MOST];
-    uint32_t size = g->n_experts / g->n_groups;
+    uint32_t size = n_experts / g->n_groups;
     for (uint32_t group = 0; group < g->n_groups; group++) {
         float first = -INFINITY, second = -INFINITY;
         for (uint32_t i = group * size; i < (group + 1) * size; i++) {
@@ -115,7 +118,7 @@ static void drop_groups(const struct tl_geometry *g, float *scores)
         kept[best] = true;
         sums[best] = -INFINITY;
     }
-    for (uint32_t i = 0; i < g->n_experts; i++)
+    for (uint32_t i = 0; i < n_experts; i++)
         if (!kept[i / size])
             scores[i] = -INFINITY;
 }
@@ -156,18 +159,19 @@ static void weigh(const struct tl_geometry *g, float *weights)
     }
 }
 
-void tl_router_choose(const struct tl_kernel *kernel, const struct tl_geometry *g, float *logits, const float *bias, float *scratch,
-                      uint32_t *ret_experts, float *ret_weights)
+void tl_router_choose(const struct tl_kernel *kernel, const struct tl_geometry *g, uint32_t layer, float *logits, const float *bias,
+                      float *scratch, uint32_t *ret_experts, float *ret_weights)
 {
+    uint32_t n_experts = g->layer_experts[layer];
     if (g->router == TL_ROUTER_SOFTMAX)
-        softmax(kernel, logits, g->n_experts);
-    for (uint32_t i = 0; g->router == TL_ROUTER_SIGMOID && i < g->n_experts; i++)
+        softmax(kernel, logits, n_experts);
+    for (uint32_t i = 0; g->router == TL_ROUTER_SIGMOID && i < n_experts; i++)
         logits[i] = 1.0f / (1.0f + tl_exp(-logits[i]));
-    for (uint32_t i = 0; i < g->n_experts; i++)
+    for (uint32_t i = 0; i < n_experts; i++)
         scratch[i] = logits[i] + (bias ? bias[i] : 0.0f);
     if (g->n_groups > 1)
-        drop_groups(g, scratch);
-    choose(g, scratch, ret_experts);
+        drop_groups(g, n_experts, scratch);
+    choose(g, n_experts, scratch, ret_experts);
     for (uint32_t k = 0; k < g->n_used; k++)
         ret_weights[k] = logits[ret_experts[k]];
     if (g->router == TL_ROUTER_CHOSEN)

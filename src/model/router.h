@@ -13,9 +13,9 @@ int tl_router_read_grouped(const struct tl_modelfile *file, struct tl_geometry *
 /* Softmax over all experts, and a shared expert behind a switch where the file has one (Qwen3, Qwen3-Next). */
 int tl_router_read_softmax(const struct tl_modelfile *file, struct tl_geometry *geometry);
 
-/* Chooses n_used of n_experts: ids ascending, weights beside them. `logits` [n_experts] is used as scratch; `bias` may be
- * NULL; `scratch` [n_experts]. Ties go to the lower expert. */
-void tl_router_choose(const struct tl_kernel *kernel, const struct tl_geometry *geometry, float *logits, const float *bias,
+/* Chooses n_used of the layer's experts: ids ascending, weights beside them. `logits` [experts] is used as scratch; `bias`
+ * [experts] may be NULL; `scratch` [experts]. Ties go to the lower expert. */
+void tl_router_choose(const struct tl_kernel *kernel, const struct tl_geometry *geometry, uint32_t layer, float *logits, const float *bias,
                       float *scratch, uint32_t *ret_experts, float *ret_weights);
 
 #endif

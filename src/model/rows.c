@@ -100,7 +100,7 @@ static void route(struct tl_step *s, const struct tl_op *op, const struct tl_wei
 {
     const struct tl_geometry *g = s->geometry;
     uint64_t pair = (uint64_t)(s->first + row) * g->n_used;
-    tl_router_choose(s->kernel, g, tl_step_row(s, op->in, row), op->weight == TL_NO_WEIGHT ? NULL : w->data,
+    tl_router_choose(s->kernel, g, op->layer, tl_step_row(s, op->in, row), op->weight == TL_NO_WEIGHT ? NULL : w->data,
                      s->experts.scratch + (uint64_t)row * g->n_experts, s->experts.chosen + pair, s->experts.weights + pair);
 }
 

@@ -28,9 +28,10 @@ static int append(struct filer *filer, const struct tl_entry *entry)
         return tl_fail(TL_E_USAGE, "more than %d tensors are to be written; fewer --layers, or --share, would need less", MOST_ENTRIES);
     if (tl_grow((void **)&entries->entry, entries->n, &entries->cap, sizeof(*entries->entry)) < 0)
         return TL_E_NOMEM;
-    const struct tl_geometry *g = filer->geometry;
-    bool routed = filer->listed && tl_role_routed(filer->listed->want.role);
-    uint64_t logical = routed ? (uint64_t)((unsigned __int128)entry->n_bytes * g->n_experts / g->n_stored) : entry->n_bytes;
+    const struct tl_want *want = filer->listed ? &filer->listed->want : NULL;
+    uint64_t logical = entry->n_bytes;
+    if (want && tl_role_routed(want->role))
+        logical = (uint64_t)((unsigned __int128)logical * want->count / tl_bind_stored(filer->geometry, want));
     entries->logical_bytes += logical;
     entries->stored_bytes += entry->n_bytes;
     entries->entry[entries->n++] = *entry;
@@ -117,7 +118,7 @@ static int add_listed(struct filer *filer)
     if (!safetensors || filer->together || !want->count || !strstr(row->hf, "%e"))
         return add_tensor(filer, want, layout, want->count && !(layout & (TL_LAYOUT_LATENT_K | TL_LAYOUT_LATENT_V)), name);
     int r = 0;
-    for (uint32_t expert = 0; expert < g->n_stored && r >= 0; expert++) {
+    for (uint32_t expert = 0; expert < tl_bind_stored(g, want) && r >= 0; expert++) {
         tl_name_write(g, want->role, want->layer, expert, name);
         r = add_tensor(filer, want, layout, false, name);
     }

@@ -59,7 +59,7 @@ int tl_filler_begin(struct tl_filler *filler, const struct tl_entry *entry, stru
     int r = entry->listed ? tl_weights_spread(filler->geometry, &entry->listed->want, &fill.spread) : 0;
     fill.unit_bytes = blocks ? (uint64_t)entry->number->block_bytes * TL_RANDOM_UNIT : whole ? each * VALUES : each * TL_RANDOM_UNIT;
     if (r >= 0 && whole && !blocks && fill.spread.rows_differ) {
-        tl_weights_router(filler->geometry->n_experts, filler->range, fill.key, filler->factors);
+        tl_weights_router(entry->listed->want.rows, filler->range, fill.key, filler->factors);
         fill.factors = filler->factors;
     }
     if (r >= 0 && (blocks || entry->kind == TL_ENTRY_CODES || entry->kind == TL_ENTRY_SCALES))

@@ -55,10 +55,11 @@ static void route_row(void *context, uint32_t row, uint32_t thread)
     for (uint32_t k = 0; k < geometry->n_used; k++)
         values[k] = geometry->router == TL_ROUTER_CHOSEN ? weights[k] / geometry->route_scale : p[chosen[k]];
     back_weigh(geometry, weights, values, g->mixture.slope_weights + pair, slopes);
-    memset(slope, 0, geometry->n_experts * sizeof(float));
+    uint32_t n_experts = geometry->layer_experts[g->op->layer];
+    memset(slope, 0, n_experts * sizeof(float));
     for (uint32_t k = 0; k < geometry->n_used; k++)
         mean += slopes[k] * values[k];
-    for (uint32_t i = 0; i < geometry->n_experts && geometry->router == TL_ROUTER_SOFTMAX; i++)
+    for (uint32_t i = 0; i < n_experts && geometry->router == TL_ROUTER_SOFTMAX; i++)
         slope[i] = -p[i] * mean;
     for (uint32_t k = 0; k < geometry->n_used; k++)
         switch (geometry->router) {

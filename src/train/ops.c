@@ -129,7 +129,7 @@ static void bias_piece(void *context, uint32_t row, uint32_t thread)
 {
     struct tl_graph *g = context;
     const struct tl_parameter *bias = tl_graph_weight(g, g->op->bias);
-    float *out = tl_graph_version(g, g->at->out) + (uint64_t)row * bias->cols;
+    float *out = tl_graph_version(g, g->at->out) + row * tl_graph_width(g, g->op->out);
     (void)thread;
     g->kernel->add(out, bias->value, bias->cols, out);
 }
@@ -139,7 +139,8 @@ static void linear(struct tl_graph *g)
     const struct tl_op *op = g->op;
     struct tl_weight room;
     tl_graph_product(g, (struct tl_matmul){ .a = tl_operand_of(tl_graph_version(g, g->at->in), op->cols), .b = tl_graph_matrix(g, op, 0, false, &room),
-                                            .m = g->n_tokens, .n = op->rows, .inner = op->cols, .c = tl_graph_version(g, g->at->out), .c_step = op->rows });
+                                            .m = g->n_tokens, .n = op->rows, .inner = op->cols, .c = tl_graph_version(g, g->at->out),
+                                            .c_step = tl_graph_width(g, op->out) });
     if (op->bias != TL_NO_WEIGHT)
         tl_pool_run(g->pool, g->n_tokens, bias_piece, g);
     tl_lora_forward(g);
@@ -160,9 +161,10 @@ static void linear_back(struct tl_graph *g)
 {
     const struct tl_op *op = g->op;
     const struct tl_parameter *p = tl_graph_weight(g, op->weight);
-    struct factor f = { tl_graph_version(g, g->at->in), op->cols, g->slope[op->out], op->rows, op->rows, op->cols, 0, p->gradient };
+    uint64_t width = tl_graph_width(g, op->out);
+    struct factor f = { tl_graph_version(g, g->at->in), op->cols, g->slope[op->out], width, op->rows, op->cols, 0, p->gradient };
     if (op->bias != TL_NO_WEIGHT && tl_graph_weight(g, op->bias)->gradient)
-        tl_sum_rows(g, g->slope[op->out], op->rows, g->n_tokens, op->rows, tl_graph_weight(g, op->bias)->gradient);
+        tl_sum_rows(g, g->slope[op->out], width, g->n_tokens, op->rows, tl_graph_weight(g, op->bias)->gradient);
     back_product(g, &f, g->slope[op->in], g->has_slope[op->in]);
     tl_lora_backward(g);
     g->has_slope[op->in] = true;

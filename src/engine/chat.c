@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "engine/language.h"
 
 static const char *name_of(const struct tl_engine *engine, int32_t id)
 {
@@ -38,6 +39,31 @@ static int render_any(const struct tl_engine *engine, const struct tl_chat *chat
     status = render(engine, template, chat, ret_parts);
     tl_template_free(template);
     return status;
+}
+
+/* --- what a template tells ---------------------------------------------------------------------------------------------------- */
+
+static bool tells(const struct tl_engine *engine, const char *messages, const char *tools, const char *word)
+{
+    struct tl_chat chat = {.messages = messages, .tools = tools, .now = 1};
+    struct tl_parts parts;
+    bool found = false;
+    if (render(engine, engine->template, &chat, &parts) < 0)
+        return false;
+    for (size_t i = 0; i < parts.count && !found; i++)
+        found = memmem(parts.part[i].text, parts.part[i].n_bytes, word, strlen(word)) != NULL;
+    tl_parts_done(&parts);
+    return found;
+}
+
+void tl_chat_look(struct tl_engine *engine)
+{
+    static const char user[] = "[{\"role\":\"user\",\"content\":\"word-of-user\"}]";
+    static const char both[] = "[{\"role\":\"system\",\"content\":\"word-of-system\"},{\"role\":\"user\",\"content\":\"word-of-user\"}]";
+    static const char tools[] = "[{\"type\":\"function\",\"function\":{\"name\":\"name_of_tool\",\"description\":\"-\",\"parameters\":{\"type\":\"object\","
+                                "\"properties\":{\"x\":{\"type\":\"string\",\"description\":\"-\"}},\"required\":[\"x\"]}}}]";
+    engine->tells_system = tells(engine, both, NULL, "word-of-system");
+    engine->tells_tools = tells(engine, engine->tells_system ? both : user, tools, "name_of_tool") || !tells(engine, user, NULL, "word-of-user");
 }
 
 /* --- answers that are begun ---------------------------------------------------------------------------------------------------- */
@@ -109,8 +135,15 @@ static int cut_behind(const char *begun, struct tl_parts *parts)
 int tl_chat_render(const struct tl_engine *engine, const struct tl_chat *chat, struct tl_parts *ret_parts)
 {
     TL_AUTO char *begun = NULL;
+    TL_AUTO char *told = NULL;
     struct tl_chat how = *chat;
-    int status = chat->goes_on ? begun_answer(chat->messages, &begun) : 0;
+    int status = 0;
+    if (chat->tools && !chat->template_text && engine->template && !engine->tells_tools) {
+        status = tl_turn_tell(tl_language_family(engine), engine->tells_system, chat->tools, chat->messages, &told);
+        how.messages = told ? told : chat->messages;
+    }
+    if (status >= 0 && chat->goes_on)
+        status = begun_answer(how.messages, &begun);
     how.no_generation_prompt |= begun != NULL;
     if (status >= 0)
         status = render_any(engine, &how, ret_parts);

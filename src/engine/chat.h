@@ -13,6 +13,9 @@ struct tl_chat {
     int64_t now;                         /* seconds since 1970, for templates that tell the date; 0: the time that it is */
 };
 
+/* When a model is opened: finds out what its template tells (engine->tells_...). */
+void tl_chat_look(struct tl_engine *engine);
+/* Tools that the model's own template does not tell are told in a message (tl_turn_tell). */
 int tl_chat_render(const struct tl_engine *engine, const struct tl_chat *chat, struct tl_parts *ret_parts);      /* tl_parts_done */
 /* The joined text of the parts, and which of its bytes came from messages and tools (tl_tokenizer_encode_marked). tl_free both. */
 int tl_chat_join(const struct tl_parts *parts, char **ret_text, uint8_t **ret_plain, size_t *ret_bytes);

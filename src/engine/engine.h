@@ -62,6 +62,7 @@ struct tl_engine {
     struct tl_modelfile *file;
     struct tl_tokenizer *tokenizer;
     struct tl_template *template;        /* NULL: the model brings none */
+    bool tells_system, tells_tools;      /* the template writes what the system says; what tools there are */
     struct tl_languages *languages;      /* that answers may be bound to (language.h) */
     struct tl_model *model;              /* NULL: vocabulary only */
     struct tl_adapter **adapters;        /* open files, [n_adapters] */

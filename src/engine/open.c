@@ -8,7 +8,7 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "engine/engine.h"
+#include "engine/chat.h"
 #include "engine/language.h"
 #include "engine/prefix.h"
 #include "engine/texts.h"
@@ -29,6 +29,8 @@ static int open_text(struct tl_engine *engine, const struct tl_engine_options *o
         if (options->log)
             options->log(options->context_pointer, 1, warning);
     }
+    if (engine->template)
+        tl_chat_look(engine);
     return status < 0 ? status : tl_languages_new(engine);
 }
 

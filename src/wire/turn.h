@@ -17,6 +17,12 @@ struct tl_turn_family;
 const struct tl_turn_family *tl_turn_family_of(const char *template_text, const struct tl_tokenizer *tokenizer);
 const char *tl_turn_family_name(const struct tl_turn_family *family);
 
+/* Messages (as tl_openai_messages writes them) and tools for a template that tells no tools: they are told in the system's text,
+ * or, where the template has none (`system` false), in the user's first, in the form that the family's calls have. So are calls
+ * so far; what tools returned becomes text of the user. *ret_messages: tl_free; NULL where nothing is to be told: of families
+ * whose calls are not an object or a name and an object, as only templates that tell tools have them. */
+int tl_turn_tell(const struct tl_turn_family *family, bool system, const char *tools, const char *messages, char **ret_messages);
+
 enum tl_tool_choice { TL_TOOLS_AUTO, TL_TOOLS_NONE, TL_TOOLS_REQUIRED, TL_TOOLS_ONE };
 
 /* All borrowed until the turn is freed. */

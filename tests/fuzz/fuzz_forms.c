@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "wire/form.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
@@ -77,6 +78,21 @@ static void answer(const struct tl_form *form, const struct tl_openai_request *r
     tl_buffer_done(&out);
 }
 
+/* Tools that a template does not tell are told in messages that are read as the request's were. */
+static void tell_tools(const struct tl_openai_request *request)
+{
+    struct tl_json json;
+    struct tl_buffer out;
+    char *told = NULL;
+    require(tl_turn_tell(tl_turn_family_of("", NULL), request->one_call, request->tools, request->messages, &told) >= 0);
+    tl_buffer_init(&out, 0);
+    tl_json_init(&json, "told", told, strlen(told));
+    require(tl_openai_messages(&json, &out) >= 0 && tl_json_next(&json) == TL_JSON_END);
+    tl_json_done(&json);
+    tl_buffer_done(&out);
+    tl_free(told);
+}
+
 static void refuse(const struct tl_form *form, const char *param)
 {
     struct tl_failure failure = {.http_status = 400, .message = tl_error_text(), .param = param};
@@ -103,7 +119,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
         require(status >= 0 || status == TL_E_USAGE || status == TL_E_FILE);
         if (status >= 0)
             answer(form, &request, (const char *)bytes, n_bytes);
-        else
+        if (status >= 0 && request.tools && request.messages)
+            tell_tools(&request);
+        if (status < 0)
             refuse(form, request.param);
         tl_openai_done(&request);
     }

@@ -26,14 +26,18 @@
 static char input[64], output[64], partial[80];
 enum { CONTEXT = 192 };
 
-static struct tl_engine *open_streamed(const char *name, uint32_t sessions, uint32_t chunk, uint32_t threads, uint32_t frames)
+static struct tl_engine *open_path(const char *path, const struct tl_engine_options *options)
 {
-    const char *path = golden_file("%s/model.gguf", name);
     struct tl_engine *engine;
-    struct tl_engine_options options = {.threads = threads, .context = CONTEXT, .sessions = sessions, .chunk = chunk, .frames = frames};
-    if (tl_engine_open(path, &options, &engine) < 0)
+    if (tl_engine_open(path, options, &engine) < 0)
         fail_msg("%s: %s", path, tl_error_text());
     return engine;
+}
+
+static struct tl_engine *open_streamed(const char *name, uint32_t sessions, uint32_t chunk, uint32_t threads, uint32_t frames)
+{
+    return open_path(golden_file("%s/model.gguf", name),
+                     &(struct tl_engine_options){.threads = threads, .context = CONTEXT, .sessions = sessions, .chunk = chunk, .frames = frames});
 }
 
 static struct tl_engine *open_engine(const char *name, uint32_t sessions, uint32_t chunk, uint32_t threads)
@@ -204,6 +208,21 @@ static void test_as_alone(void **state)
 #define LINE(id, path, body) "{\"custom_id\":\"" id "\",\"method\":\"POST\",\"url\":\"/v1/" path "\",\"body\":{" body "}}\n"
 #define USER "\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"temperature\":2,\"max_tokens\":60"
 
+/* The model with a context in which there is room to tell of tools. */
+static void make_longer(const char *path)
+{
+    static const char key[] = "llama.context_length";
+    size_t n_bytes;
+    char *bytes;
+    assert_int_equal(tl_file_slurp(golden_file("llama/model.gguf"), 1 << 24, &bytes, &n_bytes), 0);
+    char *value = memmem(bytes, n_bytes, key, strlen(key));
+    assert_true(value && value[strlen(key) + 5] == 1);               /* type, then 256 */
+    value[strlen(key) + 5] = 4;
+    FILE *file = fopen(path, "wb");
+    assert_true(file && fwrite(bytes, 1, n_bytes, file) == n_bytes && fclose(file) == 0);
+    tl_free(bytes);
+}
+
 /* Held to them as a server holds them, for any width; what cannot end within its bound is answered with an error. */
 static void test_languages(void **state)
 {
@@ -216,11 +235,13 @@ static void test_languages(void **state)
         LINE("4", "messages", USER);
     static const char *const found[] = {"\"finish_reason\":\"stop\"", "\"content\":\"{\\\"a\\\":", "\"finish_reason\":\"tool_calls\"", "\"param\":\"max_tokens\"",
                                         "\"type\":\"message\""};
-    char *first = NULL;
+    char *first = NULL, longer[80];
     (void)state;
     make_text(input, requests);
+    snprintf(longer, sizeof(longer), "%s.gguf", input);
+    make_longer(longer);
     for (uint32_t width = 1; width <= 4; width += 3) {
-        struct tl_engine *engine = open_engine("llama", width, 64, 2);
+        struct tl_engine *engine = open_path(longer, &(struct tl_engine_options){.threads = 2, .context = 1024, .sessions = width, .chunk = 64});
         struct tl_batch_report report = run_with(engine, 0);
         tl_engine_close(engine);
         assert_int_equal(report.failed, 1);
@@ -234,6 +255,7 @@ static void test_languages(void **state)
         first = all;
     }
     tl_free(first);
+    unlink(longer);
 }
 
 /* --- lines at fault --------------------------------------------------------------------------------------------------------- */

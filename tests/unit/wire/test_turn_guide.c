@@ -350,9 +350,97 @@ static void test_no_memory(void **state)
     tl_tokenizer_free(tokenizer);
 }
 
+/* --- told ------------------------------------------------------------------------------------------------------------------- */
+
+#define SYSTEM "{\"role\":\"system\",\"content\":\"Be brief.\"},"
+#define ASKED "{\"role\":\"user\",\"content\":\"Rain?\"}"
+#define CALLS "{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"id\":\"1\",\"type\":\"function\",\"function\":{\"name\":\"get\",\"arguments\":{\"place\":\"}\",\"days\":1}}}," \
+              "{\"id\":\"2\",\"type\":\"function\",\"function\":{\"arguments\":{\"place\":\"a b\",\"days\":3},\"name\":\"get_all\"}}],\"reasoning\":\"x\"}"
+#define RESULTS ",{\"role\":\"tool\",\"tool_call_id\":\"1\",\"content\":\"no\"},{\"content\":\"yes\",\"role\":\"tool\"}"
+#define TOOL "{\"name\":\"f\"}"
+#define TOLD "You may call functions. These are their signatures:\\n<tools>\\n{\\\"name\\\":\\\"f\\\"}\\n</tools>\\n\\nTo call one, write its name and its arguments, " \
+             "a JSON object, in this form:\\n<tool_call>\\n{\\\"name\\\": \\\"<function-name>\\\", \\\"arguments\\\": <arguments>}\\n</tool_call>\\nWhat it returns comes back " \
+             "within <tool_response></tool_response>."
+
+/* A model whose template tells no tools reads of them, of calls and of their results in texts. */
+static void test_told(void **state)
+{
+    static const struct { bool system; const char *messages, *told; } rows[] = {
+        {true, "[" SYSTEM ASKED "]", "[{\"role\":\"system\",\"content\":\"Be brief.\\n\\n" TOLD "\"}," ASKED "]"},
+        {true, "[" ASKED "]", "[{\"role\":\"system\",\"content\":\"" TOLD "\"}," ASKED "]"},
+        {false, "[" ASKED "," ASKED "]", "[{\"role\":\"user\",\"content\":\"" TOLD "\\n\\nRain?\"}," ASKED "]"},
+        {false, "[" ASKED RESULTS "]", "[{\"role\":\"user\",\"content\":\"" TOLD "\\n\\nRain?\"},{\"role\":\"user\",\"content\":\"<tool_response>\\nno\\n</tool_response>\\n"
+                                       "<tool_response>\\nyes\\n</tool_response>\"}]"},
+    };
+    struct tl_tokenizer *tokenizer = turn_vocab(specials);
+    const struct tl_turn_family *family = tl_turn_family_of("", tokenizer);
+    (void)state;
+    for (size_t i = 0; i < TL_COUNT(rows); i++) {
+        char *told;
+        int status = TL_E_NOMEM;
+        assert_int_equal(tl_turn_tell(family, rows[i].system, "[" TOOL "]", rows[i].messages, &told), 0);
+        assert_string_equal(told, rows[i].told);
+        tl_free(told);
+        for (long n = 0; status == TL_E_NOMEM; n++) {
+            tl_memory_fail_after(n);
+            status = tl_turn_tell(family, rows[i].system, "[" TOOL "]", rows[i].messages, &told);
+            tl_memory_fail_after(-1);
+        }
+        assert_int_equal(status, 0);
+        tl_free(told);
+    }
+    tl_tokenizer_free(tokenizer);
+}
+
+/* The content of the last message. */
+static char *last_content(const char *messages)
+{
+    struct tl_json json;
+    char *content = NULL;
+    tl_json_init(&json, "told", messages, strlen(messages));
+    for (int r; (r = tl_json_next(&json)) > TL_JSON_END;)
+        if (r == TL_JSON_KEY && tl_json_is(&json, "content")) {
+            tl_free(content);
+            assert_int_equal(tl_json_text(&json, &content), 0);
+        }
+    tl_json_done(&json);
+    return content;
+}
+
+/* What a model is told of its own calls is what its turns read as calls and its guide lets through. */
+static void test_told_is_read(void **state)
+{
+    struct tl_tokenizer *tokenizer = turn_vocab(specials);
+    struct tl_trie *trie;
+    size_t n = 0;
+    (void)state;
+    assert_int_equal(tl_trie_new(tokenizer, &trie), 0);
+    for (size_t i = 0; i < TL_COUNT(families); i++) {
+        struct tl_turn_how how = {.family = tl_turn_family_of(families[i].template, tokenizer), .tokenizer = tokenizer, .trie = trie, .tools = tools,
+                                  .choice = TL_TOOLS_REQUIRED, .parallel = true};
+        struct answer answer;
+        char *told;
+        assert_int_equal(tl_turn_tell(how.family, true, tools, "[" ASKED "," CALLS "]", &told), 0);
+        if (!told)
+            continue;
+        char *script = last_content(told);
+        run(&how, script, 700, &answer);
+        if (answer.content.len || answer.calls < 2 || strcmp(answer.name[0], "get") || strcmp(answer.name[1], "get_all") ||
+            strcmp(answer.arguments[0].data, "{\"place\":\"}\",\"days\":1}") || strcmp(answer.arguments[1].data, "{\"place\":\"a b\",\"days\":3}"))
+            fail_msg("%s: %s\n%s", families[i].name, script, answer.content.data ? answer.content.data : "");
+        tl_free(told);
+        tl_free(script);
+        drop(&answer);
+        n++;
+    }
+    assert_true(n > 8);
+    tl_trie_free(trie);
+    tl_tokenizer_free(tokenizer);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_calls), cmocka_unit_test(test_content), cmocka_unit_test(test_content_or_call),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_calls), cmocka_unit_test(test_told), cmocka_unit_test(test_told_is_read), cmocka_unit_test(test_content), cmocka_unit_test(test_content_or_call),
                                        cmocka_unit_test(test_reasoning), cmocka_unit_test(test_refused), cmocka_unit_test(test_no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

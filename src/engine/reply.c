@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "wire/openai_answer.h"
 
 enum { PARTS_OF_INPUTS = 16 };
 
@@ -86,10 +87,8 @@ static int send(struct tl_reply *reply)
 {
     if (reply->out.status < 0)
         return reply->out.status;
-    if (reply->out.len && !reply->gone) {
+    if (reply->out.len && !reply->gone)
         reply->gone = reply->how.write(reply->how.context, reply->out.data, reply->out.len) != 0;
-        reply->begun = true;
-    }
     tl_buffer_clear(&reply->out);
     if (!reply->gone)
         return 0;
@@ -101,7 +100,7 @@ int tl_reply_begin(struct tl_reply *reply)
 {
     int status = 0;
     pthread_mutex_lock(&reply->lock);
-    if (reply->n_left == reply->n_parts && !reply->begun)
+    if (!reply->begun)
         status = reply->form->begin(reply->writer, &reply->out);
     reply->begun = true;
     if (status >= 0)
@@ -159,7 +158,7 @@ int tl_reply_beat(struct tl_reply *reply)
     int status = 0;
     pthread_mutex_lock(&reply->lock);
     if (reply->request->stream && !reply->failed && reply->n_left) {
-        reply->form->beat(&reply->out);
+        (reply->begun ? reply->form->beat : tl_openai_put_beat)(&reply->out);       /* before its beginning a comment, right in every form */
         status = send(reply);
     }
     pthread_mutex_unlock(&reply->lock);

@@ -19,10 +19,10 @@ struct tl_reply {
     pthread_mutex_t lock;                /* of what follows, and of writing */
     struct tl_buffer out;
     uint32_t n_parts, n_left;
-    bool begun, failed, gone;            /* something is written; as a failure; to nobody */
+    bool begun, failed, gone;            /* how it begins is written; a failure is; nobody reads */
 };
 
-/* Of the first part that comes: writes how the answer begins. */
+/* The first part that comes writes how the answer begins. */
 int tl_reply_begin(struct tl_reply *reply);
 /* TL_E_CANCEL: nobody wants it any more. */
 int tl_reply_event(struct tl_reply *reply, const struct tl_event *event);

@@ -314,6 +314,25 @@ static void test_beats(void **state)
     tl_buffer_done(&reader.text);
 }
 
+/* A sign of life before the beginning takes nothing of it away. */
+static void test_beat_before_the_beginning(void **state)
+{
+    static const struct { const char *form, *body, *begins; } rows[] = {
+        {"messages", "{\"model\":\"m\",\"max_tokens\":4,\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}", ":\n\nevent: message_start\n"},
+        {"responses", "{\"input\":\"hello\",\"max_output_tokens\":4,\"stream\":true}", ":\n\nevent: response.created\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct reader reader = {0};
+        struct trill_request *request = must_ask(rows[i].form, rows[i].body, &reader);
+        assert_int_equal(trill_request_beat(request), 0);
+        assert_int_equal(trill_request_answer(request, 0, session, NULL, 0), 0);
+        assert_memory_equal(reader.text.data, rows[i].begins, strlen(rows[i].begins));
+        trill_request_close(request);
+        tl_buffer_done(&reader.text);
+    }
+}
+
 /* --- refusals --------------------------------------------------------------------------------------------------------------- */
 
 static const struct { const char *form, *body, *param, *words; } bad[] = {
@@ -584,7 +603,7 @@ int main(void)
         cmocka_unit_test(test_same), cmocka_unit_test(test_likelihoods_in_streams),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_leaving), cmocka_unit_test(test_cancelling), cmocka_unit_test(test_cancelling_from_elsewhere),
 
-        cmocka_unit_test(test_beats), cmocka_unit_test(test_refusals), cmocka_unit_test(test_overflow), cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_beats), cmocka_unit_test(test_beat_before_the_beginning), cmocka_unit_test(test_refusals), cmocka_unit_test(test_overflow), cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_echo), cmocka_unit_test(test_echo_text), cmocka_unit_test(test_embeddings),
         cmocka_unit_test(test_many_inputs), cmocka_unit_test(test_languages), cmocka_unit_test(test_generating_in_a_language),
     };

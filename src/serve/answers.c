@@ -112,16 +112,6 @@ void tl_answers_close(struct tl_answers *answers)
 
 /* --- time ----------------------------------------------------------------------------------------------------------------- */
 
-/* Before anything is written a comment is right in every form. */
-static void beat(struct tl_task *task)
-{
-    static const char comment[] = ": waiting\n\n";
-    if (task->first_ns)
-        trill_request_beat(task->request);
-    else
-        tl_stream_write(task->stream, comment, sizeof(comment) - 1);
-}
-
 /* The first of those whose client has left while parts of it wait; these are taken out. */
 static struct tl_task *drop_one(struct tl_answers *answers, uint32_t *ret_parts)
 {
@@ -143,7 +133,7 @@ void tl_answers_tick(struct tl_answers *answers, double ping_seconds)
     pthread_mutex_lock(&answers->lock);
     for (struct tl_task *task = answers->tasks; task; task = task->next)
         if (task->stream && !task->gone && (double)tl_stream_silent_ns(task->stream) * 1e-9 >= ping_seconds)
-            beat(task);
+            trill_request_beat(task->request);
     pthread_mutex_unlock(&answers->lock);
     for (struct tl_task *task; (task = drop_one(answers, &parts));)
         if (parts)

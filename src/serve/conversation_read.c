@@ -159,7 +159,7 @@ static int take_message(const struct tl_sql *sql, int64_t conversation, struct t
 static int check_messages(const struct tl_sql *sql, int64_t conversation)
 {
     sqlite3_stmt *statement = NULL;
-    int status = tl_sql_ask(sql, &statement, "SELECT count(*), total(length(CAST(content AS BLOB)) + length(CAST(reasoning AS BLOB)))"
+    int status = tl_sql_ask(sql, &statement, "SELECT count(*), total(length(CAST(content AS BLOB)) + length(CAST(reasoning AS BLOB)) + length(CAST(data AS BLOB)))"
                                              " FROM message WHERE conversation = ?1", "i", conversation);
     if (status >= 0 && (status = tl_sql_step(sql, statement)) > 0) {
         if (sqlite3_column_int64(statement, 0) > TL_CONVERSATION_MESSAGES)

@@ -88,12 +88,11 @@ static enum MHD_Result begin(struct tl_http *http, struct MHD_Connection *mhd, c
     *slot = exchange;
     uint64_t length = said_length(http, mhd);
     exchange->refs++;
-    if (length != UINT64_MAX && length > TL_HTTP_BODY_BYTES)
+    http->options.admit(&exchange->public);
+    if (!exchange->replied && length != UINT64_MAX && length > TL_HTTP_BODY_BYTES)
         tl_exchange_fail(&exchange->public, 413, "the request has more than 64 MiB", NULL);
-    else if (http->body_bytes + (length == UINT64_MAX ? 0 : length) > TL_HTTP_ALL_BODIES_BYTES)
+    else if (!exchange->replied && http->body_bytes + (length == UINT64_MAX ? 0 : length) > TL_HTTP_ALL_BODIES_BYTES)
         tl_exchange_fail(&exchange->public, 503, "too many bytes of requests at once", NULL);
-    else
-        http->options.admit(&exchange->public);
     exchange->refused = exchange->replied;
     if (!exchange->refused)
         tl_http_exchange_unref(exchange);
@@ -189,7 +188,6 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **slot,
     exchange->mhd = NULL;
     pthread_mutex_unlock(&exchange->lock);
     tl_http_exchange_unref(exchange);
-    http->busy--;
 }
 
 /* --- listening ------------------------------------------------------------------------------------------------------------ */

@@ -36,8 +36,8 @@ struct tl_http_options {
 int tl_http_open(const struct tl_http_options *options, struct tl_http **ret_http);
 uint16_t tl_http_port(const struct tl_http *http);
 void tl_http_stop_listening(struct tl_http *http);
-uint32_t tl_http_busy(struct tl_http *http);         /* requests whose reply has not ended */
+uint32_t tl_http_busy(struct tl_http *http);         /* exchanges that the library or an owner has not let go of */
 void tl_http_hang_up(struct tl_http *http);          /* on all: whoever owes replies learns that the clients are gone */
-void tl_http_close(struct tl_http *http);            /* when no reply is owed; NULL is fine */
+void tl_http_close(struct tl_http *http);            /* when none is busy; NULL is fine */
 
 #endif

@@ -59,6 +59,7 @@ void tl_http_exchange_unref(struct tl_http_exchange *exchange)
     pthread_mutex_unlock(&exchange->lock);
     if (left)
         return;
+    struct tl_http *http = exchange->http;
     tl_http_exchange_free_body(exchange);
     tl_buffer_done(&exchange->reply);
     tl_buffer_done(&exchange->stream.queue);
@@ -68,6 +69,7 @@ void tl_http_exchange_unref(struct tl_http_exchange *exchange)
     tl_free(exchange->path);
     pthread_mutex_destroy(&exchange->lock);
     tl_free(exchange);
+    http->busy--;                            /* the last that is done with http */
 }
 
 void tl_http_exchange_gone(struct tl_http_exchange *exchange)
@@ -279,6 +281,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *ret_bytes, si
     (void)position;
     pthread_mutex_lock(&self->lock);
     size_t waiting = stream->queue.len - stream->sent;
+    bool closed = stream->closed;
     if (self->gone) {
         n = MHD_CONTENT_READER_END_WITH_ERROR;
     } else if (waiting) {
@@ -297,6 +300,8 @@ static ssize_t read_stream(void *context, uint64_t position, char *ret_bytes, si
         self->http->mhd.suspend_connection(self->mhd);
     }
     pthread_mutex_unlock(&self->lock);
+    if (closed && self->connection->state != TL_HTTP_SENDING)
+        tl_http_state_set(self->connection, TL_HTTP_SENDING, waiting);
     return n;
 }
 

@@ -12,12 +12,14 @@
 #include "serve/serve.h"
 #include "trill.h"
 
+enum { TL_MODELS_WHY_BYTES = 512 };
 enum tl_models_state { TL_MODELS_CLOSED, TL_MODELS_LOADING, TL_MODELS_READY, TL_MODELS_FAILED };
 
 struct tl_models_parked {
     struct tl_models_parked *next;
     struct tl_exchange *exchange;
     size_t index;
+    atomic_bool left;                    /* its client has */
 };
 
 struct tl_models {
@@ -26,16 +28,15 @@ struct tl_models {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     enum tl_models_state state;
-    size_t current;                      /* the one that is open, or was to be */
+    _Atomic size_t current;              /* the one that is open, or was to be */
     bool was_ready, ends;
     struct trill_model *model;
     struct trill_account *account;
-    struct trill_model_figures figures;  /* as it was opened */
-    int64_t opened;                      /* seconds since 1970 */
+    struct trill_model_figures figures;  /* as it was opened; of one that is not open the numbers alone may be used */
     uint32_t users;
     struct tl_models_parked *first, **last;
     size_t n_parked;
-    char error[512];                     /* of TL_MODELS_FAILED */
+    char error[TL_MODELS_WHY_BYTES];     /* of TL_MODELS_FAILED */
     _Atomic uint64_t done_bytes, total_bytes;
 };
 
@@ -47,15 +48,18 @@ void tl_models_end(struct tl_models *models);
 void tl_models_close(struct tl_models *models, int status);          /* when all have left */
 void tl_models_done(struct tl_models *models);
 
-/* Index of the model that a request names; any name means the only one there is. < 0: there is none of that name. */
-int tl_models_find(const struct tl_models *models, const char *name);
+/* Index of the model of this name or alias; < 0: there is none. */
+int tl_models_find(const struct tl_serve_options *options, const char *name);
 
-/* 0: *ret_model may be used until tl_models_leave. 1: the exchange is taken care of: it was refused, or will be handled anew. */
+/* By the name in a request: NULL means the current model, any name the only one there is.
+ * 0: *ret_model may be used until tl_models_leave. 1: the exchange is taken care of: it was refused, or will be handled anew. */
 int tl_models_enter(struct tl_exchange *exchange, const char *name, struct trill_model **ret_model);
 void tl_models_leave(struct tl_models *models);
 /* The open model without waiting for it, NULL where there is none; leave as above. */
 struct trill_model *tl_models_glance(struct tl_models *models);
 
+/* NULL: a model is ready. Else a code for clients, "stopping", "model_failed" or "loading"; ret_why always is a sentence. */
+const char *tl_models_hindrance(struct tl_models *models, char ret_why[TL_MODELS_WHY_BYTES]);
 const char *tl_models_name(const struct tl_models *models);           /* of the current one */
 
 #endif

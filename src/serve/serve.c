@@ -64,7 +64,6 @@ static void nap(void)
 static void stop(struct tl_server *server)
 {
     uint64_t began_ns = tl_clock_ns();
-    server->stopping = true;
     tl_http_stop_listening(server->http);
     tl_models_end(&server->models);
     while (tl_http_busy(server->http) && tl_clock_seconds(began_ns) < server->options->stop_seconds)

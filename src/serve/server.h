@@ -26,7 +26,6 @@ struct tl_server {
     struct tl_conversations *conversations;          /* NULL: none are kept */
     uint64_t began_ns;
     int64_t began;                       /* seconds since 1970 */
-    bool stopping;
 };
 
 void tl_server_log(const struct tl_server *server, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -11,10 +11,9 @@
 
 /* --- health --------------------------------------------------------------------------------------------------------------- */
 
-void tl_state_write_model(struct tl_models *models, struct tl_buffer *out)
+void tl_state_write_model(const struct tl_models *models, struct tl_buffer *out)
 {
     static const char *const words[] = {"closed", "loading", "ok", "failed"};
-    pthread_mutex_lock(&models->lock);
     enum tl_models_state state = models->state;
     uint64_t done = models->done_bytes, total = models->total_bytes;
     tl_buffer_printf(out, "\"status\":\"%s\",\"model\":", words[state]);
@@ -22,21 +21,19 @@ void tl_state_write_model(struct tl_models *models, struct tl_buffer *out)
     if (state == TL_MODELS_LOADING)
         tl_buffer_printf(out, ",\"done_bytes\":%" PRIu64 ",\"total_bytes\":%" PRIu64 ",\"progress\":%.4f", done, total,
                          total ? (double)done / (double)total : 0.0);
-    pthread_mutex_unlock(&models->lock);
 }
 
 int tl_health_get(struct tl_exchange *exchange)
 {
     struct tl_models *models = &exchange->server->models;
     struct tl_buffer body;
-    bool stopping = exchange->server->stopping;
+    char why[TL_MODELS_WHY_BYTES];
+    bool well = !tl_models_hindrance(models, why);
     tl_buffer_init(&body, 0);
-    pthread_mutex_lock(&models->lock);
-    bool well = models->state == TL_MODELS_READY && !stopping, failed = models->state == TL_MODELS_FAILED;
-    const char *why = stopping ? "the server is stopping" : failed ? models->error : "the model is being loaded";
-    pthread_mutex_unlock(&models->lock);
     tl_buffer_append(&body, "{", 1);
+    pthread_mutex_lock(&models->lock);
     tl_state_write_model(models, &body);
+    pthread_mutex_unlock(&models->lock);
     if (!well) {
         tl_buffer_printf(&body, ",\"error\":{\"code\":503,\"type\":\"unavailable_error\",\"message\":");
         tl_buffer_json_string(&body, why, strlen(why));
@@ -116,30 +113,18 @@ int tl_models_list(struct tl_exchange *exchange)
     return 0;
 }
 
-static const char *name_among(const struct tl_serve_options *options, const char *name)
-{
-    for (size_t i = 0; i < options->n_models; i++)
-        if (strcmp(options->models[i].name, name) == 0)
-            return options->models[i].name;
-    for (size_t i = 0; i < options->n_aliases; i++)
-        if (strcmp(options->aliases[i], name) == 0)
-            return options->aliases[i];
-    return NULL;
-}
-
 int tl_models_get(struct tl_exchange *exchange)
 {
     struct tl_server *server = exchange->server;
-    const char *name = name_among(server->options, exchange->rest);
+    int index = tl_models_find(server->options, exchange->rest);
     struct tl_buffer body;
-    if (!name) {
+    if (index < 0) {
         tl_exchange_fail(exchange, 404, "there is no model of this name here; GET /v1/models lists them", "model_not_found");
         return 0;
     }
     tl_buffer_init(&body, 0);
     pthread_mutex_lock(&server->models.lock);
-    bool open = server->models.state == TL_MODELS_READY && tl_models_find(&server->models, name) == (int)server->models.current;
-    write_model(server, name, open, &body);
+    write_model(server, exchange->rest, server->models.state == TL_MODELS_READY && (size_t)index == server->models.current, &body);
     tl_buffer_append(&body, "\n", 1);
     pthread_mutex_unlock(&server->models.lock);
     tl_exchange_reply(exchange, 200, NULL, &body);

@@ -5,7 +5,7 @@
 
 #include "serve/models.h"
 
-/* "status":..., "model":..., and how far loading is: members of an object. */
-void tl_state_write_model(struct tl_models *models, struct tl_buffer *out);
+/* "status":..., "model":..., and how far loading is: members of an object. Under the lock of the models. */
+void tl_state_write_model(const struct tl_models *models, struct tl_buffer *out);
 
 #endif

@@ -93,7 +93,8 @@ static void free_task(struct tl_task *task)
 
 static void end(struct tl_task *task)
 {
-    struct tl_answers *answers = &task->server->answers;
+    struct tl_server *server = task->server;
+    struct tl_answers *answers = &server->answers;
     double seconds = tl_clock_seconds(task->began_ns);
     pthread_mutex_lock(&answers->lock);
     if (task->next)
@@ -101,10 +102,10 @@ static void end(struct tl_task *task)
     *(task->last ? &task->last->next : &answers->tasks) = task->next;
     struct tl_answer_note note = *keep(answers, task, seconds);
     pthread_mutex_unlock(&answers->lock);
-    tl_metrics_answered(&task->server->metrics, &note);
+    tl_metrics_answered(&server->metrics, &note);
     reply(task);
-    tl_models_leave(&task->server->models);
-    free_task(task);
+    free_task(task);                         /* while its model is there */
+    tl_models_leave(&server->models);
 }
 
 static void add(struct trill_answered *sums, const struct trill_answered *a)
@@ -168,28 +169,25 @@ char *tl_task_model_of(const char *body, size_t n_bytes)
     return name;
 }
 
-/* A seed of its own for each request that names none. */
-static char *defaults_of(const struct tl_serve_options *options)
+/* A seed of its own, from its id, for a request that names none. */
+static char *defaults_of(const struct tl_task *task)
 {
     struct tl_buffer text;
-    uint64_t seed;
-    char id[TL_ANSWER_ID_BYTES];
+    const struct tl_serve_options *options = task->server->options;
     const char *defaults = options->defaults ? options->defaults : "{}";
     size_t n = strlen(defaults);
     if (!options->vary_seed)
         return tl_strdup(defaults);
-    tl_answers_make_id(id);
-    memcpy(&seed, id, sizeof(seed));
     tl_buffer_init(&text, 0);
     tl_buffer_append(&text, defaults, n - 1);
-    tl_buffer_printf(&text, "%s\"seed\":%u}", n > 2 ? "," : "", (unsigned)(tl_hash_bytes(id, sizeof(id) - 1, seed) & INT32_MAX));
+    tl_buffer_printf(&text, "%s\"seed\":%u}", n > 2 ? "," : "", (unsigned)(tl_hash_bytes(task->id, strlen(task->id), 0) & INT32_MAX));
     return tl_buffer_take(&text, NULL);
 }
 
 static int read_request(struct tl_task *task, struct trill_model *model, char **ret_refusal)
 {
     struct tl_exchange *exchange = task->exchange;
-    TL_AUTO char *defaults = defaults_of(task->server->options);
+    TL_AUTO char *defaults = defaults_of(task);
     struct trill_request_options options;
     if (!defaults)
         return TL_E_NOMEM;
@@ -233,8 +231,8 @@ static int take_on(struct tl_task *task)
     if (task->next)
         task->next->last = task;
     answers->tasks = task;
+    tl_queue_put(&answers->queue, &task->entry);     /* under the lock: whoever sees the task finds it in the queue */
     pthread_mutex_unlock(&answers->lock);
-    tl_queue_put(&answers->queue, &task->entry);
     return 0;
 }
 

@@ -13,20 +13,30 @@
 #include "serve/state.h"
 
 struct work { uint32_t running, waiting; double cache_share; };
+struct room { uint32_t context, sessions; };
+
+/* Of the open model, or the last one. */
+static struct room room_of(struct tl_models *models)
+{
+    pthread_mutex_lock(&models->lock);
+    struct room room = {models->figures.context, models->figures.sessions};
+    pthread_mutex_unlock(&models->lock);
+    return room;
+}
 
 /* Tokens of what runs, as a share of what the sessions can hold. */
 static struct work work_of(struct tl_server *server)
 {
     struct tl_answers *answers = &server->answers;
     struct work work = {.waiting = (uint32_t)tl_queue_waiting(&answers->queue)};
-    uint64_t held = 0, room = (uint64_t)server->models.figures.context * server->models.figures.sessions;
+    struct room room = room_of(&server->models);
+    double held = 0, most = (double)room.context * room.sessions;
     pthread_mutex_lock(&answers->lock);
     work.running = answers->n_running;
     for (const struct tl_task *task = answers->tasks; task; task = task->next)
-        held += task->first_ns ? task->prompt_tokens + task->pieces : 0;
+        held += task->first_ns ? (double)task->prompt_tokens + task->pieces : 0;
     pthread_mutex_unlock(&answers->lock);
-    work.cache_share = room ? (double)held / (double)room : 0;
-    work.cache_share = work.cache_share < 1 ? work.cache_share : 1;
+    work.cache_share = held < most ? held / most : most > 0;
     return work;
 }
 
@@ -128,21 +138,22 @@ int tl_slots_get(struct tl_exchange *exchange)
 {
     struct tl_server *server = exchange->server;
     struct tl_answers *answers = &server->answers;
+    struct room room = room_of(&server->models);
     struct tl_buffer body;
     uint32_t slot = 0;
     tl_buffer_init(&body, 0);
     tl_buffer_append(&body, "[", 1);
     pthread_mutex_lock(&answers->lock);
-    for (const struct tl_task *task = answers->tasks; task && slot < server->models.figures.sessions; task = task->next) {
+    for (const struct tl_task *task = answers->tasks; task && slot < room.sessions; task = task->next) {
         if (!task->first_ns)
             continue;
         tl_buffer_printf(&body, "%s{\"id\":%u,\"n_ctx\":%u,\"is_processing\":true,\"id_task\":\"%s\",\"n_decoded\":%u}", slot ? "," : "", slot,
-                         server->models.figures.context, task->id, task->pieces);
+                         room.context, task->id, task->pieces);
         slot++;
     }
     pthread_mutex_unlock(&answers->lock);
-    for (; slot < server->models.figures.sessions; slot++)
-        tl_buffer_printf(&body, "%s{\"id\":%u,\"n_ctx\":%u,\"is_processing\":false}", slot ? "," : "", slot, server->models.figures.context);
+    for (; slot < room.sessions; slot++)
+        tl_buffer_printf(&body, "%s{\"id\":%u,\"n_ctx\":%u,\"is_processing\":false}", slot ? "," : "", slot, room.context);
     tl_buffer_append(&body, "]\n", 2);
     tl_exchange_reply(exchange, 200, NULL, &body);
     return 0;
@@ -269,9 +280,9 @@ int tl_live_get(struct tl_exchange *exchange)
     struct tl_models *models = &server->models;
     struct tl_buffer body;
     tl_buffer_init(&body, 0);
-    tl_buffer_printf(&body, "{\"uptime_s\":%.3f,\"stopping\":%s,\"model\":{", tl_clock_seconds(server->began_ns), server->stopping ? "true" : "false");
-    tl_state_write_model(models, &body);
     pthread_mutex_lock(&models->lock);
+    tl_buffer_printf(&body, "{\"uptime_s\":%.3f,\"stopping\":%s,\"model\":{", tl_clock_seconds(server->began_ns), models->ends ? "true" : "false");
+    tl_state_write_model(models, &body);
     write_open_model(models, &body);
     tl_buffer_printf(&body, "},\"parked\":%zu,\"models\":[", models->n_parked);
     for (size_t i = 0; i < models->options->n_models; i++) {

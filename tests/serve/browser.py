@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A headless Chromium on the page: what tests do with it, and what must be so after each of them: nothing on the console, and
 no request to anybody else."""
+import functools
 import json
 import os
 import pathlib
 import shutil
 import tempfile
-import time
 from urllib.parse import urlsplit
 
 from selenium import webdriver
@@ -15,30 +15,20 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from server import skip
+import server
 
 SIZES = {"desktop": (1440, 900), "tablet": (1000, 800), "phone": (390, 844)}
 
 
-def until(look, seconds=30, what=None):
-    """The first result that is true; elements that are drawn anew meanwhile are looked for again."""
-    end = time.time() + seconds
-    while True:
-        try:
-            found = look()
-            if found:
-                return found
-        except (StaleElementReferenceException, IndexError):
-            pass
-        assert time.time() < end, what or "it did not happen in time"
-        time.sleep(0.02)
+# Elements that are drawn anew meanwhile are looked for again.
+until = functools.partial(server.until, ignored=(StaleElementReferenceException, IndexError))
 
 
 class Browser:
     def __init__(self, size="desktop", dark=False):
         program, driver = shutil.which("chromium"), shutil.which("chromedriver")
         if not program or not driver:
-            skip("chromium and chromium-driver are not there; tool/setup test installs them")
+            server.skip("chromium and chromium-driver are not there; tool/setup test installs them")
         self.folder = tempfile.TemporaryDirectory(prefix="trill-page-")
         options = webdriver.ChromeOptions()
         options.binary_location = program
@@ -83,9 +73,9 @@ class Browser:
 
     # --- the page -------------------------------------------------------------------------------------------------------
 
-    def open(self, server, where=""):
-        self.origin = server.url
-        self.driver.get(server.url + "/" + where)
+    def open(self, place, where=""):
+        self.origin = place.url
+        self.driver.get(place.url + "/" + where)
         until(lambda: self.all("#input") and self.js("return document.querySelector('#list').children.length > 0"), what="the page does not begin")
         return self
 

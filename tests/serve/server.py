@@ -48,6 +48,18 @@ def smollm2():
     return str(path)
 
 
+def until(look, seconds=30, what=None, ignored=()):
+    """The first result that is true."""
+    end = time.time() + seconds
+    while True:
+        with contextlib.suppress(*ignored):
+            found = look()
+            if found:
+                return found
+        assert time.time() < end, what or "it did not happen in time"
+        time.sleep(0.02)
+
+
 class Server:
     def __init__(self, *arguments, model=TINY, env=None, ready=True, command=(TRILL,), home=None):
         self.home = home or tempfile.TemporaryDirectory(prefix="trill-serve-")       # gone when the server is stopped

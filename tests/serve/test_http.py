@@ -11,7 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from server import FAST, TINY, TRILL, Server, events, read_all, run, send_post
+from server import FAST, TINY, TRILL, Server, events, read_all, run, send_post, until
 
 CHAT = "/v1/chat/completions"
 LONG = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 100000, "ignore_eos": True, "stream": True}
@@ -72,7 +72,7 @@ def test_garbage():
             if n % 3 == 0:
                 data = b"GET /" + data
             elif n % 3 == 1:
-                data = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(data) + data
+                data = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(data) + data
             answer = server.raw(data + b"\r\n\r\n", seconds=0.2)
             assert status_of(answer) in (None, 400, 401, 403, 404, 405, 413, 414, 431, 500, 501, 505), answer[:200]
             assert n % 3 != 1 or status_of(answer) == 400, answer[:300]
@@ -91,6 +91,8 @@ def test_sizes():
     with Server() as server:
         head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
         assert status_of(server.raw(head + b"Content-Length: 99999999999\r\n\r\n")) == 413
+        answer = server.raw(head.replace(b"chat/completions", b"messages") + b"Content-Length: 99999999999\r\n\r\n")
+        assert status_of(answer) == 413 and b'{"type":"error"' in answer and b"nosniff" in answer, answer
         assert status_of(server.raw(head + b"Content-Length: -5\r\n\r\n", seconds=2)) == 400
         assert status_of(server.raw(head + b"Content-Length: 18446744073709551617\r\n\r\n", seconds=2)) in (400, 413)
         assert status_of(server.raw(head + b"x: " + b"y" * 200000 + b"\r\n\r\n", seconds=2)) in (413, 431, None)
@@ -337,6 +339,16 @@ def test_several_models():
                 assert status == 200 and document["model"] == name, (name, status, document)
             assert server.chat(model="three")[0] == 404
             assert server.live()["model"]["model"] == "two"
+            running = server.connect()
+            send_post(running, CHAT, {**LONG, "model": "two"})
+            waiting = server.connect()
+            send_post(waiting, CHAT, {**LONG, "model": "one"})
+            until(lambda: server.live()["parked"] == 1)
+            waiting.close()
+            until(lambda: server.live()["parked"] == 0)
+            running.close()
+            server.idle()
+            assert server.live()["model"]["model"] == "two", "a model is opened for a client that has left"
 
 
 run(dict(globals()))

@@ -269,6 +269,25 @@ static void texts_have_bounds(void **state)
     assert_int_equal(found(NULL), 1);
 }
 
+/* What the page keeps with each message counts as their texts do. */
+static void conversations_have_bounds(void **state)
+{
+    (void)state;
+    enum { FILLING = TL_CONVERSATION_DATA_BYTES - 100, MESSAGES = TL_CONVERSATION_BYTES / FILLING + 1 };
+    char *filling = malloc(FILLING);
+    struct tl_buffer text;
+    memset(filling, 'x', FILLING);
+    tl_buffer_init(&text, 0);
+    tl_buffer_printf(&text, "{\"messages\":[");
+    for (int i = 0; i < MESSAGES; i++)
+        tl_buffer_printf(&text, "%s{\"id\":\"%d\",\"role\":\"user\",\"content\":\"\",\"data\":{\"a\":\"%.*s\"}}", i ? "," : "", i, FILLING, filling);
+    must(tl_buffer_printf(&text, "]}"));
+    assert_int_equal(tl_conversations_add(store, text.data, text.len, &out), TL_E_BUDGET);
+    assert_int_equal(found(NULL), 0);
+    tl_buffer_done(&text);
+    free(filling);
+}
+
 static void a_failed_change_changes_nothing(void **state)
 {
     (void)state;
@@ -449,7 +468,7 @@ int main(void)
         TEST(what_is_put_comes_back), TEST(a_change_replaces_what_it_names), TEST(an_export_can_be_added_again),
         TEST(the_way_to_the_head_is_markdown), TEST(what_is_removed_is_gone), TEST(it_is_there_after_a_restart), TEST(words_are_found),
         TEST(a_changed_text_is_found_by_its_new_words_alone), TEST(a_list_goes_on_where_it_ended), TEST(hostile_documents_are_refused),
-        TEST(texts_have_bounds), TEST(a_failed_change_changes_nothing), TEST(broken_documents_break_nothing), TEST(zero_bytes_are_replaced), TEST(every_allocation_may_fail),
+        TEST(texts_have_bounds), TEST(conversations_have_bounds), TEST(a_failed_change_changes_nothing), TEST(broken_documents_break_nothing), TEST(zero_bytes_are_replaced), TEST(every_allocation_may_fail),
         TEST(a_full_drive_loses_nothing), TEST(a_folder_that_cannot_be_written_can_be_read), TEST(what_is_damaged_says_so_and_is_kept),
         TEST(a_newer_file_is_left_alone),
     };

@@ -62,7 +62,7 @@ int tl_desk_ask(struct tl_desk *desk, void (*run)(void *context), void *context)
 
 void tl_desk_done(struct tl_desk *desk)
 {
-    if (!desk->last)
+    if (!desk->n_threads)
         return;
     pthread_mutex_lock(&desk->lock);
     desk->ends = true;

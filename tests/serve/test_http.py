@@ -331,7 +331,7 @@ def test_several_models():
         one, two = f"{folder}/one.gguf", f"{folder}/two.gguf"
         shutil.copy(TINY, one)
         shutil.copy(other, two)
-        with Server(two, "--alias", "gpt-4o", model=one) as server:
+        with Server(two, "--alias", "gpt-4o", "-c", "200000", model=one) as server:
             names = [model["id"] for model in json.loads(server.get("/v1/models")[2])["data"]]
             assert names == ["one", "two", "gpt-4o"], names
             for name in ("one", "two", "two", "gpt-4o", "two"):
@@ -341,6 +341,7 @@ def test_several_models():
             assert server.live()["model"]["model"] == "two"
             running = server.connect()
             send_post(running, CHAT, {**LONG, "model": "two"})
+            until(lambda: server.live()["queue"]["running"] == 1)
             waiting = server.connect()
             send_post(waiting, CHAT, {**LONG, "model": "one"})
             until(lambda: server.live()["parked"] == 1)

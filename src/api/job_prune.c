@@ -13,6 +13,7 @@ struct options {
     struct tl_quantize_options write;
     const char *experts;
     double keep;
+    bool uneven;
 };
 
 #define ROW(...) TL_OPTION_ROW(struct options, __VA_ARGS__)
@@ -20,6 +21,7 @@ static const struct tl_option rows[] = {
     TL_QUANTIZE_ROWS,
     ROW(experts, TEXT, "experts", "FILE"),
     ROW(keep, F64, "keep", "SHARE", .min = 0, .max = 1),
+    ROW(uneven, FLAG, "uneven", NULL),
 };
 
 static int check(const struct options *o)
@@ -46,7 +48,7 @@ static int choose(const struct options *o, uint8_t **ret_keep, struct tl_prune_r
     if (status >= 0 && !(*ret_keep = tl_alloc((uint64_t)geometry.n_layers * geometry.n_experts + 1, 1)))
         status = TL_E_NOMEM;
     if (status >= 0)
-        status = tl_prune_choose(&geometry, o->experts, o->keep, *ret_keep, ret_report);
+        status = tl_prune_choose(&geometry, o->experts, o->keep, o->uneven, *ret_keep, ret_report);
     tl_modelfile_close(file);
     return status;
 }
@@ -62,11 +64,13 @@ int tl_job_prune(struct tl_job_run *run)
     if (status >= 0)
         status = choose(&o, &keep, &pruned);
     if (status >= 0)
-        status = tl_job_write_model(run, &o.write, keep, pruned.kept);
+        status = tl_job_write_model(run, &o.write, keep);
     if (status < 0)
         return status;
-    tl_buffer_printf(&run->report, ",\"experts_kept\":%u,\"layers\":%u,\"saliency_kept\":%.6g,\"tokens\":%" PRIu64 ",\"unseen\":%u", pruned.kept,
-                     pruned.layers, pruned.saliency, pruned.tokens, pruned.unseen);
+    tl_buffer_printf(&run->report,
+                     ",\"layers\":%u,\"experts\":%u,\"experts_kept\":%u,\"least_kept\":%u,\"most_kept\":%u,\"saliency_kept\":%.6g"
+                     ",\"tokens\":%" PRIu64 ",\"unseen\":%u",
+                     pruned.layers, pruned.experts, pruned.kept, pruned.least, pruned.most, pruned.saliency, pruned.tokens, pruned.unseen);
     tl_job_write_warnings(run);
     return 0;
 }

@@ -50,11 +50,11 @@ static void note_warning(void *run, int level, const char *text)
         tl_job_warn(run, text);
 }
 
-int tl_job_write_model(struct tl_job_run *run, const struct tl_quantize_options *o, const uint8_t *keep, uint32_t n_kept)
+int tl_job_write_model(struct tl_job_run *run, const struct tl_quantize_options *o, const uint8_t *keep)
 {
     struct tl_quantize_how how = {
         .input = o->model, .output = o->output, .bits = o->bits, .size_bytes = o->size_bytes, .importance = o->importance, .force = o->native_too,
-        .threads = (uint32_t)o->threads, .keep = keep, .n_kept = n_kept, .log = note_warning, .context = run,
+        .threads = (uint32_t)o->threads, .keep = keep, .log = note_warning, .context = run,
     };
     struct tl_quantize_report report;
     TL_AUTO char *text = NULL;
@@ -82,7 +82,7 @@ int tl_job_quantize(struct tl_job_run *run)
     if (status >= 0 && !o.write.to && o.write.bits == 0 && !o.write.size_bytes)
         status = tl_fail(TL_E_USAGE, "what to write is missing: --to FORMAT or a file of lines, --bits B or --size BYTES");
     if (status >= 0)
-        status = tl_job_write_model(run, &o.write, NULL, 0);
+        status = tl_job_write_model(run, &o.write, NULL);
     if (status >= 0)
         tl_job_write_warnings(run);
     return status;

@@ -19,7 +19,7 @@ struct tl_quantize_options {
     ROW(write.native_too, FLAG, "native-too", NULL), ROW(write.force, FLAG, "force", NULL)
 
 int tl_job_check_quantize(const struct tl_quantize_options *options);
-/* Writes the model, of its experts those that `keep` marks ([layers][experts], n_kept in each; NULL: all), and the report but for its end. */
-int tl_job_write_model(struct tl_job_run *run, const struct tl_quantize_options *options, const uint8_t *keep, uint32_t n_kept);
+/* Writes the model, of its experts those that `keep` marks ([layers][n_experts]; NULL: all), and the report but for its end. */
+int tl_job_write_model(struct tl_job_run *run, const struct tl_quantize_options *options, const uint8_t *keep);
 
 #endif

@@ -12,7 +12,7 @@ struct settings {
     const char *model, *output, *to, *importance, *experts, *home;
     double keep, bits;
     uint64_t size_bytes, threads;
-    bool native_too, force, json, quiet;
+    bool uneven, native_too, force, json, quiet;
 };
 
 #define ROW(...) TL_COMMAND_OPTION(struct settings, __VA_ARGS__)
@@ -20,23 +20,35 @@ static const struct tl_option options[] = {
     ROW(model, TEXT, 'm', "model", "MODEL", .help = "the model: a file, a folder or a name in the cache"),
     ROW(output, FILE, 'o', "output", "PATH", .help = "where it is written"),
     ROW(experts, FILE, 0, "experts", "FILE", .help = "what trill score --experts wrote: how much each expert adds"),
-    ROW(keep, F64, 0, "keep", "SHARE", .min = 0, .max = 1, .help = "how many of the experts of a layer stay: 0.5"),
+    ROW(keep, F64, 0, "keep", "SHARE", .min = 0, .max = 1, .help = "how many of the experts stay: 0.5"),
+    ROW(uneven, FLAG, 0, "uneven", NULL, .help = "ranked over all layers: some keep more than others; only trill reads it"),
 #include "cli/write_options.def"
 };
 
 static const struct tl_command_word words[] = {{"MODEL", offsetof(struct settings, model)}, {"PATH", offsetof(struct settings, output)}};
+
+static void tell_kept(const struct settings *settings, const struct tl_flat *flat)
+{
+    double least = tl_flat_number(flat, "", "least_kept"), most = tl_flat_number(flat, "", "most_kept"), layers = tl_flat_number(flat, "", "layers");
+    if (least == most)
+        tl_output_note("%s: %.0f experts in each of %.0f layers", settings->output, most, layers);
+    else
+        tl_output_note("%s: %.0f to %.0f experts in each of %.0f layers, %.0f of %.0f in all, which only trill reads", settings->output, least, most,
+                       layers, tl_flat_number(flat, "", "experts_kept"), tl_flat_number(flat, "", "experts"));
+}
 
 static int tell(const char *report, const void *context)
 {
     const struct settings *settings = context;
     struct tl_flat flat = {0};
     int r = tl_flat_read("report", report, &flat);
-    if (r >= 0 && !settings->quiet)
-        tl_output_note("%s: %.0f experts in each of %.0f layers, %.1f %% of their saliency over %.0f tokens; %.3f GB of %.3f GB, in %.1f s\n",
-                       settings->output, tl_flat_number(&flat, "", "experts_kept"), tl_flat_number(&flat, "", "layers"),
+    if (r >= 0 && !settings->quiet) {
+        tell_kept(settings, &flat);
+        tl_output_note("; %.1f %% of their saliency over %.0f tokens; %.3f GB of %.3f GB, in %.1f s\n",
                        100 * tl_flat_number(&flat, "", "saliency_kept"), tl_flat_number(&flat, "", "tokens"),
                        tl_flat_number(&flat, "", "bytes") * 1e-9, tl_flat_number(&flat, "", "source_bytes") * 1e-9,
                        tl_flat_number(&flat, "", "seconds"));
+    }
     tl_flat_done(&flat);
     return r;
 }
@@ -54,8 +66,9 @@ static int run(const void *context)
 const struct tl_command_body tl_prune_command = {
     .about = "Writes a model with the most useful of its routed experts: those whose outputs, weighed as the\n"
              "router weighs them, are largest over the tokens of a sweep (REAP). Every layer, and every group of\n"
-             "a router with groups, keeps as many, so the result is a model like any other. With --to, --bits or\n"
-             "--size its matrices get other formats in the same pass.",
+             "a router with groups, keeps as many, so the result is a model like any other. With --uneven they are\n"
+             "ranked over all layers, and layers keep different numbers: only trill reads such a file. With --to,\n"
+             "--bits or --size its matrices get other formats in the same pass.",
     .examples = "trill score model.gguf --text corpus --experts experts.safetensors\n"
                 "trill prune model.gguf half.gguf --keep 0.5 --experts experts.safetensors\n",
     .options = options,

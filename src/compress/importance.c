@@ -127,7 +127,7 @@ static int take_tensor(struct tl_importance *importance, const struct tl_modelfi
 {
     char name[NAME_BYTES], counts[NAME_BYTES + 16];
     size_t length = strlen(tensor->name), end = strlen(ending);
-    if (length <= end || length - end >= NAME_BYTES || strcmp(tensor->name + length - end, ending) != 0 || strstr(tensor->name, ".tokens"))
+    if (length <= end || length - end >= NAME_BYTES || !tl_text_ends(tensor->name, ending) || strstr(tensor->name, ".tokens"))
         return 0;
     snprintf(name, sizeof(name), "%.*s", (int)(length - end), tensor->name);
     snprintf(counts, sizeof(counts), "%s%s", name, counts_ending);

@@ -31,6 +31,7 @@ static void close_all(struct tl_quantizing *q)
     tl_modelfile_close(q->file);
     tl_free(q->outputs);
     tl_free(q->kept);
+    tl_free(q->n_kept);
     tl_free(q->scheme);
     tl_free(q->path);
 }

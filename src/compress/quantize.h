@@ -18,8 +18,7 @@ struct tl_quantize_how {
     const char *importance;              /* NULL: every column matters as much */
     bool force;                          /* experts that come in 4 bits too */
     uint32_t threads;
-    const uint8_t *keep;                 /* [layers][experts], 1: the expert is kept (prune.h); NULL: all are */
-    uint32_t n_kept;                     /* in every layer */
+    const uint8_t *keep;                 /* [layers][n_experts], 1: the expert is kept (prune.h); NULL: all are */
     void (*log)(void *context, int level, const char *text);          /* may be NULL */
     void *context;
 };

@@ -27,7 +27,7 @@ struct tl_quantizing {
     struct tl_progress *progress;
     struct tl_output *outputs;
     uint64_t n_outputs;
-    uint32_t *kept;                      /* [layers][n_kept]: which experts */
+    uint32_t *kept, *n_kept;             /* [layers][n_experts]: the experts that stay, first of all; [layers]: how many. NULL: all */
     char *scheme;                        /* as text, for the file; NULL: formats are left alone */
     uint64_t done_bytes;                 /* of the input */
     double error, power;

@@ -17,17 +17,41 @@ enum { KEY_BYTES = 128 };
 
 static bool is_gguf(const struct tl_quantizing *q) { return tl_modelfile_format(q->file) == TL_MODELFILE_GGUF; }
 
-static bool ends_with(const char *text, const char *end)
+enum count { NO_COUNT, EXPERTS, LAYERS, LAYERS_AHEAD };
+
+/* Of keys behind the architecture's name: the counts that change where experts go. */
+static enum count count_of(const struct tl_quantizing *q, const char *key)
 {
-    size_t n = strlen(text), n_end = strlen(end);
-    return n >= n_end && strcmp(text + n - n_end, end) == 0;
+    static const char *const names[] = {[EXPERTS] = ".expert_count", [LAYERS] = ".block_count", [LAYERS_AHEAD] = ".nextn_predict_layers"};
+    for (int i = EXPERTS; i <= LAYERS_AHEAD && q->kept; i++)
+        if (tl_text_ends(key, names[i]))
+            return (enum count)i;
+    return NO_COUNT;
 }
 
 /* What the output says anew. */
-static bool replaced(const struct tl_quantizing *q, const char *key)
+static bool replaced(const char *key)
 {
-    return tl_text_begins(key, "trill.") || strcmp(key, "general.file_type") == 0 || strcmp(key, "general.quantization_version") == 0 ||
-           (q->kept && ends_with(key, ".expert_count"));
+    return tl_text_begins(key, "trill.") || strcmp(key, "general.file_type") == 0 || strcmp(key, "general.quantization_version") == 0;
+}
+
+/* A number for all layers; where they differ one a layer, which programs that expect a number refuse. */
+static int add_experts(struct tl_quantizing *q, const char *key)
+{
+    uint32_t n_layers = tl_model_geometry(q->model)->n_layers, most = 0;
+    bool even = true;
+    for (uint32_t layer = 0; layer < n_layers; layer++) {
+        even = even && (most == 0 || q->n_kept[layer] == 0 || q->n_kept[layer] == most);
+        most = q->n_kept[layer] > most ? q->n_kept[layer] : most;
+    }
+    return even ? tl_writer_u64(q->writer, key, most) : tl_writer_i32s(q->writer, key, (const int32_t *)q->n_kept, n_layers);
+}
+
+static int add_count(struct tl_quantizing *q, enum count count, const char *key)
+{
+    if (count == EXPERTS)
+        return add_experts(q, key);
+    return tl_writer_u64(q->writer, key, count == LAYERS ? tl_model_geometry(q->model)->n_layers : 0);
 }
 
 /* As llama.cpp numbers what most of a file is stored as; no key where it has no number. */
@@ -84,11 +108,12 @@ static int copy_metas(struct tl_quantizing *q)
         const struct tl_meta *meta = tl_modelfile_meta_at(q->file, i);
         const char *text;
         size_t n_bytes;
-        if (is_gguf(q) && replaced(q, meta->key) && ends_with(meta->key, ".expert_count"))
-            r = tl_writer_u64(q->writer, meta->key, q->how->n_kept);
-        else if (is_gguf(q) && !replaced(q, meta->key))
+        enum count count = count_of(q, meta->key);
+        if (is_gguf(q) && count != NO_COUNT)
+            r = add_count(q, count, meta->key);
+        else if (is_gguf(q) && !replaced(meta->key))
             r = tl_writer_meta(q->writer, meta);
-        else if (!is_gguf(q) && tl_text_begins(meta->key, prefix) && !replaced(q, meta->key + strlen(prefix)) &&
+        else if (!is_gguf(q) && tl_text_begins(meta->key, prefix) && !replaced(meta->key + strlen(prefix)) &&
                  (r = tl_meta_at_string(meta, 0, &text, &n_bytes)) >= 0)
             r = tl_writer_string(q->writer, meta->key + strlen(prefix), text, n_bytes);
     }

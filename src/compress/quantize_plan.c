@@ -14,32 +14,38 @@ static int list_kept(struct tl_quantizing *q)
     const struct tl_geometry *g = tl_model_geometry(q->model);
     if (!q->how->keep)
         return 0;
-    q->kept = tl_alloc((uint64_t)g->n_layers * q->how->n_kept, sizeof(*q->kept));
-    for (uint32_t layer = 0; layer < g->n_layers && q->kept; layer++) {
-        uint32_t n = 0;
-        for (uint32_t e = 0; e < g->n_experts && n < q->how->n_kept; e++)
+    q->kept = tl_alloc((uint64_t)g->n_layers * g->n_experts, sizeof(*q->kept));
+    q->n_kept = tl_alloc(g->n_layers, sizeof(*q->n_kept));
+    for (uint32_t layer = 0; layer < g->n_layers && q->kept && q->n_kept; layer++)
+        for (uint32_t e = 0; e < g->n_experts; e++)
             if (q->how->keep[(uint64_t)layer * g->n_experts + e])
-                q->kept[(uint64_t)layer * q->how->n_kept + n++] = e;
-    }
-    return q->kept ? 0 : TL_E_NOMEM;
+                q->kept[(uint64_t)layer * g->n_experts + q->n_kept[layer]++] = e;
+    return q->kept && q->n_kept ? 0 : TL_E_NOMEM;
 }
 
 /* Whose outermost dimension is experts: theirs, and the router's. */
-static bool by_expert(const struct tl_quantizing *q, const struct tl_tensor *tensor, const struct tl_place *place)
+static bool by_expert(const struct tl_geometry *g, const struct tl_tensor *tensor, const struct tl_place *place)
 {
     bool of_experts = place->part == TL_PART_EXPERTS || place->part == TL_PART_ROUTER;
-    return of_experts && place->layer >= 0 && tensor->n_dims && tensor->shape[0] == tl_model_geometry(q->model)->n_experts;
+    return of_experts && place->layer >= 0 && tensor->n_dims && tensor->shape[0] == g->layer_experts[place->layer];
+}
+
+/* No sweep sees the experts of layers that predict further tokens: of a model that is pruned these layers do not stay. */
+static bool goes(const struct tl_quantizing *q, const struct tl_place *place)
+{
+    return q->kept && place->layer >= (int64_t)tl_model_geometry(q->model)->n_layers;
 }
 
 static void set_output(struct tl_quantizing *q, struct tl_output *output, const struct tl_tensor *tensor, const struct tl_number *number,
                        const struct tl_place *place)
 {
+    const struct tl_geometry *g = tl_model_geometry(q->model);
     *output = (struct tl_output){.tensor = tensor, .number = number == tensor->number ? NULL : number};
     memcpy(output->shape, tensor->shape, sizeof(output->shape));
-    if (!q->kept || !by_expert(q, tensor, place))
+    if (!q->kept || !by_expert(g, tensor, place))
         return;
-    output->kept = q->kept + (uint64_t)place->layer * q->how->n_kept;
-    output->shape[0] = q->how->n_kept;
+    output->kept = q->kept + (uint64_t)place->layer * g->n_experts;
+    output->shape[0] = q->n_kept[place->layer];
 }
 
 static int apply_scheme(struct tl_quantizing *q, const struct tl_place *places, const struct tl_number **numbers)
@@ -81,6 +87,7 @@ int tl_quantize_plan(struct tl_quantizing *q)
     if (r >= 0)
         r = choose(q, places, numbers);
     for (uint64_t i = 0; i < n && r >= 0; i++)
-        set_output(q, &q->outputs[q->n_outputs++], tl_modelfile_tensor(q->file, i), numbers[i], &places[i]);
+        if (!goes(q, &places[i]))
+            set_output(q, &q->outputs[q->n_outputs++], tl_modelfile_tensor(q->file, i), numbers[i], &places[i]);
     return r;
 }

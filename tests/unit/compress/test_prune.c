@@ -43,17 +43,27 @@ static const double norms[LAYERS * EXPERTS] = {10, 90, 0, 30, 80, 80, 20, 30, 40
 
 static struct tl_geometry geometry_with(uint32_t groups)
 {
-    return (struct tl_geometry){.n_layers = LAYERS, .n_experts = EXPERTS, .n_used = 2, .n_groups = groups, .n_groups_used = groups > 1 ? groups / 2 : 1};
+    return (struct tl_geometry){.n_layers = LAYERS, .n_experts = EXPERTS, .layer_experts = {EXPERTS, EXPERTS}, .n_used = 2, .n_groups = groups,
+                                .n_groups_used = groups > 1 ? groups / 2 : 1};
 }
 
+/* Scores of layer 0 from the third on, 100 times: 4 9.9, 3 5.3, 3 5.0, 2 2.2, 1 0.5, 0; of layer 1: 6 24, 5 14, 4 8.4, 3 4.5, 2 2.0, 1 0.5.
+ * In two groups, tiers of layer 0: 9 and 8, 3 and 4, 1 and 3, 2: the third 5.6, the fourth 2.2; of layer 1: 8 and 4, 7 and 3, 6 and 2, 5
+ * and 1: the third 22, the fourth 13. */
 static void test_choice(void **state)
 {
-    static const struct { uint32_t groups; double keep; uint32_t kept; const char *layer[LAYERS]; } cases[] = {
-        {1, 0.5, 4, {"01011100", "11110000"}},           /* 3 before 7: ties go to the lower */
-        {1, 0.1, 2, {"01000100", "11000000"}},           /* no fewer than a token uses */
-        {1, 1.0, 8, {"11111111", "11111111"}},
-        {2, 0.5, 4, {"01011100", "11001100"}},
-        {4, 0.5, 8, {"11111111", "11111111"}},           /* groups are ranked by their best two */
+    static const struct { uint32_t groups; double keep; bool uneven; uint32_t least, most; const char *layer[LAYERS]; } cases[] = {
+        {1, 0.5, false, 4, 4, {"01011100", "11110000"}},         /* 3 before 7: ties go to the lower */
+        {1, 0.1, false, 2, 2, {"01000100", "11000000"}},         /* no fewer than a token uses */
+        {1, 1.0, false, 8, 8, {"11111111", "11111111"}},
+        {2, 0.5, false, 4, 4, {"01011100", "11001100"}},
+        {4, 0.5, false, 8, 8, {"11111111", "11111111"}},         /* groups are ranked by their best two */
+        {1, 0.5, true, 3, 5, {"01001100", "11111000"}},
+        {1, 0.1, true, 2, 2, {"01000100", "11000000"}},
+        {1, 0.4, true, 2, 4, {"01000100", "11110000"}},
+        {1, 1.0, true, 8, 8, {"11111111", "11111111"}},
+        {2, 0.75, true, 4, 8, {"01011100", "11111111"}},
+        {4, 0.5, true, 8, 8, {"11111111", "11111111"}},
     };
     const char *path = in_folder("experts.safetensors");
     (void)state;
@@ -62,12 +72,41 @@ static void test_choice(void **state)
         struct tl_geometry geometry = geometry_with(cases[i].groups);
         struct tl_prune_report report;
         uint8_t keep[LAYERS * EXPERTS];
-        must(tl_prune_choose(&geometry, path, cases[i].keep, keep, &report));
-        assert_int_equal(report.kept, cases[i].kept);
+        must(tl_prune_choose(&geometry, path, cases[i].keep, cases[i].uneven, keep, &report));
+        assert_int_equal(report.least, cases[i].least);
+        assert_int_equal(report.most, cases[i].most);
+        assert_int_equal(report.experts, LAYERS * EXPERTS);
         assert_int_equal(report.unseen, 1);
-        for (int k = 0; k < LAYERS * EXPERTS; k++)
+        for (uint32_t k = 0, kept = 0; k < LAYERS * EXPERTS; k++) {
             assert_int_equal(keep[k], cases[i].layer[k / EXPERTS][k % EXPERTS] == '1');
+            kept += keep[k];
+            assert_true(k + 1 < LAYERS * EXPERTS || kept == report.kept);
+        }
     }
+}
+
+/* Of a model that was pruned unevenly already only the experts that are there are chosen from, and of layers without any none. */
+static void test_uneven_again(void **state)
+{
+    const char *path = in_folder("experts.safetensors");
+    struct tl_geometry geometry = geometry_with(1);
+    struct tl_prune_report report;
+    uint8_t keep[LAYERS * EXPERTS];
+    (void)state;
+    geometry.layer_experts[1] = 3;
+    write_statistics(path, "trill.experts", LAYERS, counts, norms);
+    must(tl_prune_choose(&geometry, path, 0.75, false, keep, &report));
+    assert_int_equal(report.experts, 11);
+    assert_int_equal(report.kept, 6);            /* 4 of each would be nearer, and one has 3 */
+    assert_memory_equal(keep + EXPERTS, "\1\1\1\0\0\0\0\0", EXPERTS);
+    must(tl_prune_choose(&geometry, path, 0.75, true, keep, &report));
+    assert_int_equal(report.kept, 8);
+    assert_memory_equal(keep, "\0\1\0\1\1\1\0\1", EXPERTS);
+    geometry.layer_experts[1] = 0;
+    must(tl_prune_choose(&geometry, path, 0.5, true, keep, &report));
+    assert_int_equal(report.layers, 1);
+    assert_int_equal(report.kept, 4);
+    assert_memory_equal(keep, "\0\1\0\1\1\1\0\0\0\0\0\0\0\0\0\0", LAYERS * EXPERTS);
 }
 
 static void test_refused(void **state)
@@ -77,15 +116,18 @@ static void test_refused(void **state)
     struct tl_prune_report report;
     uint8_t keep[LAYERS * EXPERTS];
     double broken[LAYERS * EXPERTS] = {-1};
+    uint64_t none[LAYERS * EXPERTS] = {0};
     (void)state;
     write_statistics(path, "trill.moments", LAYERS, counts, norms);
-    assert_int_equal(tl_prune_choose(&geometry, path, 0.5, keep, &report), TL_E_FILE);
+    assert_int_equal(tl_prune_choose(&geometry, path, 0.5, false, keep, &report), TL_E_FILE);
     write_statistics(path, "trill.experts", 1, counts, norms);
-    assert_int_equal(tl_prune_choose(&geometry, path, 0.5, keep, &report), TL_E_FILE);
+    assert_int_equal(tl_prune_choose(&geometry, path, 0.5, false, keep, &report), TL_E_FILE);
     write_statistics(path, "trill.experts", LAYERS, counts, broken);
-    assert_int_equal(tl_prune_choose(&geometry, path, 0.5, keep, &report), TL_E_FILE);
+    assert_int_equal(tl_prune_choose(&geometry, path, 0.5, false, keep, &report), TL_E_FILE);
+    write_statistics(path, "trill.experts", LAYERS, none, norms);
+    assert_int_equal(tl_prune_choose(&geometry, path, 0.5, true, keep, &report), TL_E_FILE);
     geometry.n_experts = 0;
-    assert_int_equal(tl_prune_choose(&geometry, path, 0.5, keep, &report), TL_E_USAGE);
+    assert_int_equal(tl_prune_choose(&geometry, path, 0.5, false, keep, &report), TL_E_USAGE);
 }
 
 static uint8_t *bytes_of(const struct tl_modelfile *file, const char *name, uint64_t *ret_bytes)
@@ -111,8 +153,8 @@ static void test_written(void **state)
     uint64_t count = 0;
     (void)state;
     write_statistics(statistics, "trill.experts", LAYERS, counts, norms);
-    must(tl_prune_choose(&geometry, statistics, 0.5, keep, &chosen));
-    struct tl_quantize_how how = {.input = golden_file("qwen3_moe/model.gguf"), .output = output, .keep = keep, .n_kept = chosen.kept, .threads = 2};
+    must(tl_prune_choose(&geometry, statistics, 0.5, false, keep, &chosen));
+    struct tl_quantize_how how = {.input = golden_file("qwen3_moe/model.gguf"), .output = output, .keep = keep, .threads = 2};
     must(tl_quantize(&how, NULL, &report));
     must(tl_modelfile_open(golden_file("qwen3_moe/model.gguf"), &before));
     must(tl_modelfile_open(output, &after));
@@ -139,7 +181,7 @@ static void test_written(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_choice), cmocka_unit_test(test_refused), cmocka_unit_test(test_written),
+        cmocka_unit_test(test_choice), cmocka_unit_test(test_uneven_again), cmocka_unit_test(test_refused), cmocka_unit_test(test_written),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

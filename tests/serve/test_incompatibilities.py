@@ -4,8 +4,11 @@
 import base64
 import json
 import os
+import pathlib
+import shutil
 import struct
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -64,14 +67,31 @@ def test_03_usage_chunk():
     assert all(isinstance(chunk["choices"], list) for chunk in chunks[:-1])
 
 
+def thinker(folder):
+    """A tiny model in the folder, with a template that opens its reasoning."""
+    shutil.copytree(ROOT / "tests/golden/qwen3", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.gguf", "*.npy"))
+    template = pathlib.Path(folder) / "chat_template.jinja"
+    template.write_text(template.read_text().replace("<|im_start|>assistant\n", "<|im_start|>assistant\n<think>\n") + "{# </think> #}")
+    return folder
+
+
 def test_04_reasoning_field_name():
     history = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho", "reasoning": "x"},
                {"role": "assistant", "content": "ho", "reasoning_content": "x"}, {"role": "user", "content": "hi"}]
     assert chat(messages=history)["choices"]
-    with Server(model=str(ROOT / "tests/golden/qwen3/model.gguf")) as thinker:
-        status, _, document = thinker.chat(messages=[{"role": "user", "content": "x"}], max_tokens=20)
+    with tempfile.TemporaryDirectory(prefix="trill-thinker-") as folder, Server(model=thinker(folder)) as server:
+        fields = {"messages": [{"role": "user", "content": "x"}], "temperature": 0, "max_tokens": 24, "ignore_eos": True, "thinking_budget": 8}
+        status, _, document = server.chat(**fields)
+        assert status == 200, document
         message = document["choices"][0]["message"]
-        assert status == 200 and message.get("reasoning") == message.get("reasoning_content"), message
+        assert message["reasoning"] and message["content"] and message["reasoning"] == message["reasoning_content"], message
+        assert "think>" not in message["reasoning"] + message["content"], message
+        assert 8 <= document["usage"]["completion_tokens_details"]["reasoning_tokens"] < 24, document["usage"]
+        text = server.request("POST", CHAT, {**fields, "stream": True})[2].decode()
+        deltas = [chunk["choices"][0]["delta"] for chunk in events(text) if chunk != "[DONE]"]
+        assert all(delta.get("reasoning") == delta.get("reasoning_content") for delta in deltas), deltas
+        assert "".join(delta.get("reasoning", "") for delta in deltas) == message["reasoning"]
+        assert "".join(delta.get("content", "") for delta in deltas) == message["content"]
 
 
 def test_05_developer_role():

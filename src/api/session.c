@@ -145,7 +145,8 @@ static int hold_answer(const struct tl_session *session, const struct trill_gene
     uint32_t least = 0, think = o->think_tokens < 0 || o->think_tokens > UINT32_MAX ? UINT32_MAX : (uint32_t)o->think_tokens;
     int status = take_language(session->engine, o, &hold->grammar);
     if (status >= 0 && o->chat && (hold->grammar || o->think_tokens >= 0)) {
-        status = tl_language_turn(session->engine, session->ids, session->n_ids, hold->grammar, think, &hold->turn);
+        status = tl_language_turn(session->engine, &(struct tl_turn_how){.choice = TL_TOOLS_NONE, .content = hold->grammar, .prompt = session->ids,
+                                                                         .n_prompt = session->n_ids, .think_tokens = think}, &hold->turn);
         *ret_guide = status < 0 ? NULL : tl_turn_guide(hold->turn);
         least = status < 0 ? 0 : tl_turn_least(hold->turn);
     } else if (status >= 0 && hold->grammar) {

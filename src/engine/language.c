@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Compiled grammars by the digest of their text, the latest used first to stay; those in use always do. */
+/* What answers are bound to: made when it is needed, and kept. */
 #include "engine/language.h"
 
 #include <string.h>
@@ -8,20 +8,11 @@
 #include "base/hash.h"
 #include "base/memory.h"
 
-enum { KEPT = 32 };
-
-struct entry {
-    uint8_t digest[TL_SHA256_BYTES];
-    struct tl_grammar *grammar;
-    uint32_t users;
-    struct entry *next;                  /* used less lately */
-};
-
 struct tl_languages {
     pthread_mutex_t lock;
     const struct tl_turn_family *family;
     struct tl_trie *trie;
-    struct entry *first;
+    struct tl_grammar_cache *grammars;
 };
 
 int tl_languages_new(struct tl_engine *engine)
@@ -31,26 +22,13 @@ int tl_languages_new(struct tl_engine *engine)
     int status = tl_meta_string(engine->file, "tokenizer.chat_template", &template_text, &n_bytes);
     if (status < 0)
         return status;
-    struct tl_languages *languages = tl_alloc(1, sizeof(*languages));
-    if (!languages)
-        return TL_E_NOMEM;
     TL_AUTO char *text = status > 0 ? tl_strndup(template_text, n_bytes) : NULL;
-    if (status > 0 && !text) {
-        tl_free(languages);
+    struct tl_languages *languages = engine->languages = tl_alloc(1, sizeof(*languages));
+    if (!languages || (status > 0 && !text))
         return TL_E_NOMEM;
-    }
     pthread_mutex_init(&languages->lock, NULL);
     languages->family = tl_turn_family_of(text, engine->tokenizer);
-    engine->languages = languages;
-    return 0;
-}
-
-static void drop(struct entry **at)
-{
-    struct entry *entry = *at;
-    *at = entry->next;
-    tl_grammar_free(entry->grammar);
-    tl_free(entry);
+    return tl_grammar_cache_new(&languages->grammars);
 }
 
 void tl_languages_free(struct tl_engine *engine)
@@ -58,8 +36,7 @@ void tl_languages_free(struct tl_engine *engine)
     struct tl_languages *languages = engine->languages;
     if (!languages)
         return;
-    while (languages->first)
-        drop(&languages->first);
+    tl_grammar_cache_free(languages->grammars);
     tl_trie_free(languages->trie);
     pthread_mutex_destroy(&languages->lock);
     tl_free(languages);
@@ -81,102 +58,40 @@ int tl_language_trie(const struct tl_engine *engine, const struct tl_trie **ret_
 
 /* --- grammars --------------------------------------------------------------------------------------------------------------- */
 
-/* Moves it to the front, and takes it. */
-static const struct tl_grammar *find(struct tl_languages *languages, const uint8_t digest[TL_SHA256_BYTES])
-{
-    for (struct entry **at = &languages->first; *at; at = &(*at)->next) {
-        struct entry *entry = *at;
-        if (memcmp(entry->digest, digest, TL_SHA256_BYTES) != 0)
-            continue;
-        *at = entry->next;
-        entry->next = languages->first;
-        languages->first = entry;
-        entry->users++;
-        return entry->grammar;
-    }
-    return NULL;
-}
+struct source { enum tl_language_kind kind; const char *where, *text; size_t n_bytes; };
 
-static void forget(struct tl_languages *languages)
+static int compile(const void *context, struct tl_grammar **ret_grammar)
 {
-    uint32_t n = 0;
-    for (struct entry **at = &languages->first; *at;) {
-        if (++n > KEPT && !(*at)->users)
-            drop(at);
-        else
-            at = &(*at)->next;
-    }
-}
-
-static int compile(enum tl_language_kind kind, const char *where, const char *text, size_t n_bytes, struct tl_grammar **ret_grammar)
-{
-    switch (kind) {
-    case TL_LANGUAGE_GBNF:   return tl_grammar_from_gbnf(where, text, n_bytes, ret_grammar);
-    case TL_LANGUAGE_SCHEMA: return tl_grammar_from_schema(where, text, n_bytes, 0, ret_grammar);
+    const struct source *from = context;
+    switch (from->kind) {
+    case TL_LANGUAGE_GBNF:   return tl_grammar_from_gbnf(from->where, from->text, from->n_bytes, ret_grammar);
+    case TL_LANGUAGE_SCHEMA: return tl_grammar_from_schema(from->where, from->text, from->n_bytes, 0, ret_grammar);
     default:                 return tl_grammar_any_json(ret_grammar);
     }
-}
-
-/* Compiled without the lock: others go on, and where two compile the same one, both are kept for a while. */
-static int add(struct tl_languages *languages, enum tl_language_kind kind, const char *where, const char *text, size_t n_bytes, struct entry *take_entry,
-               const struct tl_grammar **ret_grammar)
-{
-    int status = compile(kind, where, text, n_bytes, &take_entry->grammar);
-    if (status < 0) {
-        tl_free(take_entry);
-        return status;
-    }
-    *ret_grammar = take_entry->grammar;
-    pthread_mutex_lock(&languages->lock);
-    take_entry->next = languages->first;
-    languages->first = take_entry;
-    forget(languages);
-    pthread_mutex_unlock(&languages->lock);
-    return 0;
 }
 
 int tl_language_take(const struct tl_engine *engine, enum tl_language_kind kind, const char *where, const char *text, size_t n_bytes,
                      const struct tl_grammar **ret_grammar)
 {
-    struct tl_languages *languages = engine->languages;
     struct tl_sha256 sha;
-    uint8_t digest[TL_SHA256_BYTES], byte = (uint8_t)kind;
+    uint8_t key[TL_SHA256_BYTES], byte = (uint8_t)kind;
     tl_sha256_init(&sha);
     tl_sha256_add(&sha, &byte, 1);
     tl_sha256_add(&sha, text ? text : "", n_bytes);
-    tl_sha256_end(&sha, digest);
-    pthread_mutex_lock(&languages->lock);
-    const struct tl_grammar *found = find(languages, digest);
-    pthread_mutex_unlock(&languages->lock);
-    if (found) {
-        *ret_grammar = found;
-        return 0;
-    }
-    struct entry *entry = tl_alloc(1, sizeof(*entry));
-    if (!entry)
-        return TL_E_NOMEM;
-    memcpy(entry->digest, digest, sizeof(digest));
-    entry->users = 1;
-    return add(languages, kind, where, text, n_bytes, entry, ret_grammar);
+    tl_sha256_end(&sha, key);
+    return tl_grammar_cache_take(engine->languages->grammars, key, compile, &(struct source){kind, where, text, n_bytes}, ret_grammar);
 }
 
 void tl_language_give_back(const struct tl_engine *engine, const struct tl_grammar *grammar)
 {
-    struct tl_languages *languages = engine->languages;
-    if (!grammar)
-        return;
-    pthread_mutex_lock(&languages->lock);
-    for (struct entry *entry = languages->first; entry; entry = entry->next)
-        entry->users -= entry->grammar == grammar;
-    forget(languages);
-    pthread_mutex_unlock(&languages->lock);
+    tl_grammar_cache_give_back(engine->languages->grammars, grammar);
 }
 
-int tl_language_turn(const struct tl_engine *engine, const int32_t *prompt, size_t n_prompt, const struct tl_grammar *content, uint32_t think_tokens,
-                     struct tl_turn **ret_turn)
+int tl_language_turn(const struct tl_engine *engine, struct tl_turn_how *how, struct tl_turn **ret_turn)
 {
-    struct tl_turn_how how = {.family = engine->languages->family, .tokenizer = engine->tokenizer, .choice = TL_TOOLS_NONE, .content = content,
-                              .prompt = prompt, .n_prompt = n_prompt, .think_tokens = think_tokens};
-    int status = tl_language_trie(engine, &how.trie);
-    return status < 0 ? status : tl_turn_new(&how, ret_turn);
+    how->family = engine->languages->family;
+    how->tokenizer = engine->tokenizer;
+    how->grammars = engine->languages->grammars;
+    int status = tl_language_trie(engine, &how->trie);
+    return status < 0 ? status : tl_turn_new(how, ret_turn);
 }

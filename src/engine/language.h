@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What answers of an engine may be bound to: the trie of its vocabulary, made when it is first needed, the family of its turns,
- * and the grammars that were compiled lately, as clients send the same ones again and again. Any thread. */
+ * and the grammars that were compiled lately (grammar/cache.h). Any thread. */
 #ifndef TL_ENGINE_LANGUAGE_H
 #define TL_ENGINE_LANGUAGE_H
 
@@ -20,9 +20,8 @@ int tl_language_take(const struct tl_engine *engine, enum tl_language_kind kind,
                      const struct tl_grammar **ret_grammar);
 void tl_language_give_back(const struct tl_engine *engine, const struct tl_grammar *grammar);         /* NULL is fine */
 
-/* The turn that is the guide of a chat's answer, without tools; its text is not followed. Grammar (NULL: any) and ids are borrowed. */
-int tl_language_turn(const struct tl_engine *engine, const int32_t *prompt, size_t n_prompt, const struct tl_grammar *content, uint32_t think_tokens,
-                     struct tl_turn **ret_turn);
+/* A turn of the engine's model: fills in family, tokenizer, trie and grammars. */
+int tl_language_turn(const struct tl_engine *engine, struct tl_turn_how *how, struct tl_turn **ret_turn);
 
 /* A guide that holds an answer to a grammar. The grammar is borrowed until it is freed. */
 struct tl_fence;

@@ -34,14 +34,12 @@ static int make_turn(struct tl_telling *telling)
     const struct tl_openai_request *request = &ask->request;
     const struct tl_ask_prompt *prompt = &ask->prompt[telling->part / request->n];
     struct tl_turn_how how = {
-        .family = tl_language_family(ask->engine), .tokenizer = ask->engine->tokenizer, .tools = request->tools, .choice = request->tool_choice,
+        .tools = request->tools, .choice = request->tool_choice,
         .tool = request->tool, .parallel = !request->one_call, .show_special = request->show_special, .content = ask->content,
         .prompt = prompt->ids, .n_prompt = prompt->n_ids, .think_tokens = request->think_tokens < 0 ? UINT32_MAX : (uint32_t)request->think_tokens,
         .seed = seed_of(ask, telling->part), .event = on_event, .context = telling,
     };
-    int status = tl_language_trie(ask->engine, &how.trie);
-    if (status >= 0)
-        status = tl_turn_new(&how, &telling->turn);
+    int status = tl_language_turn(ask->engine, &how, &telling->turn);
     if (status < 0)
         return status;
     telling->guide = tl_turn_guide(telling->turn);

@@ -7,7 +7,7 @@
 #ifndef TL_WIRE_TURN_H
 #define TL_WIRE_TURN_H
 
-#include "grammar/grammar.h"
+#include "grammar/cache.h"
 #include "text/guide.h"
 #include "wire/event.h"
 
@@ -29,7 +29,8 @@ enum tl_tool_choice { TL_TOOLS_AUTO, TL_TOOLS_NONE, TL_TOOLS_REQUIRED, TL_TOOLS_
 struct tl_turn_how {
     const struct tl_turn_family *family;
     const struct tl_tokenizer *tokenizer;
-    const struct tl_trie *trie;
+    const struct tl_trie *trie;          /* NULL: nothing is bounded */
+    struct tl_grammar_cache *grammars;   /* of calls; with a trie there must be one */
     const char *tools;                   /* JSON as the request has it; NULL: none */
     enum tl_tool_choice choice;
     const char *tool;                    /* of TL_TOOLS_ONE */

@@ -59,6 +59,22 @@ static int until_mark(struct tl_turn_mark mark, struct tl_grammar **ret_grammar)
     return r;
 }
 
+/* --- keys of what is kept --------------------------------------------------------------------------------------------------- */
+
+static void add_key(struct tl_sha256 *sha, const char *bytes, size_t n_bytes)
+{
+    uint64_t n = n_bytes;
+    tl_sha256_add(sha, &n, sizeof n);
+    tl_sha256_add(sha, bytes, n_bytes);
+}
+
+static void begin_key(struct tl_sha256 *sha, const char *kind, const struct tl_turn_family *family)
+{
+    tl_sha256_init(sha);
+    add_key(sha, kind, strlen(kind));
+    add_key(sha, family->name, strlen(family->name));
+}
+
 /* --- names ------------------------------------------------------------------------------------------------------------------ */
 
 static int one_name(const struct tl_turn_family *family, const struct tl_turn_tool *tool, struct tl_turn_span lead, struct tl_turn_span behind,
@@ -83,18 +99,23 @@ static int of_text(struct tl_turn_span text, struct tl_grammar **ret_grammar)
     return tl_grammar_join(&(struct tl_grammar_part){.literal = text.bytes, .n_bytes = text.n_bytes}, 1, ret_grammar);
 }
 
-int tl_turn_language_name(const struct tl_turn_family *family, const struct tl_turn_tools *tools, int32_t only, struct tl_turn_span lead,
-                          struct tl_turn_span behind, struct tl_turn_span instead, struct tl_grammar **ret_grammar)
+struct call { const struct tl_turn_family *family; const struct tl_turn_tools *tools; const struct tl_turn_names *names; };
+
+static int any_name(const void *context, struct tl_grammar **ret_grammar)
 {
+    const struct call *call = context;
+    const struct tl_turn_names *names = call->names;
+    const struct tl_turn_tools *tools = call->tools;
     struct tl_grammar *blanks = NULL, *number = NULL, **choice = tl_alloc(tools->count + 1, sizeof *choice);
     size_t n = 0;
     int r = choice ? from_gbnf("root ::= [ \\n]{0,2}", &blanks) : TL_E_NOMEM;
     if (r >= 0)
         r = from_gbnf("root ::= \":\" [0-9]{1,3}", &number);
     for (size_t i = 0; i < tools->count && r >= 0; i++)
-        if ((only < 0 || only == (int32_t)i) && (r = one_name(family, &tools->tool[i], lead, behind, blanks, number, &choice[n])) >= 0)
+        if ((names->only < 0 || names->only == (int32_t)i) &&
+            (r = one_name(call->family, &tools->tool[i], names->lead, names->behind, blanks, number, &choice[n])) >= 0)
             n++;
-    if (r >= 0 && instead.n_bytes && (r = of_text(instead, &choice[n])) >= 0)
+    if (r >= 0 && names->instead.n_bytes && (r = of_text(names->instead, &choice[n])) >= 0)
         n++;
     if (r >= 0)
         r = tl_grammar_either((const struct tl_grammar *const *)choice, n, ret_grammar);
@@ -104,6 +125,22 @@ int tl_turn_language_name(const struct tl_turn_family *family, const struct tl_t
     tl_grammar_free(blanks);
     tl_grammar_free(number);
     return r;
+}
+
+int tl_turn_language_name(struct tl_grammar_cache *cache, const struct tl_turn_family *family, const struct tl_turn_tools *tools,
+                          const struct tl_turn_names *names, const struct tl_grammar **ret_grammar)
+{
+    struct tl_sha256 sha;
+    uint8_t key[TL_SHA256_BYTES];
+    begin_key(&sha, "name", family);
+    add_key(&sha, names->lead.bytes, names->lead.n_bytes);
+    add_key(&sha, names->behind.bytes, names->behind.n_bytes);
+    add_key(&sha, names->instead.bytes, names->instead.n_bytes);
+    for (size_t i = 0; i < tools->count; i++)
+        if (names->only < 0 || names->only == (int32_t)i)
+            add_key(&sha, tools->tool[i].name, tools->tool[i].n_name);
+    tl_sha256_end(&sha, key);
+    return tl_grammar_cache_take(cache, key, any_name, &(struct call){family, tools, names}, ret_grammar);
 }
 
 /* --- arguments as JSON ------------------------------------------------------------------------------------------------------ */
@@ -195,20 +232,35 @@ static int properties(const struct tl_turn_family *family, const struct tl_turn_
     return r;
 }
 
-int tl_turn_language_arguments(const struct tl_turn_family *family, const struct tl_turn_tool *tool, struct tl_turn_span lead,
-                               struct tl_turn_span behind, struct tl_grammar **ret_grammar)
+struct arguments { const struct tl_turn_family *family; const struct tl_turn_tool *tool; struct tl_turn_span lead, behind; };
+
+static int arguments(const void *context, struct tl_grammar **ret_grammar)
 {
+    const struct arguments *from = context;
     struct tl_grammar *schema = NULL;
     struct join join = {0};
-    if (family->syntax == TL_TURN_XML)
-        return properties(family, tool, lead, behind, ret_grammar);
-    int r = of_schema(tool->schema, tool->n_schema, &schema);
+    if (from->family->syntax == TL_TURN_XML)
+        return properties(from->family, from->tool, from->lead, from->behind, ret_grammar);
+    int r = of_schema(from->tool->schema, from->tool->n_schema, &schema);
     if (r < 0)
         return r;
-    add_text(&join, lead.bytes, lead.n_bytes);
+    add_text(&join, from->lead.bytes, from->lead.n_bytes);
     add(&join, schema);
-    add_text(&join, behind.bytes, behind.n_bytes);
+    add_text(&join, from->behind.bytes, from->behind.n_bytes);
     r = tl_grammar_join(join.part, join.n, ret_grammar);
     tl_grammar_free(schema);
     return r;
+}
+
+int tl_turn_language_arguments(struct tl_grammar_cache *cache, const struct tl_turn_family *family, const struct tl_turn_tool *tool,
+                               struct tl_turn_span lead, struct tl_turn_span behind, const struct tl_grammar **ret_grammar)
+{
+    struct tl_sha256 sha;
+    uint8_t key[TL_SHA256_BYTES];
+    begin_key(&sha, "arguments", family);
+    add_key(&sha, lead.bytes, lead.n_bytes);
+    add_key(&sha, behind.bytes, behind.n_bytes);
+    add_key(&sha, tool->schema, tool->n_schema);
+    tl_sha256_end(&sha, key);
+    return tl_grammar_cache_take(cache, key, arguments, &(struct arguments){family, tool, lead, behind}, ret_grammar);
 }

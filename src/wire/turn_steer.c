@@ -118,9 +118,10 @@ static struct tl_turn_span before_arguments(const struct tl_turn_steer *steer)
 int tl_steer_names(struct tl_turn_steer *steer, struct tl_turn_span lead, bool more)
 {
     struct tl_turn_span none = {"", 0}, instead = more && steer->section ? steer->close.text : none;
-    tl_grammar_free(steer->names);
+    tl_grammar_cache_give_back(steer->turn->how.grammars, steer->names);
     steer->names = NULL;
-    int r = tl_turn_language_name(steer->family, &steer->turn->tools, steer->only, lead, behind_name(steer), instead, &steer->names);
+    struct tl_turn_names names = {.lead = lead, .behind = behind_name(steer), .instead = instead, .only = steer->only};
+    int r = tl_turn_language_name(steer->turn->how.grammars, steer->family, &steer->turn->tools, &names, &steer->names);
     return r < 0 ? r : tl_steer_match(steer, steer->names);
 }
 
@@ -128,7 +129,7 @@ int tl_steer_arguments(struct tl_turn_steer *steer, int32_t tool, const struct t
 {
     int r = 0;
     if (!steer->arguments[tool])
-        r = tl_turn_language_arguments(steer->family, &steer->turn->tools.tool[tool], before_arguments(steer), steer->tail_text.text,
+        r = tl_turn_language_arguments(steer->turn->how.grammars, steer->family, &steer->turn->tools.tool[tool], before_arguments(steer), steer->tail_text.text,
                                        &steer->arguments[tool]);
     *ret_grammar = steer->arguments[tool];
     return r;
@@ -306,9 +307,9 @@ void tl_turn_steer_free(struct tl_turn *turn)
     if (!steer)
         return;
     tl_matcher_free(steer->matcher);
-    tl_grammar_free(steer->names);
+    tl_grammar_cache_give_back(turn->how.grammars, steer->names);
     for (size_t i = 0; steer->arguments && i < turn->tools.count; i++)
-        tl_grammar_free(steer->arguments[i]);
+        tl_grammar_cache_give_back(turn->how.grammars, steer->arguments[i]);
     tl_free(steer->arguments);
     struct tl_steer_text *const texts[] = {&steer->first, &steer->other, &steer->mid, &steer->tail_text, &steer->close};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)

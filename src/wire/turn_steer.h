@@ -41,7 +41,7 @@ struct tl_turn_steer {
     int32_t *queue;                      /* ids that must come */
     uint64_t at, n_queue, cap_queue;
     struct tl_buffer tail;               /* the end of what was written; of NAME all of it */
-    struct tl_grammar *names, **arguments;           /* of the call at hand; [tools], made when they are asked for */
+    const struct tl_grammar *names, **arguments;     /* of the call at hand; [tools], made when they are asked for */
     struct tl_matcher *matcher;
     uint64_t *plain;                     /* ids of reasoning before a bound answer: no control token but the one that closes it */
     int32_t *ends;

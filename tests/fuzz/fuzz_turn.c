@@ -20,6 +20,7 @@ static const char tools[] =
 
 static struct tl_tokenizer *tokenizer;
 static struct tl_trie *trie;
+static struct tl_grammar_cache *grammars;
 
 static void require(bool good)
 {
@@ -50,7 +51,7 @@ static void make_vocabulary(void)
         next += !visible;
     }
     tl_buffer_printf(&json, "},\"merges\":[]}}");
-    require(tl_tokenizer_new_text("fuzz", json.data, json.len, &tokenizer) >= 0 && tl_trie_new(tokenizer, &trie) >= 0);
+    require(tl_tokenizer_new_text("fuzz", json.data, json.len, &tokenizer) >= 0 && tl_trie_new(tokenizer, &trie) >= 0 && tl_grammar_cache_new(&grammars) >= 0);
     tl_buffer_done(&json);
 }
 
@@ -138,6 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     if (choice < 192)                    /* what follows takes its time */
         return 0;
     how.trie = trie;
+    how.grammars = grammars;
     how.think_tokens = choice & 8 ? choice / 16 : UINT32_MAX;
     how.choice = choice & 4 && how.tools ? TL_TOOLS_REQUIRED : TL_TOOLS_AUTO;
     draw(&how, end + 1, n_text);

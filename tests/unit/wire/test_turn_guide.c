@@ -44,6 +44,8 @@ static const struct { const char *name, *template, *specials, *mark; } families[
     {"functionary", "<function= </function>", specials, "<function="}, {"nemotron", "<TOOLCALL>[", specials, "<TOOLCALL>["},
     {"gemma", "<|tool_call>call:", specials, NULL}, {"plain", "", specials, "<tool_call>"}, {"harmony", "<|channel|>analysis <|message|>", harmony, "<|channel|>commentary to=functions.get json<|message|>"}};
 
+static struct tl_grammar_cache *grammars;
+
 /* --- an answer -------------------------------------------------------------------------------------------------------------- */
 
 struct answer {
@@ -182,7 +184,7 @@ static void test_calls(void **state)
         struct tl_trie *trie;
         assert_int_equal(tl_trie_new(tokenizer, &trie), 0);
         for (int k = 0; k < 60; k++) {
-            struct tl_turn_how how = {.family = tl_turn_family_of(families[i].template, tokenizer), .tokenizer = tokenizer, .trie = trie, .tools = tools,
+            struct tl_turn_how how = {.family = tl_turn_family_of(families[i].template, tokenizer), .tokenizer = tokenizer, .trie = trie, .grammars = grammars, .tools = tools,
                                       .choice = k % 3 == 2 ? TL_TOOLS_AUTO : k % 3 ? TL_TOOLS_ONE : TL_TOOLS_REQUIRED, .tool = "get_all",
                                       .parallel = k % 2, .think_tokens = k % 4 * 4};
             assert_string_equal(tl_turn_family_name(how.family), families[i].name);
@@ -220,7 +222,7 @@ static void test_content(void **state)
         struct tl_trie *trie;
         assert_int_equal(tl_trie_new(tokenizer, &trie), 0);
         for (int k = 0; k < 40; k++) {
-            struct tl_turn_how how = {.family = tl_turn_family_of(families[i].template, tokenizer), .tokenizer = tokenizer, .trie = trie,
+            struct tl_turn_how how = {.family = tl_turn_family_of(families[i].template, tokenizer), .tokenizer = tokenizer, .trie = trie, .grammars = grammars,
                                       .content = grammar, .think_tokens = k % 4 == 3 ? UINT32_MAX : (uint32_t)k % 4 * 5};
             struct tl_turn *turn;
             assert_int_equal(tl_turn_new(&how, &turn), 0);
@@ -251,7 +253,7 @@ static void test_content_or_call(void **state)
     assert_int_equal(tl_grammar_from_schema("schema", "{\"enum\":[\"abc\"]}", 16, 0, &grammar), 0);
     assert_int_equal(tl_trie_new(tokenizer, &trie), 0);
     for (int k = 0; k < 40; k++) {
-        struct tl_turn_how how = {.family = tl_turn_family_of("<tool_call>", tokenizer), .tokenizer = tokenizer, .trie = trie, .tools = tools,
+        struct tl_turn_how how = {.family = tl_turn_family_of("<tool_call>", tokenizer), .tokenizer = tokenizer, .trie = trie, .grammars = grammars, .tools = tools,
                                   .parallel = k % 2, .content = grammar, .think_tokens = k % 3 ? 0 : 20};
         dice = (uint64_t)k;
         run(&how, NULL, 2000, &answer);
@@ -304,7 +306,7 @@ static void test_refused(void **state)
     struct tl_turn *turn;
     (void)state;
     assert_int_equal(tl_trie_new(tokenizer, &trie), 0);
-    struct tl_turn_how how = {.family = tl_turn_family_of("<tool_call>", tokenizer), .tokenizer = tokenizer, .trie = trie, .choice = TL_TOOLS_REQUIRED};
+    struct tl_turn_how how = {.family = tl_turn_family_of("<tool_call>", tokenizer), .tokenizer = tokenizer, .trie = trie, .grammars = grammars, .choice = TL_TOOLS_REQUIRED};
     assert_int_equal(tl_turn_new(&how, &turn), TL_E_USAGE);
     how.tools = tools;
     how.choice = TL_TOOLS_ONE;
@@ -326,11 +328,12 @@ static void test_no_memory(void **state)
     (void)state;
     assert_int_equal(tl_trie_new(tokenizer, &trie), 0);
     for (size_t f = 0; f < TL_COUNT(families); f++) {
-        struct tl_turn_how how = {.family = tl_turn_family_of(families[f].template, tokenizer), .tokenizer = tokenizer, .trie = trie, .tools = tools,
+        struct tl_turn_how how = {.family = tl_turn_family_of(families[f].template, tokenizer), .tokenizer = tokenizer, .trie = trie, .grammars = grammars, .tools = tools,
                                   .choice = TL_TOOLS_REQUIRED, .think_tokens = 3};
         int status = TL_E_NOMEM;
         for (long n = 0; status == TL_E_NOMEM && n < 100000; n += n < 200 ? 1 : 97) {
             struct tl_turn *turn = NULL;
+            assert_int_equal(tl_grammar_cache_new(&how.grammars), 0);
             tl_memory_fail_after(n);
             status = tl_turn_new(&how, &turn);
             struct tl_guide *guide = turn ? tl_turn_guide(turn) : NULL;
@@ -343,6 +346,7 @@ static void test_no_memory(void **state)
             }
             tl_memory_fail_after(-1);
             tl_turn_free(turn);
+            tl_grammar_cache_free(how.grammars);
         }
         assert_true(status >= 0);
     }
@@ -416,7 +420,7 @@ static void test_told_is_read(void **state)
     (void)state;
     assert_int_equal(tl_trie_new(tokenizer, &trie), 0);
     for (size_t i = 0; i < TL_COUNT(families); i++) {
-        struct tl_turn_how how = {.family = tl_turn_family_of(families[i].template, tokenizer), .tokenizer = tokenizer, .trie = trie, .tools = tools,
+        struct tl_turn_how how = {.family = tl_turn_family_of(families[i].template, tokenizer), .tokenizer = tokenizer, .trie = trie, .grammars = grammars, .tools = tools,
                                   .choice = TL_TOOLS_REQUIRED, .parallel = true};
         struct answer answer;
         char *told;
@@ -438,9 +442,22 @@ static void test_told_is_read(void **state)
     tl_tokenizer_free(tokenizer);
 }
 
+static int make_cache(void **state)
+{
+    (void)state;
+    return tl_grammar_cache_new(&grammars);
+}
+
+static int free_cache(void **state)
+{
+    (void)state;
+    tl_grammar_cache_free(grammars);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_calls), cmocka_unit_test(test_told), cmocka_unit_test(test_told_is_read), cmocka_unit_test(test_content), cmocka_unit_test(test_content_or_call),
                                        cmocka_unit_test(test_reasoning), cmocka_unit_test(test_refused), cmocka_unit_test(test_no_memory)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_cache, free_cache);
 }

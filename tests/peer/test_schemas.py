@@ -3,7 +3,7 @@
 """Answers to schemas of the kinds that agents ship (tests/grammar/schemas) parse and validate, as jsonschema sees it with formats checked:
 drawn at random among what the grammar allows, and, where the model is fetched, by SmolLM2 at temperature 1 through trill batch.
 
-SCHEMA_ANSWERS: how many answers of the model each (4). Skipped (77) where tool/venv cannot make an environment."""
+SCHEMA_ANSWERS: how many answers of the model each (4, with TRILL_FAST 1). Skipped (77) where tool/venv cannot make an environment."""
 import json
 import os
 import pathlib
@@ -14,7 +14,7 @@ import tempfile
 ROOT = pathlib.Path(os.environ.get('TRILL_ROOT', pathlib.Path(__file__).resolve().parents[2]))
 SCHEMAS = sorted((ROOT / 'tests/grammar/schemas').glob('*.json'))
 MODEL = pathlib.Path(os.environ.get('XDG_CACHE_HOME', pathlib.Path.home() / '.cache')) / 'trill/smollm2-135m-instruct.gguf'
-ANSWERS = int(os.environ.get('SCHEMA_ANSWERS', '4'))
+ANSWERS = int(os.environ.get('SCHEMA_ANSWERS', '1' if os.environ.get('TRILL_FAST') else '4'))
 
 
 def enter_environment():

@@ -113,8 +113,10 @@ static int check_header(const struct tl_cache *cache, const struct tl_file *file
         return tl_fail(TL_E_FILE, "%s: is no saved session", file->path);
     if (header->fingerprint != cache->fingerprint || header->n_groups != cache->n_groups)
         return tl_fail(TL_E_FILE, "%s: was saved with another model or other formats", file->path);
-    if (header->length > cache->context || header->n_ids < header->length)
-        return tl_fail(TL_E_USAGE, "%s: holds %u tokens, the context is %u", file->path, header->length, cache->context);
+    if (header->n_ids > cache->context)
+        return tl_fail(TL_E_USAGE, "%s: holds %u tokens, the context is %u", file->path, header->n_ids, cache->context);
+    if (header->length > header->n_ids)
+        return tl_fail(TL_E_FILE, "%s: %u tokens are computed, of %u that it holds", file->path, header->length, header->n_ids);
     uint64_t bytes = sizeof(*header) + (uint64_t)header->n_ids * sizeof(int32_t) + TL_SHA256_BYTES;
     for (uint32_t i = 0; i < header->n_groups; i++) {
         if (header->page_bytes[i] != cache->group[i].page_bytes || header->floor[i] > header->length || header->floor[i] % TL_PAGE_TOKENS)

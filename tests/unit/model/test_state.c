@@ -181,6 +181,12 @@ static void test_file(void **state)
     assert_non_null(strstr(tl_error_text(), "checksum"));
     assert_int_equal(truncate(path, 3000), 0);
     assert_int_equal(tl_state_load(loaded, path, &back, &count), TL_E_FILE);
+    assert_int_equal(tl_state_save(s, ids, 400, path), 0);
+    file = fopen(path, "r+b");                                               /* more ids than any context has */
+    fseek(file, 20, SEEK_SET);
+    fwrite(&(uint32_t){UINT32_MAX}, 4, 1, file);
+    fclose(file);
+    assert_int_equal(tl_state_load(loaded, path, &back, &count), TL_E_USAGE);
     f->cache.fingerprint++;
     assert_int_equal(tl_state_save(s, ids, 400, path), 0);
     f->cache.fingerprint--;

@@ -37,8 +37,7 @@ static void ask_for_rows(struct tl_answering *a)
     bool logits_wanted = !how->prompt_only || a->echoed;
     a->request.rows_from = a->echoed ? 0 : how->prompt_only ? TL_NO_ROWS : a->n_prompt - 1;
     tl_session_truncate(a->session, a->echoed ? 0 : logits_wanted ? a->n_prompt - 1 : a->n_prompt);
-    if (a->session->n_reused > a->session->state->length)
-        a->session->n_reused = a->session->state->length;
+    a->session->n_reused = a->session->state->length;
 }
 
 int tl_answering_begin(struct tl_answering *a, struct tl_session *session, const struct tl_generate *how, struct tl_answer *answer)
@@ -87,7 +86,6 @@ void tl_answering_end(struct tl_answering *a)
     tl_meter_add(meters, TL_METER_REUSED_TOKENS, answer->reused_tokens);
     tl_meter_add(meters, TL_METER_ANSWER_TOKENS, answer->n_ids);
     answer->stop = a->stop.found;
-    tl_stop_done(&a->stop);
     tl_free(a->draw.allowed);
     tl_free(a->seen);
     tl_free(a->echoed);

@@ -147,7 +147,6 @@ static int end(struct tl_batch_sequence *sequence, const char *finish)
     struct tl_usage usage = {.prompt_tokens = sequence->n_prompt, .tokens = sequence->n_tokens};
     int status = tl_stop_flush(&sequence->stop);
     sequence->telling.stop = sequence->stop.found;
-    tl_stop_done(&sequence->stop);
     if (status >= 0)
         status = sequence->text.status;
     if (status >= 0)

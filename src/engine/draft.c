@@ -59,21 +59,21 @@ static void choose_usual(struct tl_draft_choice *choice)
         choice->on[i] = rows[i].always;
 }
 
-int tl_drafts_choose(const char *names, struct tl_draft_choice *ret_choice)
+int tl_drafts_choose(const char *names, const char *draft_model, struct tl_draft_choice *ret_choice)
 {
     int status = 0;
-    *ret_choice = (struct tl_draft_choice){0};
-    if (!names || !strcmp(names, "auto"))
-        choose_usual(ret_choice);
-    if (!names || !strcmp(names, "auto") || !strcmp(names, "off"))
+    bool off = names && !strcmp(names, "off"), always = names && !strcmp(names, "always");
+    *ret_choice = (struct tl_draft_choice){.always = always};
+    if (off)
         return 0;
-    if (!strcmp(names, "always")) {
+    if (!names || always || !strcmp(names, "auto"))
         choose_usual(ret_choice);
-        ret_choice->always = true;
-        return 0;
-    }
-    for (const char *at = names; at && status >= 0; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
-        status = choose_one(at, strcspn(at, ","), ret_choice);
+    else
+        for (const char *at = names; at && status >= 0; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+            status = choose_one(at, strcspn(at, ","), ret_choice);
+    if (status >= 0 && ret_choice->on[TL_DRAFT_model] && !draft_model)
+        return tl_fail(TL_E_USAGE, "drafts of the kind model need a smaller model (--draft-model FILE)");
+    ret_choice->on[TL_DRAFT_model] = draft_model != NULL;
     return status < 0 ? status : 0;
 }
 

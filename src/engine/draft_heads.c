@@ -62,10 +62,13 @@ static int open_shared(struct tl_drafts *drafts, void **ret_shared)
     shared->norm = tl_alloc(shared->width, sizeof(float));
     drafts->hidden = tl_alloc(tl_model_limits(engine->model)->chunk, shared->width * sizeof(float));
     int status = shared->norm && drafts->hidden ? read_norm(shared) : TL_E_NOMEM;
-    if (status < 0)
-        close_shared(shared);
-    else
+    if (status >= 0) {
         *ret_shared = shared;
+        return 0;
+    }
+    close_shared(shared);
+    tl_free(drafts->hidden);
+    drafts->hidden = NULL;
     return status;
 }
 

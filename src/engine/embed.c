@@ -77,7 +77,7 @@ int tl_session_embed(struct tl_session *session, const int32_t *ids, size_t coun
     while (status >= 0 && session->state->length < session->n_ids) {
         tl_engine_enter(engine);
         status = compute_piece(&e);
-        tl_engine_leave(engine);
+        tl_engine_give_way(engine);
     }
     atomic_store(&session->cancel, 0);
     if (status >= 0)

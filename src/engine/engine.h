@@ -82,6 +82,7 @@ struct tl_engine {
     uint32_t n_entering;                 /* who want to */
     pthread_t thread;                    /* leads, where there is room for several sessions */
     bool has_thread, closing;
+    uint64_t n_turns;                    /* in which it led, or found nothing to do */
     struct tl_request *waiting;          /* whose turn is next first */
     uint64_t n_asked;
     uint32_t n_sessions, max_sessions;
@@ -113,5 +114,7 @@ void tl_scheduler_free(struct tl_engine *engine);
 /* Waits until no step runs and keeps others out until leave: for changes of states. */
 void tl_engine_enter(struct tl_engine *engine);
 void tl_engine_leave(struct tl_engine *engine);
+/* Leaves, and waits until those who wait for steps have had one: for whoever enters again and again. */
+void tl_engine_give_way(struct tl_engine *engine);
 
 #endif

@@ -3,7 +3,6 @@
  * step (go_on), and while that runs its text is given out by the thread that asked (give_out). */
 #include "base/error.h"
 #include "engine/answering.h"
-#include "engine/prefix.h"
 
 /* From the logits behind the id at `place` the next one is drawn. Where a draft stands there, the row behind it is of use if
  * and only if both are the same. */
@@ -71,7 +70,7 @@ static int answer_all(struct tl_answering *a)
     }
     a->request.row = draw_row;
     a->request.next = go_on;
-    tl_prefix_fetch(session->engine->prefix, session, a->request.rows_from < a->n_prompt ? a->request.rows_from : a->n_prompt);
+    a->request.news = tl_answering_heard(a) ? give_out : NULL;
     int status = tl_scheduler_run(session->engine, &a->request);
     if (!a->request.news && (status >= 0 || status == TL_E_CANCEL)) {
         int given = give_out(a, session->n_ids, session->state->length);
@@ -84,7 +83,6 @@ int tl_generate(struct tl_session *session, const struct tl_generate *how, struc
 {
     struct tl_answering a;
     int status = tl_answering_begin(&a, session, how, answer);
-    a.request.news = tl_answering_heard(&a) ? give_out : NULL;
     if (status >= 0)
         status = answer_all(&a);
     tl_answering_end(&a);

@@ -59,7 +59,8 @@ static void finish(struct tl_request *request)
 
 static uint32_t left_of(const struct tl_request *r) { return r->session->n_ids - r->session->state->length; }
 
-static bool decodes(const struct tl_request *r) { return left_of(r) <= SHORT_TOKENS; }
+/* Else it decodes, or is as short. */
+static bool is_prompt(const struct tl_request *r) { return left_of(r) > SHORT_TOKENS; }
 
 static bool rests(const struct tl_request *r)
 {
@@ -110,14 +111,14 @@ static void take(struct step *step, struct tl_request *r, uint32_t room)
 }
 
 /* Equal parts of so many tokens for all of one kind; what one does not need is for those behind it. */
-static void share_out(struct step *step, uint32_t room, bool decoding)
+static void share_out(struct step *step, uint32_t room, bool prompts)
 {
     struct tl_request *r;
     uint32_t n = 0, first = step->n_tokens;
     for (r = step->engine->waiting; r; r = r->next_waiting)
-        n += takes_part(r) && decodes(r) == decoding;
+        n += takes_part(r) && is_prompt(r) == prompts;
     for (r = step->engine->waiting; r && step->n_tokens - first < room; r = r->next_waiting)
-        if (takes_part(r) && decodes(r) == decoding) {
+        if (takes_part(r) && is_prompt(r) == prompts) {
             uint32_t left = room - (step->n_tokens - first);
             take(step, r, n < left ? left / n : 1);
             n--;
@@ -127,7 +128,7 @@ static void share_out(struct step *step, uint32_t room, bool decoding)
 static bool some_prompts(const struct tl_engine *engine)
 {
     const struct tl_request *r = engine->waiting;
-    while (r && !(takes_part(r) && !decodes(r)))
+    while (r && !(takes_part(r) && is_prompt(r)))
         r = r->next_waiting;
     return r != NULL;
 }
@@ -161,9 +162,9 @@ static void collect(struct step *step)
         if (!r->finished && r->fresh)
             tl_prefix_share(engine->prefix, r);
     uint32_t chunk = tl_model_limits(engine->model)->chunk;
-    share_out(step, some_prompts(engine) ? chunk - chunk / 8 : chunk, true);
+    share_out(step, some_prompts(engine) ? chunk - chunk / 8 : chunk, false);
     uint32_t decoding = step->n_tokens;
-    share_out(step, prompt_room(step), false);
+    share_out(step, prompt_room(step), true);
     step->n_prompt_tokens = step->n_tokens - decoding;
 }
 
@@ -286,6 +287,8 @@ static int compute(struct step *step)
         .logits = on_logits, .stop = all_cancelled, .context = step,
     };
     uint32_t n_tokens, n_decoding = count_decoding(step, &n_tokens);
+    if (step->n_tokens == 0)             /* what was asked for has been computed by others */
+        return 0;
     uint64_t before[SHARED], began = tl_clock_ns();
     struct tl_tap tap = {.context = engine, .border = keep_hidden};
     batch.tap = engine->drafts.hidden ? &tap : NULL;

@@ -176,18 +176,6 @@ static int load_model(struct tl_engine *engine, const struct tl_engine_options *
     return status < 0 ? status : tl_scheduler_new(engine, limits->chunk);
 }
 
-/* A smaller model that is named drafts, unless nothing does. */
-static int choose_drafts(struct tl_engine *engine, const struct tl_engine_options *options)
-{
-    struct tl_draft_choice *choice = &engine->draft_choice;
-    int status = tl_drafts_choose(options->drafts, choice);
-    if (status >= 0 && choice->on[TL_DRAFT_model] && !options->draft_model)
-        return tl_fail(TL_E_USAGE, "drafts of the kind model need a smaller model (--draft-model FILE)");
-    if (options->draft_model && !(options->drafts && !strcmp(options->drafts, "off")))
-        choice->on[TL_DRAFT_model] = true;
-    return status;
-}
-
 int tl_engine_open(const char *path, const struct tl_engine_options *options, struct tl_engine **ret_engine)
 {
     struct tl_engine *engine = tl_alloc(1, sizeof(*engine));
@@ -196,7 +184,7 @@ int tl_engine_open(const char *path, const struct tl_engine_options *options, st
     pthread_mutex_init(&engine->lock, NULL);
     pthread_cond_init(&engine->changed, NULL);
     engine->exact = options->exact;
-    int status = choose_drafts(engine, options);
+    int status = tl_drafts_choose(options->drafts, options->draft_model, &engine->draft_choice);
     if (status >= 0)
         status = tl_modelfile_open(path, &engine->file);
     if (status >= 0 && tl_adapter_is(engine->file))

@@ -24,7 +24,7 @@ static uint64_t scoring_bytes(const struct tl_engine_options *options, const str
 static uint64_t drafts_bytes(const struct tl_engine_options *options, const struct tl_model *model, const struct tl_model_limits *limits)
 {
     struct tl_draft_choice choice;
-    return tl_drafts_choose(options->drafts, &choice) < 0 ? 0 : tl_drafts_bytes(&choice, model, limits);
+    return tl_drafts_choose(options->drafts, options->draft_model, &choice) < 0 ? 0 : tl_drafts_bytes(&choice, model, limits);
 }
 
 static uint64_t users(void *context, const struct tl_model *model, const struct tl_model_limits *limits)

@@ -62,6 +62,7 @@ void tl_prefix_free(struct tl_prefix *prefix)
     if (!prefix)
         return;
     tl_prefix_folder_free(prefix->folder);
+    prefix->folder = NULL;
     tl_prefix_clear(prefix);
     tl_free(prefix);
 }
@@ -84,7 +85,7 @@ bool tl_prefix_evict(struct tl_prefix *prefix)
         if (prefix->kept[i].used < prefix->kept[oldest].used)
             oldest = i;
     if (prefix->n_kept == 0)
-        return false;
+        return prefix->folder && tl_prefix_folder_release(prefix->folder);
     drop(prefix, oldest);
     return true;
 }
@@ -198,7 +199,7 @@ static struct tl_request *promising(const struct tl_prefix *prefix, const struct
     *ret_length = 0;
     for (struct tl_request *other = prefix->engine->waiting; other; other = other->next_waiting) {
         const struct tl_session *from = other->session;
-        if (other->finished || other->age >= request->age)
+        if (other->finished || other->begun || other->age >= request->age)
             continue;
         uint32_t common = tl_prefix_common(request->session->ids, limit, from->ids, from->n_ids);
         if (common > *ret_length && from->state->length < common) {
@@ -209,30 +210,30 @@ static struct tl_request *promising(const struct tl_prefix *prefix, const struct
     return best;
 }
 
-static uint32_t wanted_of(const struct tl_request *request)
+/* Ids of which no rows are wanted: others may have computed them. */
+static uint32_t shareable(const struct tl_request *request)
 {
     return request->rows_from < request->session->n_ids ? request->rows_from : request->session->n_ids;
 }
 
-bool tl_prefix_share(struct tl_prefix *prefix, struct tl_request *request)
+void tl_prefix_share(struct tl_prefix *prefix, struct tl_request *request)
 {
     struct tl_session *session = request->session;
-    uint32_t limit = wanted_of(request), promised;
+    uint32_t limit = shareable(request), promised;
     request->fresh = false;
     if (limit < session->state->length + FORK_TOKENS)
-        return false;
+        return;
     struct found found = look(prefix, session, limit);
     struct tl_request *other = promising(prefix, request, limit, &promised);
     if (other && promised >= found.length + WAIT_TOKENS) {
         if (!prefix->exact && other->border <= other->session->state->length)        /* else it keeps it where a third one parts */
             other->border = promised;
         request->fresh = true;
-        return true;
+        return;
     }
     if (found.state && found.length >= session->state->length + FORK_TOKENS)
         take(session, &found);
     request->border = found.parts >= session->state->length + BORDER_TOKENS ? found.parts : 0;
-    return false;
 }
 
 void tl_prefix_passed(struct tl_prefix *prefix, struct tl_request *request)
@@ -286,10 +287,12 @@ static void load(struct tl_prefix *prefix, struct tl_session *session, uint32_t 
     tl_engine_leave(engine);
 }
 
-void tl_prefix_fetch(struct tl_prefix *prefix, struct tl_session *session, uint32_t limit)
+void tl_prefix_fetch(struct tl_prefix *prefix, const struct tl_request *request)
 {
     struct tl_prefix_folder *folder = prefix->folder;
     struct tl_engine *engine = prefix->engine;
+    struct tl_session *session = request->session;
+    uint32_t limit = shareable(request);
     if (!folder || limit < session->state->length + FETCH_TOKENS)
         return;
     tl_prefix_folder_lock(folder);       /* the second of two that begin alike finds what the first has read */

@@ -17,7 +17,7 @@ enum { TL_PREFIX_KEPT = 32 };            /* states at most */
 
 struct tl_prefix;
 
-/* folder: NULL: in memory only. Outside, these two; free writes what waits to be written. */
+/* folder: NULL: in memory only. Outside, these two; free, when no session is open, writes what waits to be written. */
 int tl_prefix_new(struct tl_engine *engine, const char *folder, uint64_t folder_bytes, struct tl_prefix **ret_prefix);
 void tl_prefix_free(struct tl_prefix *prefix);
 uint64_t tl_prefix_bytes(const struct tl_model_limits *limits);   /* of heap at most */
@@ -27,16 +27,17 @@ void tl_prefix_leave(struct tl_prefix *prefix, const struct tl_session *session)
 void tl_prefix_clear(struct tl_prefix *prefix);      /* of what is in memory */
 /* As tl_state_reserve: kept states make room for it. */
 int tl_prefix_reserve(struct tl_prefix *prefix, struct tl_state *state, uint32_t n_tokens);
-/* One kept state less; false: there is none. */
+/* One state less of those that are kept or wait to be written; false: there is none. */
 bool tl_prefix_evict(struct tl_prefix *prefix);
-/* Before a request's first step: its session takes the longest beginning that is computed. True: it waits for another one. */
-bool tl_prefix_share(struct tl_prefix *prefix, struct tl_request *request);
+/* Before a request's first step: its session takes the longest beginning that is computed. It stays `fresh` while it waits for
+ * another one. */
+void tl_prefix_share(struct tl_prefix *prefix, struct tl_request *request);
 /* Behind each step until what the request asked with is computed: keeps its state where others are known to part from it, and
  * stores it there and at the end. */
 void tl_prefix_passed(struct tl_prefix *prefix, struct tl_request *request);
-/* Outside, by the thread that asks: what the folder has of the session's first `limit` ids, where that is more than what
+/* Outside, by the thread that asks, before it does: its session takes what the folder has, where that is more than what
  * memory has. */
-void tl_prefix_fetch(struct tl_prefix *prefix, struct tl_session *session, uint32_t limit);
+void tl_prefix_fetch(struct tl_prefix *prefix, const struct tl_request *request);
 
 static inline uint32_t tl_prefix_common(const int32_t *a, uint32_t n_a, const int32_t *b, uint32_t n_b)
 {

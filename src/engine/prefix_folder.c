@@ -19,9 +19,9 @@
 #include "engine/prefix.h"
 
 #define USUAL_BYTES (UINT64_C(8) << 30)
-enum { WAITING = 4, NAME = 96, TRIED = 64, FILES = 4096 };
+enum { PUTS = 4, NAME = 96, TRIED = 64, FILES = 4096 };
 
-struct put { struct tl_state *state; int32_t *ids; };
+struct put { struct tl_state *state; int32_t *ids; };    /* state NULL: freed */
 
 struct tl_prefix_folder {
     struct tl_engine *engine;
@@ -31,8 +31,9 @@ struct tl_prefix_folder {
     pthread_mutex_t lock;                /* of what follows */
     pthread_cond_t changed;
     pthread_t thread;
-    struct put waiting[WAITING];
-    uint32_t n_waiting;
+    struct put put[PUTS];                /* a ring: [n_freed, n_written) are written, [n_written, n_put) wait */
+    uint64_t n_put, n_written, n_freed;
+    bool writing;                        /* the first that waits; the thread's own until it is written */
     bool has_thread, closing;
 };
 
@@ -233,32 +234,62 @@ static void write_state(struct tl_prefix_folder *folder, const struct put *put)
     tl_free((char *)covered.path);
 }
 
-static void drop(struct tl_prefix_folder *folder, struct put *put)
-{
-    tl_engine_enter(folder->engine);
-    tl_state_free(put->state);
-    tl_engine_leave(folder->engine);
-    tl_free(put->ids);
-}
+static struct put *put_at(struct tl_prefix_folder *folder, uint64_t index) { return &folder->put[index % PUTS]; }
 
 static void *write_all(void *context)
 {
     struct tl_prefix_folder *folder = context;
     pthread_mutex_lock(&folder->lock);
-    while (!folder->closing || folder->n_waiting) {
-        if (folder->n_waiting == 0) {
+    while (!folder->closing || folder->n_written < folder->n_put) {
+        if (folder->n_written == folder->n_put) {
             pthread_cond_wait(&folder->changed, &folder->lock);
             continue;
         }
-        struct put put = folder->waiting[0];
-        memmove(folder->waiting, folder->waiting + 1, --folder->n_waiting * sizeof(put));
+        const struct put *put = put_at(folder, folder->n_written);
+        bool writing = folder->writing = put->state != NULL;
         pthread_mutex_unlock(&folder->lock);
-        write_state(folder, &put);
-        drop(folder, &put);
+        if (writing)
+            write_state(folder, put);
         pthread_mutex_lock(&folder->lock);
+        folder->writing = false;
+        folder->n_written++;
+        pthread_cond_broadcast(&folder->changed);
     }
     pthread_mutex_unlock(&folder->lock);
     return NULL;
+}
+
+/* --- what is written -------------------------------------------------------------------------------------------------------- */
+
+static bool free_put(struct put *put)
+{
+    bool any = put->state != NULL;
+    tl_state_free(put->state);
+    tl_free(put->ids);
+    *put = (struct put){0};
+    return any;
+}
+
+static bool free_written(struct tl_prefix_folder *folder)
+{
+    bool any = false;
+    for (; folder->n_freed < folder->n_written; folder->n_freed++)
+        any |= free_put(put_at(folder, folder->n_freed));
+    return any;
+}
+
+bool tl_prefix_folder_release(struct tl_prefix_folder *folder)
+{
+    pthread_mutex_lock(&folder->lock);
+    bool any = free_written(folder);
+    for (uint64_t i = folder->n_put; !any && i > folder->n_written + folder->writing; i--)
+        any = free_put(put_at(folder, i - 1));
+    while (!any && folder->writing) {
+        pthread_cond_wait(&folder->changed, &folder->lock);
+        any = free_written(folder);
+    }
+    pthread_mutex_unlock(&folder->lock);
+    return any;
 }
 
 void tl_prefix_folder_put(struct tl_prefix_folder *folder, const struct tl_state *state, const int32_t *ids)
@@ -267,11 +298,12 @@ void tl_prefix_folder_put(struct tl_prefix_folder *folder, const struct tl_state
     if (state->length < TL_PREFIX_STORED)
         return;
     pthread_mutex_lock(&folder->lock);
-    bool room = folder->n_waiting < WAITING;
+    free_written(folder);
+    bool room = folder->n_put - folder->n_freed < PUTS;
     if (room && (put.ids = tl_alloc(state->length, sizeof(*ids))) && tl_state_fork(state, &put.state) >= 0) {
         memcpy(put.ids, ids, state->length * sizeof(*ids));
-        folder->waiting[folder->n_waiting++] = put;
-        pthread_cond_signal(&folder->changed);
+        *put_at(folder, folder->n_put++) = put;
+        pthread_cond_broadcast(&folder->changed);
     } else {
         tl_free(put.ids);
     }
@@ -346,10 +378,11 @@ void tl_prefix_folder_free(struct tl_prefix_folder *folder)
         return;
     pthread_mutex_lock(&folder->lock);
     folder->closing = true;
-    pthread_cond_signal(&folder->changed);
+    pthread_cond_broadcast(&folder->changed);
     pthread_mutex_unlock(&folder->lock);
     if (folder->has_thread)
         pthread_join(folder->thread, NULL);
+    free_written(folder);
     pthread_cond_destroy(&folder->changed);
     pthread_mutex_destroy(&folder->lock);
     pthread_mutex_destroy(&folder->reading);

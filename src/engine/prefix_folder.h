@@ -4,7 +4,7 @@
  *
  * Files appear whole (written beside their place and renamed), are checked when they are read, and removed where they are damaged.
  * Together they take at most so many bytes; those used longest ago, by the times of the files, go first. A thread of its
- * own writes them. A state is written where it holds enough that no file has, and then takes the place of those that it covers. */
+ * own writes them, from forks which are freed inside only: it never enters. A state is written where it holds enough that no file has, and then takes the place of those that it covers. */
 #ifndef TL_ENGINE_PREFIX_FOLDER_H
 #define TL_ENGINE_PREFIX_FOLDER_H
 
@@ -20,6 +20,9 @@ void tl_prefix_folder_free(struct tl_prefix_folder *folder);          /* when wh
 
 /* Inside: a fork of the state is to be written; dropped where too many wait. */
 void tl_prefix_folder_put(struct tl_prefix_folder *folder, const struct tl_state *state, const int32_t *ids);
+/* Inside: frees forks, as their pages are needed: those that are written, else the latest that waits, else the one that is
+ * being written, when it is. False: there is none. */
+bool tl_prefix_folder_release(struct tl_prefix_folder *folder);
 
 /* One at a time looks for files and loads them. */
 void tl_prefix_folder_lock(struct tl_prefix_folder *folder);

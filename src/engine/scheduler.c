@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "engine/lead.h"
+#include "engine/prefix.h"
 #include "engine/session.h"
 
 /* --- exclusive use ---------------------------------------------------------------------------------------------------------- */
@@ -24,11 +25,26 @@ void tl_engine_enter(struct tl_engine *engine)
     pthread_mutex_unlock(&engine->lock);
 }
 
+static void leave(struct tl_engine *engine)
+{
+    engine->busy = false;
+    pthread_cond_broadcast(&engine->changed);
+}
+
 void tl_engine_leave(struct tl_engine *engine)
 {
     pthread_mutex_lock(&engine->lock);
-    engine->busy = false;
-    pthread_cond_broadcast(&engine->changed);
+    leave(engine);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+void tl_engine_give_way(struct tl_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    uint64_t turn = engine->n_turns;
+    leave(engine);
+    while (engine->has_thread && engine->waiting && engine->n_turns == turn)
+        pthread_cond_wait(&engine->changed, &engine->lock);
     pthread_mutex_unlock(&engine->lock);
 }
 
@@ -40,9 +56,15 @@ static void *lead_all(void *context)
 {
     struct tl_engine *engine = context;
     pthread_mutex_lock(&engine->lock);
-    while (!engine->closing)
-        if (!may_lead(engine) || !tl_lead_step(engine))
+    while (!engine->closing) {
+        bool leads = may_lead(engine), led = leads && tl_lead_step(engine);
+        if (leads) {
+            engine->n_turns++;
+            pthread_cond_broadcast(&engine->changed);
+        }
+        if (!led)
             pthread_cond_wait(&engine->changed, &engine->lock);
+    }
     pthread_mutex_unlock(&engine->lock);
     return NULL;
 }
@@ -129,6 +151,7 @@ static void begin(struct tl_engine *engine, struct tl_request *r)
 
 int tl_scheduler_run(struct tl_engine *engine, struct tl_request *r)
 {
+    tl_prefix_fetch(engine->prefix, r);
     pthread_mutex_lock(&engine->lock);
     begin(engine, r);
     while (!r->finished || has_news(r)) {

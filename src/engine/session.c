@@ -13,7 +13,7 @@ enum { LOST_TOKENS = 64 };               /* fewer are not worth a state of their
 
 static uint32_t context_of(const struct tl_engine *engine) { return tl_model_limits(engine->model)->context; }
 
-/* Among those that are open, with an empty state. */
+/* Among those that are open, with an empty state and what drafts for it. */
 static int enlist(struct tl_session *session)
 {
     struct tl_engine *engine = session->engine;
@@ -23,6 +23,8 @@ static int enlist(struct tl_session *session)
         status = tl_fail(TL_E_BUDGET, "%u sessions are open, and the budget was laid out for no more", engine->max_sessions);
     else
         status = tl_state_new(tl_model_cache(engine->model), &session->state);
+    if (status >= 0 && tl_drafts_any(&engine->drafts))
+        status = tl_drafter_new(&engine->drafts, &session->drafter);
     if (status >= 0) {
         engine->n_sessions++;
         session->next = engine->sessions;
@@ -32,19 +34,21 @@ static int enlist(struct tl_session *session)
     return status;
 }
 
+/* Also where enlist did not come to its end. */
 static void delist(struct tl_session *session)
 {
     struct tl_engine *engine = session->engine;
     struct tl_session **at = &engine->sessions;
     tl_engine_enter(engine);
-    while (*at != session)
+    while (*at && *at != session)
         at = &(*at)->next;
-    *at = session->next;
-    engine->n_sessions--;
-    tl_prefix_leave(engine->prefix, session);
+    if (*at) {
+        *at = session->next;
+        engine->n_sessions--;
+        tl_prefix_leave(engine->prefix, session);
+    }
     tl_state_free(session->state);
     tl_drafter_free(session->drafter);
-    session->drafter = NULL;
     tl_engine_leave(engine);
 }
 
@@ -62,8 +66,6 @@ int tl_session_open(struct tl_engine *engine, struct tl_session **ret_session)
     session->ids = tl_alloc(context_of(engine), sizeof(*session->ids));
     session->logits = tl_alloc(vocab, sizeof(*session->logits));
     int status = session->ids && session->logits ? tl_sampler_new(vocab, &session->sampler) : TL_E_NOMEM;
-    if (status >= 0 && tl_drafts_any(&engine->drafts))
-        status = tl_drafter_new(&engine->drafts, &session->drafter);
     if (status >= 0)
         status = enlist(session);
     if (status < 0) {
@@ -78,9 +80,7 @@ void tl_session_close(struct tl_session *session)
 {
     if (!session)
         return;
-    if (session->state)
-        delist(session);
-    tl_drafter_free(session->drafter);
+    delist(session);
     tl_sampler_free(session->sampler);
     tl_free(session->ids);
     tl_free(session->logits);
@@ -126,7 +126,7 @@ int tl_session_set(struct tl_session *session, const int32_t *ids, size_t count)
         return status;
     uint32_t common = tl_prefix_common(session->ids, session->state->length, ids, (uint32_t)count);
     part(session, common, count == 0);
-    if (common < session->n_ids && common < session->logits_at)
+    if (common < session->logits_at)
         session->logits_at = 0;
     if (common < count)                  /* what is computed is not written again: others may look at it */
         memmove(session->ids + common, ids + common, (count - common) * sizeof(*ids));
@@ -162,8 +162,6 @@ int tl_session_compute(struct tl_session *session, int (*row)(void *context, uin
     };
     if (session->state->length == session->n_ids)
         return 0;
-    if (!row)
-        tl_prefix_fetch(session->engine->prefix, session, session->n_ids);
     return tl_scheduler_run(session->engine, &request);
 }
 
@@ -180,7 +178,6 @@ int tl_session_logits(struct tl_session *session, const float **ret_logits)
     if (session->n_ids && (session->logits_at != session->n_ids || session->state->length != session->n_ids)) {
         struct tl_request request = {.session = session, .rows_from = session->n_ids - 1, .row = keep_row, .context = session};
         tl_session_truncate(session, session->n_ids - 1);
-        tl_prefix_fetch(session->engine->prefix, session, session->n_ids - 1);
         int status = tl_scheduler_run(session->engine, &request);
         if (status < 0)
             return status;

@@ -10,7 +10,7 @@ struct tl_session {
     struct tl_state *state;              /* its length: how many ids are computed */
     int32_t *ids;                        /* [context] */
     uint32_t n_ids;
-    uint32_t n_reused;                   /* of the last set: found computed */
+    uint32_t n_reused;                   /* ids that were found computed, in this state or others, when it was set or last asked for an answer */
     float *logits;                       /* [vocab] */
     uint32_t logits_at;                  /* they follow this many ids; 0: none */
     struct tl_sampler *sampler;

@@ -13,8 +13,6 @@ void tl_stop_init(struct tl_stop *stop, const struct tl_tokenizer *tokenizer, co
     tl_detokenizer_init(&stop->stream, tokenizer, how->show_special);
 }
 
-void tl_stop_done(struct tl_stop *stop) { stop->text = NULL; }
-
 static int show(struct tl_stop *stop, size_t end)
 {
     size_t from = stop->shown;

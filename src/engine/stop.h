@@ -17,7 +17,6 @@ struct tl_stop {
 };
 
 void tl_stop_init(struct tl_stop *stop, const struct tl_tokenizer *tokenizer, const struct tl_generate *how, struct tl_buffer *text);
-void tl_stop_done(struct tl_stop *stop);
 /* 1: go on; 0: a stop string was completed, and the text ends before it; TL_E_CANCEL: the reader wants no more. */
 int tl_stop_push(struct tl_stop *stop, int32_t id);
 int tl_stop_flush(struct tl_stop *stop);

@@ -18,7 +18,7 @@ static void open_drafts(struct tl_drafts *drafts, const char *names)
     struct tl_draft_choice on;
     memset(drafts, 0, sizeof(*drafts));
     drafts->context = CONTEXT;
-    assert_int_equal(tl_drafts_choose(names, &on), 0);
+    assert_int_equal(tl_drafts_choose(names, NULL, &on), 0);
     tl_drafts_open(drafts, &on);
     drafts->priced = false;
 }
@@ -33,15 +33,20 @@ static void test_choose(void **state)
 {
     struct tl_draft_choice on;
     (void)state;
-    assert_int_equal(tl_drafts_choose(NULL, &on), 0);
+    assert_int_equal(tl_drafts_choose(NULL, NULL, &on), 0);
     assert_true(on.on[TL_DRAFT_ngram] && on.on[TL_DRAFT_grammar] && on.on[TL_DRAFT_answers]);
-    assert_int_equal(tl_drafts_choose("off", &on), 0);
+    assert_int_equal(tl_drafts_choose("off", NULL, &on), 0);
     assert_false(on.on[TL_DRAFT_ngram] || on.on[TL_DRAFT_grammar] || on.on[TL_DRAFT_answers]);
-    assert_int_equal(tl_drafts_choose("ngram,grammar", &on), 0);
+    assert_int_equal(tl_drafts_choose("ngram,grammar", NULL, &on), 0);
     assert_true(on.on[TL_DRAFT_ngram] && on.on[TL_DRAFT_grammar] && !on.on[TL_DRAFT_answers]);
+    assert_int_equal(tl_drafts_choose("model", NULL, &on), TL_E_USAGE);
+    assert_int_equal(tl_drafts_choose("always", "x.gguf", &on), 0);
+    assert_true(on.on[TL_DRAFT_model] && on.on[TL_DRAFT_ngram] && on.always);
+    assert_int_equal(tl_drafts_choose("off", "x.gguf", &on), 0);
+    assert_false(on.on[TL_DRAFT_model]);
     static const char *const wrong[] = { "", ",", "ngram,", "ngrams", "off,ngram", "NGRAM", "ngram ,grammar" };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        assert_int_equal(tl_drafts_choose(wrong[i], &on), TL_E_USAGE);
+        assert_int_equal(tl_drafts_choose(wrong[i], NULL, &on), TL_E_USAGE);
         assert_non_null(strstr(tl_error_text(), "ngram"));
     }
 }

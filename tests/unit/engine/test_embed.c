@@ -2,6 +2,9 @@
 /* Texts as vectors: near those of transformers, of length 1, the same bits for any chunk, beside others, resident or
  * streamed; and the session goes on behind them as behind any prompt. */
 #include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -40,7 +43,8 @@ static void read_expected(const char *model, float *vector, uint32_t width)
 static struct tl_engine *open_engine(const char *model, uint32_t chunk, uint32_t sessions, uint64_t trunk_bytes)
 {
     struct tl_engine *engine;
-    struct tl_engine_options options = {.threads = 2, .context = 512, .sessions = sessions, .chunk = chunk, .kv = "f32", .trunk_bytes = trunk_bytes};
+    struct tl_engine_options options = {.threads = 2, .context = 512, .sessions = sessions, .chunk = chunk, .kv = "f32", .trunk_bytes = trunk_bytes,
+                                        .drafts = "off"};
     must(tl_engine_open(golden_file("%s/model.gguf", model), &options, &engine));
     return engine;
 }
@@ -129,8 +133,72 @@ static void test_goes_on(void **state)
     tl_engine_close(engine);
 }
 
+/* --- beside an answer ------------------------------------------------------------------------------------------------------- */
+
+static int allow_all(struct tl_guide *guide, uint32_t left, uint64_t *allowed)
+{
+    (void)guide, (void)left, (void)allowed;
+    return 0;
+}
+
+struct drawn { struct tl_guide guide; struct tl_engine *engine; _Atomic uint32_t n; _Atomic bool begun; };
+
+/* The first step lasts until somebody wants to enter. */
+static int count(struct tl_guide *guide, int32_t id)
+{
+    struct drawn *drawn = (struct drawn *)guide;
+    (void)id;
+    drawn->begun = true;
+    while (drawn->n == 0 && !__atomic_load_n(&drawn->engine->n_entering, __ATOMIC_RELAXED))
+        sched_yield();
+    drawn->n++;
+    return 1;
+}
+
+struct answering { struct tl_session *session; struct drawn drawn; };
+
+static void *answer(void *context)
+{
+    struct answering *a = context;
+    struct tl_generate how = {.max_tokens = 400, .ignore_end = true, .guide = &a->drawn.guide};
+    struct tl_answer answer = {0};
+    tl_sampling_default(&how.sampling);
+    must(tl_session_set(a->session, (int32_t[]){1, 2, 3}, 3));
+    must(tl_generate(a->session, &how, &answer));
+    tl_buffer_done(&answer.text);
+    return NULL;
+}
+
+/* Between two pieces of a text others have a step. */
+static void test_beside(void **state)
+{
+    enum { PIECES = 15 };
+    (void)state;
+    static int32_t ids[32 * PIECES];
+    float vector[MOST_WIDTH];
+    struct tl_session *session;
+    pthread_t thread;
+    struct tl_engine *engine = open_engine("llama", 64, 2, 0);
+    struct answering a = {.drawn = {.guide = {.allow = allow_all, .take = count}, .engine = engine}};
+    for (uint32_t i = 0; i < sizeof(ids) / sizeof(*ids); i++)
+        ids[i] = (int32_t)(5 + i * 7 % 150);
+    must(tl_session_open(engine, &a.session));
+    must(tl_session_open(engine, &session));
+    assert_int_equal(pthread_create(&thread, NULL, answer, &a), 0);
+    while (!a.drawn.begun)
+        sched_yield();
+    must(tl_session_embed(session, ids, sizeof(ids) / sizeof(*ids), vector));
+    assert_true(a.drawn.n >= PIECES);
+    pthread_join(thread, NULL);
+    tl_session_close(session);
+    tl_session_close(a.session);
+    tl_engine_close(engine);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_near), cmocka_unit_test(test_chunks), cmocka_unit_test(test_goes_on)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_near), cmocka_unit_test(test_chunks), cmocka_unit_test(test_goes_on), cmocka_unit_test(test_beside),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

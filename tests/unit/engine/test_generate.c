@@ -182,6 +182,11 @@ static void test_prompt_only(void **state)
     assert_int_equal(told.n, 0);
     assert_int_equal(told.answer.n_ids, 0);
     assert_int_equal(told.session->n_ids, 100);
+    told.how.echo = false;                   /* nothing is left to compute, and nothing is taken for it */
+    tl_buffer_done(&told.answer.text);
+    must(tl_generate(told.session, &told.how, &told.answer));
+    assert_int_equal(told.answer.reused_tokens, 100);
+    assert_true(told.answer.share.step_seconds == 0 && told.answer.share.memory_bytes == 0);
     done(&told);
     tl_engine_close(engine);
 }

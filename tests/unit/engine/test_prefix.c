@@ -299,6 +299,27 @@ static void test_bounded(void **state)
     assert_int_equal(count_files(&bytes, name), 3);      /* none that would not fit alone */
 }
 
+/* States that wait to be written make room as kept ones do. */
+static void test_written_late(void **state)
+{
+    (void)state;
+    int32_t ids[CONTEXT];
+    const float *logits;
+    struct tl_session *session;
+    struct tl_engine *engine = open_engine("llama", 1, folder, 0);
+    must(tl_session_open(engine, &session));
+    for (uint32_t i = 0; i < 24; i++) {
+        fill(ids, CONTEXT, 0, i);
+        must(tl_session_set(session, ids, CONTEXT));
+        must(tl_session_logits(session, &logits));
+    }
+    memcpy(shared, logits, tl_model_geometry(engine->model)->vocab * sizeof(float));
+    ask_alone("llama", ids, CONTEXT);
+    assert_same(engine);
+    tl_session_close(session);
+    tl_engine_close(engine);
+}
+
 /* A folder that cannot be is told of, and done without. */
 static void test_no_folder(void **state)
 {
@@ -320,6 +341,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stored, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_damaged, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_bounded, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_written_late, make_folder, remove_folder),
         cmocka_unit_test(test_no_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

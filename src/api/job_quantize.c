@@ -5,6 +5,7 @@
 
 #include "api/job_quantize.h"
 #include "base/array.h"
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -50,11 +51,25 @@ static void note_warning(void *run, int level, const char *text)
         tl_job_warn(run, text);
 }
 
+/* The drive brings and takes all bytes, the threads encode: whichever needs longer alone is the limit. */
+static void write_speed(struct tl_buffer *json, const struct tl_quantize_report *f)
+{
+    tl_buffer_printf(json, ",\"read_bytes\":%" PRIu64 ",\"written_bytes\":%" PRIu64 ",\"encode_seconds\":%.3f,\"write_seconds\":%.3f,\"flow_seconds\":%.3f"
+                           ",\"peak_bytes\":%" PRIu64, f->read_bytes, f->written_bytes, f->encode_seconds, f->write_seconds, f->flow_seconds,
+                     tl_cpu_peak_rss());
+    if (f->drive_bytes_per_s <= 0)
+        return;
+    double drive_seconds = (double)(f->read_bytes + f->written_bytes) / f->drive_bytes_per_s;
+    bool encoder = f->encode_seconds > drive_seconds;
+    tl_buffer_printf(json, ",\"drive_bytes_per_s\":%.4g,\"limit\":\"%s\",\"limit_share\":%.4f", f->drive_bytes_per_s, encoder ? "encoder" : "drive",
+                     (encoder ? f->encode_seconds : drive_seconds) / f->flow_seconds);
+}
+
 int tl_job_write_model(struct tl_job_run *run, const struct tl_quantize_options *o, const uint8_t *keep)
 {
     struct tl_quantize_how how = {
         .input = o->model, .output = o->output, .bits = o->bits, .size_bytes = o->size_bytes, .importance = o->importance, .force = o->native_too,
-        .threads = (uint32_t)o->threads, .keep = keep, .log = note_warning, .context = run,
+        .threads = (uint32_t)o->threads, .ram_bytes = o->ram, .keep = keep, .log = note_warning, .context = run,
     };
     struct tl_quantize_report report;
     TL_AUTO char *text = NULL;
@@ -65,12 +80,12 @@ int tl_job_write_model(struct tl_job_run *run, const struct tl_quantize_options 
         return status;
     tl_buffer_printf(&run->report, "{\"output\":");
     tl_buffer_json_string(&run->report, o->output, strlen(o->output));
+    write_speed(&run->report, &report);
     return tl_buffer_printf(&run->report,
                             ",\"tensors\":%" PRIu64 ",\"changed\":%" PRIu64 ",\"resumed\":%" PRIu64 ",\"parameters\":%" PRIu64
-                            ",\"source_bytes\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"bits\":%.4f,\"relative_error\":%.6g,\"seconds\":%.3f,"
-                            "\"encode_seconds\":%.3f",
+                            ",\"source_bytes\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"bits\":%.4f,\"relative_error\":%.6g,\"seconds\":%.3f",
                             report.tensors, report.changed, report.resumed, report.parameters, report.in_bytes, report.out_bytes, report.bits,
-                            report.error, report.seconds, report.encode_seconds);
+                            report.error, report.seconds);
 }
 
 int tl_job_quantize(struct tl_job_run *run)

@@ -40,6 +40,7 @@ uint64_t tl_outfile_offset(const struct tl_outfile *file);
 int tl_outfile_commit(struct tl_outfile *file);                       /* flush, sync, rename; file stays to be closed */
 /* A whole file of these bytes, complete or as it was before. */
 int tl_outfile_save(const char *path, const void *bytes, size_t n_bytes);
+extern const uint64_t tl_outfile_most_bytes;                          /* of memory that one takes */
 void tl_outfile_close(struct tl_outfile *file);                       /* NULL is fine; removes what was not committed */
 /* Written as PATH.partial, which stays where it is closed without a commit, with what was there before: tl_outfile_keep says how much
  * of it is gone on with. TL_E_USAGE: another process is writing it. Not for targets that are no regular files. */

@@ -69,6 +69,8 @@ void tl_outfile_sweep(const char *path)
 
 /* --- opening ------------------------------------------------------------------------------------------------------- */
 
+const uint64_t tl_outfile_most_bytes = sizeof(struct tl_outfile) + DIRECT_BUFFER_BYTES + SECTOR;
+
 /* Created with the permissions that the user's mask gives any new file. */
 static int open_temporary(struct tl_outfile *file)
 {

@@ -4,15 +4,14 @@
 #include <stddef.h>
 
 #include "cli/command.h"
-#include "cli/flat.h"
-#include "cli/job.h"
 #include "cli/output.h"
+#include "cli/written.h"
 
 struct settings {
     const char *model, *output, *to, *importance, *experts, *home;
     double keep, bits;
-    uint64_t size_bytes, threads;
-    bool uneven, native_too, force, json, quiet;
+    uint64_t size_bytes, threads, ram;
+    bool uneven, native_too, force, json, quiet, no_ledger;
 };
 
 #define ROW(...) TL_COMMAND_OPTION(struct settings, __VA_ARGS__)
@@ -44,10 +43,10 @@ static int tell(const char *report, const void *context)
     int r = tl_flat_read("report", report, &flat);
     if (r >= 0 && !settings->quiet) {
         tell_kept(settings, &flat);
-        tl_output_note("; %.1f %% of their saliency over %.0f tokens; %.3f GB of %.3f GB, in %.1f s\n",
+        tl_output_note("; %.1f %% of their saliency over %.0f tokens; %.3f GB of %.3f GB\n",
                        100 * tl_flat_number(&flat, "", "saliency_kept"), tl_flat_number(&flat, "", "tokens"),
-                       tl_flat_number(&flat, "", "bytes") * 1e-9, tl_flat_number(&flat, "", "source_bytes") * 1e-9,
-                       tl_flat_number(&flat, "", "seconds"));
+                       tl_flat_number(&flat, "", "bytes") * 1e-9, tl_flat_number(&flat, "", "source_bytes") * 1e-9);
+        tl_written_tell(&flat);
     }
     tl_flat_done(&flat);
     return r;
@@ -60,7 +59,7 @@ static int run(const void *context)
         .kind = "prune", .options = options, .n_options = TL_COUNT(options), .settings = &settings, .json = settings.json,
         .quiet = settings.quiet, .tell = tell,
     };
-    return tl_job_carry_out_on(&order, &settings.model, settings.home);
+    return tl_written_carry_out(&order, &settings.model, settings.home, settings.no_ledger);
 }
 
 const struct tl_command_body tl_prune_command = {

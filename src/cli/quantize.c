@@ -4,15 +4,14 @@
 #include <stddef.h>
 
 #include "cli/command.h"
-#include "cli/flat.h"
-#include "cli/job.h"
 #include "cli/output.h"
+#include "cli/written.h"
 
 struct settings {
     const char *model, *output, *to, *importance, *home;
     double bits;
-    uint64_t size_bytes, threads;
-    bool native_too, force, json, quiet;
+    uint64_t size_bytes, threads, ram;
+    bool native_too, force, json, quiet, no_ledger;
 };
 
 #define ROW(...) TL_COMMAND_OPTION(struct settings, __VA_ARGS__)
@@ -29,10 +28,12 @@ static int tell(const char *report, const void *context)
     const struct settings *settings = context;
     struct tl_flat flat = {0};
     int r = tl_flat_read("report", report, &flat);
-    if (r >= 0 && !settings->quiet)
-        tl_output_note("%s: %.3f GB of %.3f GB, %.2f bits a weight, relative error %.3g, in %.1f s\n", settings->output,
+    if (r >= 0 && !settings->quiet) {
+        tl_output_note("%s: %.3f GB of %.3f GB, %.2f bits a weight, relative error %.3g\n", settings->output,
                        tl_flat_number(&flat, "", "bytes") * 1e-9, tl_flat_number(&flat, "", "source_bytes") * 1e-9, tl_flat_number(&flat, "", "bits"),
-                       tl_flat_number(&flat, "", "relative_error"), tl_flat_number(&flat, "", "seconds"));
+                       tl_flat_number(&flat, "", "relative_error"));
+        tl_written_tell(&flat);
+    }
     tl_flat_done(&flat);
     return r;
 }
@@ -44,7 +45,7 @@ static int run(const void *context)
         .kind = "quantize", .options = options, .n_options = TL_COUNT(options), .settings = &settings, .json = settings.json,
         .quiet = settings.quiet, .tell = tell,
     };
-    return tl_job_carry_out_on(&order, &settings.model, settings.home);
+    return tl_written_carry_out(&order, &settings.model, settings.home, settings.no_ledger);
 }
 
 const struct tl_command_body tl_quantize_command = {

@@ -136,6 +136,20 @@ static int measure(struct assigning *a, struct open_tensor *open)
     return 0;
 }
 
+uint64_t tl_assign_bytes(const struct tl_modelfile *file, uint32_t threads)
+{
+    uint64_t cols = 0, row_bytes = 0, n = tl_modelfile_tensors(file);
+    for (uint64_t i = 0; i < n; i++) {
+        const struct tl_tensor *t = tl_modelfile_tensor(file, i);
+        if (t->n_dims < 2 || !t->n_elems)
+            continue;
+        uint64_t width = t->shape[t->n_dims - 1], bytes = t->n_bytes / (t->n_elems / width);
+        cols = width > cols ? width : cols;
+        row_bytes = bytes > row_bytes ? bytes : row_bytes;
+    }
+    return sizeof(struct assigning) + n * sizeof(struct open_tensor) + row_bytes + (SAMPLED_ROWS + 2 * (uint64_t)threads) * cols * sizeof(float);
+}
+
 /* --- choices -------------------------------------------------------------------------------------------------------------- */
 
 static void list_choices(const struct assigning *a, const struct tl_tensor *tensor, struct open_tensor *open)

@@ -29,4 +29,7 @@ struct tl_assign {
  * the size is below the least or above the most that the formats give, with both. */
 int tl_assign(const struct tl_assign *how, const struct tl_number **numbers);
 
+/* Memory that it takes at most. */
+uint64_t tl_assign_bytes(const struct tl_modelfile *file, uint32_t threads);
+
 #endif

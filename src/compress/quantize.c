@@ -10,6 +10,21 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "compress/quantize_impl.h"
+#include "store/probe.h"
+
+static const double long_seconds = 3, measured_seconds = 0.3;        /* of a flow behind which the drive is measured; so long */
+
+/* Its file is in memory while it is read. */
+static int open_importance(struct tl_quantizing *q)
+{
+    struct tl_file *file;
+    int r = tl_file_open(q->how->importance, &file);
+    if (r < 0)
+        return r;
+    r = tl_quantize_afford(q, 2 * file->size_bytes, "its importance");
+    tl_file_close(file);
+    return r < 0 ? r : tl_importance_open(q->how->importance, q->file, &q->importance);
+}
 
 static int open_all(struct tl_quantizing *q)
 {
@@ -18,7 +33,7 @@ static int open_all(struct tl_quantizing *q)
     if (r >= 0)
         r = tl_model_new(q->file, &choices, &q->meters, &q->model);
     if (r >= 0 && q->how->importance)
-        r = tl_importance_open(q->how->importance, q->file, &q->importance);
+        r = open_importance(q);
     return r < 0 ? r : tl_pool_new(q->how->threads, &q->pool);
 }
 
@@ -92,6 +107,43 @@ static int open_output(struct tl_quantizing *q)
     return r < 0 ? r : tl_writer_open_lasting(q->path, tl_modelfile_format(q->file), &q->writer);
 }
 
+/* What the drive gives, of the file that most was read from; in the memory that writing has left. */
+static int measure_drive(struct tl_quantizing *q)
+{
+    tl_writer_close(q->writer);
+    q->writer = NULL;
+    const struct tl_tensor *largest = q->outputs[0].tensor;
+    struct tl_probe *probe = NULL;
+    for (uint64_t i = 1; i < q->n_outputs; i++)
+        largest = q->outputs[i].tensor->n_bytes > largest->n_bytes ? q->outputs[i].tensor : largest;
+    int r = tl_probe_open(tl_modelfile_part(q->file, largest->part)->path, NULL, tl_probe_usual_depth, tl_probe_usual_bytes, &probe);
+    if (r >= 0)
+        r = tl_probe_read(probe, tl_probe_usual_bytes, tl_probe_usual_depth, measured_seconds, NULL, &q->report->drive_bytes_per_s);
+    tl_probe_close(probe);
+    return r;
+}
+
+static int write_tensors(struct tl_quantizing *q)
+{
+    uint64_t began_ns = tl_clock_ns();
+    int r = tl_quantize_flow(q, q->report->resumed);
+    q->report->flow_seconds = tl_clock_seconds(began_ns);
+    return r;
+}
+
+static int begin_progress(struct tl_quantizing *q)
+{
+    uint64_t total = 0;
+    int r = 0;
+    for (uint64_t i = 0; i < q->n_outputs && r >= 0; i++) {
+        struct tl_rows rows = {0};
+        r = tl_rows_measure(q, &q->outputs[i], &rows);
+        total += rows.rows * rows.in_bytes;
+        q->done_bytes += i < q->report->resumed ? rows.rows * rows.in_bytes : 0;
+    }
+    return r < 0 ? r : tl_progress_begin(q->progress, "writing", q->done_bytes, total, "bytes");
+}
+
 static int write_all(struct tl_quantizing *q)
 {
     int r = open_output(q);
@@ -101,12 +153,10 @@ static int write_all(struct tl_quantizing *q)
         r = check_room(q);
     if (r >= 0)
         r = tl_writer_resume(q->writer, &q->report->resumed);
-    for (uint64_t i = 0; i < q->report->resumed && r >= 0; i++)
-        q->done_bytes += q->outputs[i].tensor->n_bytes;
     if (r >= 0)
-        r = tl_progress_begin(q->progress, "writing", q->done_bytes, tl_modelfile_bytes(q->file), "bytes");
-    for (uint64_t i = q->report->resumed; i < q->n_outputs && r >= 0; i++)
-        r = tl_quantize_tensor(q, &q->outputs[i]);
+        r = begin_progress(q);
+    if (r >= 0)
+        r = write_tensors(q);
     if (r >= 0)
         r = tl_modelfile_copy_beside(q->file, q->how->output);
     return r < 0 ? r : tl_writer_commit(q->writer);
@@ -121,10 +171,14 @@ int tl_quantize(const struct tl_quantize_how *how, struct tl_progress *progress,
     if (r >= 0)
         r = tl_quantize_plan(&q);
     if (r >= 0)
+        r = tl_quantize_size(&q);
+    if (r >= 0)
         r = write_all(&q);
     if (r >= 0)
         sum_up(&q);
     ret_report->seconds = tl_clock_seconds(began_ns);
+    if (r >= 0 && ret_report->flow_seconds > long_seconds)
+        r = measure_drive(&q);
     close_all(&q);
     return r;
 }

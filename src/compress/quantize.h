@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A model file written again in other number formats, tensor by tensor in bounded memory.
+/* A model file written again in other number formats, in bounded memory whatever its tensors are: what comes next is read and
+ * what came before is written while threads encode.
  *
  * What is written goes to OUT.partial, a tensor after the other; a run that was killed goes on behind the last whole one, and
  * the same bytes come out. */
@@ -18,6 +19,7 @@ struct tl_quantize_how {
     const char *importance;              /* NULL: every column matters as much */
     bool force;                          /* experts that come in 4 bits too */
     uint32_t threads;
+    uint64_t ram_bytes;                  /* the budget for all that the process takes; 0: what is available less a margin */
     const uint8_t *keep;                 /* [layers][n_experts], 1: the expert is kept (prune.h); NULL: all are */
     void (*log)(void *context, int level, const char *text);          /* may be NULL */
     void *context;
@@ -26,12 +28,15 @@ struct tl_quantize_how {
 struct tl_quantize_report {
     uint64_t tensors, changed, resumed;
     uint64_t in_bytes, out_bytes, parameters;
-    double seconds, encode_seconds;      /* of all; while threads encoded */
+    double seconds, flow_seconds;        /* of all; from the first read to the last write */
+    double encode_seconds, write_seconds;            /* of these, while threads encoded; in the thread that writes */
+    uint64_t read_bytes, written_bytes;  /* of tensors, by this run */
+    double drive_bytes_per_s;            /* what direct reads of the input give, measured behind a run of some seconds; 0: it was not */
     double bits;                         /* a weight, as written */
     double error;                        /* of matrices that changed: weighted squared error over that of zeros, from every 16th row */
 };
 
-/* TL_E_IO where the disk has too little room, before anything is written. */
+/* TL_E_IO where the disk has too little room, TL_E_BUDGET where memory has, before anything is written. */
 int tl_quantize(const struct tl_quantize_how *how, struct tl_progress *progress, struct tl_quantize_report *ret_report);
 
 #endif

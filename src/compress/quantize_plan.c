@@ -66,6 +66,8 @@ static int choose(struct tl_quantizing *q, const struct tl_place *places, const 
         return tl_fail(TL_E_USAGE, "%s: safetensors store f32, f16 and bf16: give one of them with --to instead of a size", tl_modelfile_path(q->file));
     int r = q->how->scheme ? apply_scheme(q, places, numbers) : 0;
     if (r >= 0 && within)
+        r = tl_quantize_afford(q, tl_assign_bytes(q->file, tl_pool_threads(q->pool)), "samples of its rows");
+    if (r >= 0 && within)
         r = tl_assign(&(struct tl_assign){.file = q->file, .places = places, .n_layers = tl_model_geometry(q->model)->n_layers,
                                           .importance = q->importance, .pool = q->pool, .bits = q->how->bits,
                                           .size_bytes = q->how->size_bytes, .force = q->how->force, .progress = q->progress},

@@ -10,7 +10,7 @@ disk_size=48k
 . "$(dirname "$0")/small_disk.sh"
 golden=$TRILL_ROOT/tests/golden
 llama=$golden/llama/model.gguf
-quantize() { "$TRILL" quantize -q "$@" 2>"$said"; }
+quantize() { "$TRILL" quantize -q --no-ledger "$@" 2>"$said"; }
 member() { python3 -c 'import json, sys; print(eval("d" + sys.argv[2], {"d": json.load(open(sys.argv[1]))}))' "$1" "$2"; }
 refused() {                                     # CODE, WORDS of the sentence, arguments
     code=$1 words=$2; shift 2
@@ -80,22 +80,48 @@ refused 1 'are needed, the disk has' "$llama" "$disk/f32.gguf" --to f32
 [ ! -s "$disk/f32.gguf.partial" ] || fail 'something was written'
 rm -f "$disk"/*
 code=0
-(ulimit -f 32; "$TRILL" quantize "$llama" "$disk/q4.gguf" --to q4_0 -q) 2>"$said" || code=$?
+(ulimit -f 32; "$TRILL" quantize "$llama" "$disk/q4.gguf" --to q4_0 -q --no-ledger) 2>"$said" || code=$?
 [ "$code" = 1 ] && [ ! -e "$disk/q4.gguf" ] || fail 'a file that may not grow'
 grep -q 'File too large' "$said" || fail 'why it stopped'
 quantize "$llama" "$disk/q4.gguf" --to q4_0 --json >"$place/report.json" || fail 'with room'
 quantize "$llama" "$place/q4.gguf" --to q4_0 || fail 'undisturbed'
 cmp "$disk/q4.gguf" "$place/q4.gguf" || fail 'other bytes after a full disk'
 
-# --- killed
+# --- memory: stacked experts of 32 MB each, through less than that
+cat >"$place/config.json" <<'END'
+{"architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "hidden_size": 1024, "num_hidden_layers": 1, "num_attention_heads": 8,
+ "num_key_value_heads": 2, "head_dim": 64, "intermediate_size": 64, "moe_intermediate_size": 1024, "num_experts": 16, "num_experts_per_tok": 2,
+ "norm_topk_prob": true, "vocab_size": 300, "max_position_embeddings": 512, "rms_norm_eps": 1e-6, "rope_theta": 1000000.0, "tie_word_embeddings": true}
+END
+"$TRILL" synth "$place/config.json" --to bf16 -o "$place/stacked.gguf" -q --no-ledger
+[ "$(stat -c %s "$place/stacked.gguf")" -gt 100000000 ] || fail 'a model that is not three times as large as memory'
+refused 4 'needs at least .* MiB for rows on their way, the budget is 16 MiB' "$place/stacked.gguf" "$place/new.gguf" --to q8_0 --ram 16M
+[ ! -e "$place/new.gguf.partial" ] || fail 'something is left of what was refused'
+if grep -q __asan_init "$TRILL" || grep -q __tsan_init "$TRILL"; then echo 'sanitizers keep what was freed: no word on memory'; else
+    for ram in 32M 64M; do
+        quantize "$place/stacked.gguf" "$place/$ram.gguf" --to q8_0 --ram $ram --json >"$place/report.json" || fail "$ram"
+        [ "$(member "$place/report.json" "['peak_bytes'] <= ${ram%M} << 20")" = True ] || fail "more memory than $ram"
+    done
+    cmp "$place/32M.gguf" "$place/64M.gguf" || fail 'other bytes with more memory'
+    quantize "$place/stacked.gguf" "$place/bits.gguf" --bits 6 --ram 32M --json >"$place/report.json" || fail 'bits in little memory'
+    [ "$(member "$place/report.json" "['peak_bytes'] <= 32 << 20")" = True ] || fail 'more memory to choose formats'
+fi
+rm -f "$place"/*M.gguf "$place/stacked.gguf" "$place/bits.gguf"
+
+# --- stopped and killed
 "$TRILL" synth qwen3-30b-a3b --tiny --layers 1 --to f32 -o "$place/model.gguf" -q --no-ledger
 quantize "$place/model.gguf" "$place/good.gguf" --to iq3_xxs -t 2 || fail 'to be killed'
-"$TRILL" quantize "$place/model.gguf" "$place/killed.gguf" --to iq3_xxs -t 1 -q 2>"$said" &
-job=$!
-while kill -0 $job 2>/dev/null && [ "$(stat -c %s "$place/killed.gguf.partial" 2>/dev/null || echo 0)" -lt 100000 ]; do sleep 0.02; done
-kill -9 $job 2>/dev/null || fail 'it was too fast to be killed'
-wait $job 2>/dev/null || true
-[ ! -e "$place/killed.gguf" ] || fail 'a model of a killed run'
-quantize "$place/model.gguf" "$place/killed.gguf" --to iq3_xxs --json >"$place/report.json" || fail 'going on'
-[ "$(member "$place/report.json" '["resumed"] > 0')" = True ] || fail 'it began afresh'
-cmp "$place/good.gguf" "$place/killed.gguf" || fail 'other bytes after a kill'
+for signal in KILL TERM; do
+    rm -f "$place/killed.gguf"
+    "$TRILL" quantize "$place/model.gguf" "$place/killed.gguf" --to iq3_xxs -t 1 -q --no-ledger 2>"$said" &
+    job=$!
+    while kill -0 $job 2>/dev/null && [ "$(stat -c %s "$place/killed.gguf.partial" 2>/dev/null || echo 0)" -lt 100000 ]; do sleep 0.02; done
+    kill -$signal $job 2>/dev/null || fail 'it was too fast to be stopped'
+    code=0
+    wait $job 2>/dev/null || code=$?
+    [ $signal = KILL ] || [ $code = 130 ] || fail "stopped with exit code $code"
+    [ ! -e "$place/killed.gguf" ] || fail 'a model of a run that was stopped'
+    quantize "$place/model.gguf" "$place/killed.gguf" --to iq3_xxs --json >"$place/report.json" || fail 'going on'
+    [ "$(member "$place/report.json" '["resumed"] > 0')" = True ] || fail 'it began afresh'
+    cmp "$place/good.gguf" "$place/killed.gguf" || fail "other bytes after $signal"
+done

@@ -20,10 +20,10 @@ struct few_shape {
     bool has_min;
 };
 
-/* The g-th half of a part (see unpack_codes) for all tokens: acc[t] goes on. */
+/* The g-th half of a part (see unpack_codes; of a grid's the codes are `unpacked`) for all tokens: acc[t] goes on. */
 INLINE void few_half(const struct few_shape shape, const uint8_t *block, uint32_t h, uint32_t q, uint32_t g,
-                     const struct scales scales, const uint32_t n_tokens, const struct tl_acts_block *const x[FEW_TOKENS],
-                     struct lanes acc[FEW_TOKENS])
+                     const struct ints unpacked[PART_CODES], const struct scales scales, const uint32_t n_tokens,
+                     const struct tl_acts_block *const x[FEW_TOKENS], struct lanes acc[FEW_TOKENS])
 {
     const uint32_t n = PART_CODES / 2;
     const int32_t offset = (int32_t)shape.offset - (CODES_8_SIGNED && shape.bits == 8 ? 128 : 0);
@@ -33,7 +33,7 @@ INLINE void few_half(const struct few_shape shape, const uint8_t *block, uint32_
         sums[t] = sums_zero();
     UNROLL
     for (uint32_t i = 0; i < n; i++) {
-        struct ints codes = unpack_codes(shape.id, block, h, q, g * n + i);
+        struct ints codes = is_grid(shape.id) ? unpacked[g * n + i] : unpack_codes(shape.id, block, h, q, g * n + i);
         UNROLL
         for (uint32_t t = 0; t < n_tokens; t++)
             sums[t] = sums_step(shape.bits, i, sums[t], codes, ints_every4(x[t]->codes + 4 * (g * n + i)));
@@ -67,10 +67,13 @@ INLINE void few_block(const struct few_shape shape, const uint8_t *block, const 
         UNROLL
         for (uint32_t q = 0; q < shape.period; q++) {
             uint32_t j = h * shape.period + q;
+            struct ints unpacked[PART_CODES];
             prefetch(block + FEW_AHEAD + j * part_bytes, part_bytes);
+            if (is_grid(shape.id))
+                grid_codes(shape.id, block, j, unpacked);
             UNROLL
             for (uint32_t g = 0; g < 2; g++)
-                few_half(shape, block, h, q, g, scales[j * groups + g % groups], n_tokens, x, acc);
+                few_half(shape, block, h, q, g, unpacked, scales[j * groups + g % groups], n_tokens, x, acc);
             UNROLL
             for (uint32_t t = 0; t < n_tokens; t++)
                 x[t]++;

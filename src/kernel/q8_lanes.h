@@ -73,7 +73,9 @@ static void few_tokens(const struct tl_product *product, uint32_t panel_from, ui
 
 static void product_q8(const struct tl_product *product, uint32_t panel_from, uint32_t panel_to)
 {
-    if (product->token_to - product->token_from <= FEW_LIMIT && few_knows(product->number))
+    /* Looking points up takes longer than the products of a few tokens: grids are unpacked once. */
+    uint32_t limit = is_grid(product->number->id) ? FEW_TOKENS : FEW_LIMIT;
+    if (product->token_to - product->token_from <= limit && few_knows(product->number))
         few_tokens(product, panel_from, panel_to);
     else
         many_tokens(product, panel_from, panel_to);

@@ -32,9 +32,12 @@ static int32_t tile_offset(const struct tl_number *number)
 
 INLINE void tile_codes(enum tl_number_id id, const uint8_t *block, uint32_t h, uint32_t q, uint32_t side, struct tile *ret_tile)
 {
+    struct ints unpacked[PART_CODES];
+    if (is_grid(id))
+        grid_codes(id, block, h, unpacked);
     UNROLL
     for (uint32_t i = 0; i < PART_CODES; i++)
-        ret_tile->codes[i][side] = unpack_codes(id, block, h, q, i);
+        ret_tile->codes[i][side] = is_grid(id) ? unpacked[i] : unpack_codes(id, block, h, q, i);
 }
 
 INLINE void tile_scales(enum tl_number_id id, const uint8_t *block, uint32_t j, uint32_t groups, uint32_t side, struct tile *ret_tile)

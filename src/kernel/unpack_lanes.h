@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Block formats into vectors, once for all levels: lane r of a vector of codes holds the codes of columns 4i..4i+3 of
  * row r of a panel, scales and minima have one row a lane. Layouts are those written at the head of each file of number/;
- * in a panel every field is 16 rows wide. Formats without a row here are unpacked by their own scalar function (tile).
+ * those of grids are unpacked in grid_lanes.h. Formats without a row here are unpacked by their own scalar function (tile).
  * `id`, `j`, `q` and `i` are constants wherever these are used. */
 #ifndef TL_KERNEL_UNPACK_LANES_H
 #define TL_KERNEL_UNPACK_LANES_H
 
-#include "kernel/kernel.h"
+#include "kernel/grid_lanes.h"
 
 /* FORMAT(ID, elements, bytes of a row's block, parts of 32 columns that differ in more than their place, group, bits of a
  * code, offset, has_min) */
@@ -25,34 +25,17 @@
     FORMAT(IQ4_XS, 256, 136, 1, 32, 8, 128, false) \
     FORMAT(MXFP4, 32, 17, 1, 32, 5, 12, false) \
     FORMAT(NVFP4, 64, 36, 1, 16, 5, 12, false) \
-    FORMAT(INT4_G32, 32, 18, 1, 32, 4, 8, false)
+    FORMAT(INT4_G32, 32, 18, 1, 32, 4, 8, false) \
+    FORMAT(IQ3_S, 256, 110, 1, 32, 5, 15, false) \
+    FORMAT(IQ3_XXS, 256, 98, 1, 32, 7, 62, false) \
+    FORMAT(IQ2_S, 256, 82, 1, 16, 7, 43, false) \
+    FORMAT(IQ2_XS, 256, 74, 1, 16, 7, 43, false) \
+    FORMAT(IQ2_XXS, 256, 66, 1, 32, 7, 43, false) \
+    FORMAT(IQ1_M, 256, 56, 1, 16, 5, 9, false) \
+    FORMAT(IQ1_S, 256, 50, 1, 32, 5, 9, false)
 
-enum { PART_COLS = 32, PART_CODES = 8 };         /* columns of a part, vectors of codes in it */
-
-/* The field that starts at byte `at` of a row's block: its granule `index` of four bytes, its half, its byte. */
-INLINE struct ints field4(const uint8_t *block, uint32_t at, uint32_t index) { return ints_load(block + 16 * at + 64 * index); }
-INLINE struct lanes field2(const uint8_t *block, uint32_t at) { return lanes_load_f16(block + 16 * at); }
-INLINE struct ints field1(const uint8_t *block, uint32_t at) { return ints_from_u8(block + 16 * at); }
-
-INLINE void prefetch(const uint8_t *at, uint32_t n_bytes)
-{
-    UNROLL
-    for (uint32_t i = 0; i < n_bytes; i += 64)
-        __builtin_prefetch(at + i);
-}
-
-/* v moved so that bit `from` becomes bit `to`. */
-INLINE struct ints move(struct ints v, uint32_t from, uint32_t to)
-{
-    return from > to ? ints_down(v, from - to) : to > from ? ints_up(v, to - from) : v;
-}
-
-INLINE struct ints bits_of(struct ints v, uint32_t from, int mask) { return ints_and(move(v, from, 0), ints_bytes(mask)); }
-
-INLINE struct ints with_bits(struct ints low, struct ints v, uint32_t from, uint32_t to, int mask)
-{
-    return ints_or_and(low, move(v, from, to), ints_bytes(mask));
-}
+/* Formats of grids (grid_lanes.h): their codes come a part at a time. */
+INLINE bool is_grid(enum tl_number_id id) { return id >= TL_NUMBER_IQ3_S && id <= TL_NUMBER_IQ1_S; }
 
 /* --- codes -------------------------------------------------------------------------------------------------------------- */
 
@@ -133,8 +116,6 @@ INLINE struct ints unpack_codes(enum tl_number_id id, const uint8_t *block, uint
 
 struct scales { struct lanes scale, min; };
 
-INLINE struct lanes steps(struct lanes unit, struct ints count) { return lanes_mul(unit, ints_to_lanes(count)); }
-
 /* Eight 6-bit scales and minima in 12 bytes at byte 4, after d and dmin (number/kscales.h). */
 INLINE struct scales scales_k45(const uint8_t *block, uint32_t j)
 {
@@ -181,6 +162,8 @@ INLINE struct lanes scale_e8m0(struct ints s)
 /* Of the g-th group of part j. */
 INLINE struct scales unpack_scales(enum tl_number_id id, const uint8_t *block, uint32_t j, uint32_t g)
 {
+    if (is_grid(id))
+        return (struct scales){.scale = grid_scale(id, block, j, g)};
     switch (id) {
     case TL_NUMBER_Q4_1:
     case TL_NUMBER_Q5_1:

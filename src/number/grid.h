@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Private to this room: grids. The iq formats store runs of 8 (iq3: 4) magnitudes together as the number of a point of a
+/* Grids, private to this room but for their points, which kernels look up. The iq formats store runs of 8 (iq3: 4) magnitudes together as the number of a point of a
  * grid, whose coordinates are levels; signs apart. Points lie where the weights of models lie densest. */
 #ifndef TL_NUMBER_GRID_H
 #define TL_NUMBER_GRID_H

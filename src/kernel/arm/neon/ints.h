@@ -88,6 +88,50 @@ INLINE struct ints ints_look_up(const uint8_t table[16], struct ints x)
                          ints_entries(entries, x.d)};
 }
 
+/* Bytes a, b, c, d of each lane. */
+INLINE struct ints ints_shuffle(struct ints x, uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+{
+    const uint32_t bytes = a | b << 8 | c << 16 | d << 24;
+    const int32x4_t at = vreinterpretq_s32_u32((uint32x4_t){bytes, bytes + 0x04040404, bytes + 0x08080808, bytes + 0x0c0c0c0c});
+    return (struct ints){ints_entries(vreinterpretq_u8_s32(x.a), at), ints_entries(vreinterpretq_u8_s32(x.b), at),
+                         ints_entries(vreinterpretq_u8_s32(x.c), at), ints_entries(vreinterpretq_u8_s32(x.d), at)};
+}
+/* As ints_look_up, in tables[1] where byte `choice` has one of the bits `bit`. */
+INLINE int32x4_t ints_either(int32x4_t choice, uint8x16_t bits, int32x4_t no, int32x4_t yes)
+{
+    return vbslq_s32(vreinterpretq_u32_u8(vtstq_u8(vreinterpretq_u8_s32(choice), bits)), yes, no);
+}
+INLINE struct ints ints_look_up_either(const uint8_t tables[2][16], struct ints x, struct ints choice, int32_t bit)
+{
+    const uint8x16_t bits = vreinterpretq_u8_s32(vdupq_n_s32(bit));
+    struct ints no = ints_look_up(tables[0], x), yes = ints_look_up(tables[1], x);
+    return (struct ints){ints_either(choice.a, bits, no.a, yes.a), ints_either(choice.b, bits, no.b, yes.b),
+                         ints_either(choice.c, bits, no.c, yes.c), ints_either(choice.d, bits, no.d, yes.d)};
+}
+
+/* Halves of at[0] and at[1] -> entries of a table. */
+INLINE int32x4_t ints_picked(const uint16_t *table, const uint16_t at[8])
+{
+    uint16x8_t found = vdupq_n_u16(table[at[0]]);
+    found = vld1q_lane_u16(table + at[1], found, 1);
+    found = vld1q_lane_u16(table + at[2], found, 2);
+    found = vld1q_lane_u16(table + at[3], found, 3);
+    found = vld1q_lane_u16(table + at[4], found, 4);
+    found = vld1q_lane_u16(table + at[5], found, 5);
+    found = vld1q_lane_u16(table + at[6], found, 6);
+    return vreinterpretq_s32_u16(vld1q_lane_u16(table + at[7], found, 7));
+}
+INLINE void ints_pick(const uint16_t *table, uint32_t count, struct ints at[2])
+{
+    uint16_t numbers[2][32];
+    (void)count;
+    memcpy(numbers, at, sizeof numbers);
+    UNROLL
+    for (uint32_t i = 0; i < 2; i++)
+        at[i] = (struct ints){ints_picked(table, numbers[i]), ints_picked(table, numbers[i] + 8),
+                              ints_picked(table, numbers[i] + 16), ints_picked(table, numbers[i] + 24)};
+}
+
 INLINE struct lanes ints_to_lanes(struct ints x)
 {
     return (struct lanes){vcvtq_f32_s32(x.a), vcvtq_f32_s32(x.b), vcvtq_f32_s32(x.c), vcvtq_f32_s32(x.d)};
@@ -96,6 +140,16 @@ INLINE struct lanes ints_as_lanes(struct ints x)
 {
     return (struct lanes){vreinterpretq_f32_s32(x.a), vreinterpretq_f32_s32(x.b), vreinterpretq_f32_s32(x.c),
                           vreinterpretq_f32_s32(x.d)};
+}
+
+/* Bits of f16 below 65536 -> f32. */
+INLINE struct lanes ints_as_f16(struct ints x)
+{
+    int16x8_t low = vuzp1q_s16(vreinterpretq_s16_s32(x.a), vreinterpretq_s16_s32(x.b));
+    int16x8_t high = vuzp1q_s16(vreinterpretq_s16_s32(x.c), vreinterpretq_s16_s32(x.d));
+    float16x8_t first = vreinterpretq_f16_s16(low), second = vreinterpretq_f16_s16(high);
+    return (struct lanes){vcvt_f32_f16(vget_low_f16(first)), vcvt_high_f32_f16(first), vcvt_f32_f16(vget_low_f16(second)),
+                          vcvt_high_f32_f16(second)};
 }
 
 /* low * low half of y + high half * high half, of 16 bits each */

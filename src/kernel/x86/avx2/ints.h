@@ -85,10 +85,54 @@ INLINE struct ints ints_look_up(const uint8_t table[16], struct ints x)
     return (struct ints){_mm256_shuffle_epi8(entries, x.a), _mm256_shuffle_epi8(entries, x.b)};
 }
 
+/* Bytes a, b, c, d of each lane. */
+INLINE struct ints ints_shuffle(struct ints x, uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+{
+    const __m256i first = _mm256_broadcastsi128_si256(_mm_set_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0));
+    const __m256i at = _mm256_or_si256(first, _mm256_set1_epi32((int32_t)(a | b << 8 | c << 16 | d << 24)));
+    return (struct ints){_mm256_shuffle_epi8(x.a, at), _mm256_shuffle_epi8(x.b, at)};
+}
+/* As ints_look_up, in tables[1] where byte `choice` has one of the bits `bit`. */
+INLINE __m256i ints_either(__m256i choice, __m256i bits, __m256i no, __m256i yes)
+{
+    return _mm256_blendv_epi8(no, yes, _mm256_cmpeq_epi8(_mm256_and_si256(choice, bits), bits));
+}
+INLINE struct ints ints_look_up_either(const uint8_t tables[2][16], struct ints x, struct ints choice, int32_t bit)
+{
+    const __m256i bits = _mm256_set1_epi32(bit);
+    struct ints no = ints_look_up(tables[0], x), yes = ints_look_up(tables[1], x);
+    return (struct ints){ints_either(choice.a, bits, no.a, yes.a), ints_either(choice.b, bits, no.b, yes.b)};
+}
+
+/* Halves of at[0] and at[1] -> entries of a table. */
+INLINE __m128i ints_picked(const uint16_t *table, const uint16_t at[8])
+{
+    return _mm_setr_epi16((int16_t)table[at[0]], (int16_t)table[at[1]], (int16_t)table[at[2]], (int16_t)table[at[3]],
+                          (int16_t)table[at[4]], (int16_t)table[at[5]], (int16_t)table[at[6]], (int16_t)table[at[7]]);
+}
+INLINE void ints_pick(const uint16_t *table, uint32_t count, struct ints at[2])
+{
+    uint16_t numbers[2][32];
+    (void)count;
+    memcpy(numbers, at, sizeof numbers);
+    UNROLL
+    for (uint32_t i = 0; i < 2; i++) {
+        at[i].a = _mm256_setr_m128i(ints_picked(table, numbers[i]), ints_picked(table, numbers[i] + 8));
+        at[i].b = _mm256_setr_m128i(ints_picked(table, numbers[i] + 16), ints_picked(table, numbers[i] + 24));
+    }
+}
+
 INLINE struct lanes ints_to_lanes(struct ints x) { return (struct lanes){_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
 INLINE struct lanes ints_as_lanes(struct ints x)
 {
     return (struct lanes){_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)};
+}
+
+/* Bits of f16 below 65536 -> f32. */
+INLINE struct lanes ints_as_f16(struct ints x)
+{
+    __m256i halves = _mm256_permute4x64_epi64(_mm256_packus_epi32(x.a, x.b), 0xd8);
+    return (struct lanes){_mm256_cvtph_ps(_mm256_castsi256_si128(halves)), _mm256_cvtph_ps(_mm256_extracti128_si256(halves, 1))};
 }
 
 /* low * low half of y + high half * high half, of 16 bits each */
@@ -118,8 +162,8 @@ INLINE struct ints ints_fifth_bits(struct ints word, uint32_t i)
 /* --- sums of products of codes ------------------------------------------------------------------------------------- */
 
 /* vpmaddubsw saturates at 16 bits. Activations are at most 127, so of pairs of products with codes of 4 bits eight fit
- * (8 * 2 * 15 * 127), of 5 bits four, of 6 bits two, of 8 bits, signed, one. */
-#define CODE_CLASSES(CLASS) CLASS(4) CLASS(5) CLASS(6) CLASS(8)
+ * (8 * 2 * 15 * 127), of 5 bits four, of 6 bits two, of 7 bits and of 8, signed, one. */
+#define CODE_CLASSES(CLASS) CLASS(4) CLASS(5) CLASS(6) CLASS(7) CLASS(8)
 
 INLINE uint32_t sums_run(uint32_t bits) { return bits <= 4 ? 8 : bits == 5 ? 4 : bits == 6 ? 2 : 1; }
 

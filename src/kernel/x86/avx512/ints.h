@@ -50,9 +50,51 @@ INLINE struct ints ints_look_up(const uint8_t table[16], struct ints x)
 {
     return (struct ints){_mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table)), x.v)};
 }
+/* Bytes a, b, c, d of each lane. */
+INLINE struct ints ints_shuffle(struct ints x, uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+{
+    const __m512i first = _mm512_broadcast_i32x4(_mm_set_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0));
+    return (struct ints){_mm512_shuffle_epi8(x.v, _mm512_or_si512(first, _mm512_set1_epi32((int32_t)(a | b << 8 | c << 16 | d << 24))))};
+}
+/* As ints_look_up, in tables[1] where byte `choice` has one of the bits `bit`. */
+INLINE struct ints ints_look_up_either(const uint8_t tables[2][16], struct ints x, struct ints choice, int32_t bit)
+{
+    __mmask64 second = _mm512_test_epi8_mask(choice.v, _mm512_set1_epi32(bit));
+    __m512i entries = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)tables[1]));
+    return (struct ints){_mm512_mask_shuffle_epi8(ints_look_up(tables[0], x).v, second, entries, x.v)};
+}
+
+/* Halves -> entries of a table, by pairs of its registers between which the bits of the numbers choose. */
+INLINE __m512i ints_pick_64(const uint16_t *table, __m512i at)
+{
+    return _mm512_permutex2var_epi16(_mm512_loadu_si512(table), at, _mm512_loadu_si512(table + 32));
+}
+#define PICK(n, half) \
+    INLINE __m512i ints_pick_##n(const uint16_t *table, __m512i at) \
+    { \
+        __mmask32 is_upper = _mm512_test_epi16_mask(at, _mm512_set1_epi16(half)); \
+        return _mm512_mask_blend_epi16(is_upper, ints_pick_##half(table, at), ints_pick_##half(table + (half), at)); \
+    }
+PICK(128, 64) PICK(256, 128) PICK(512, 256) PICK(1024, 512) PICK(2048, 1024)
+#undef PICK
+
+/* Halves of at[0] and at[1] -> entries of a table. */
+INLINE void ints_pick(const uint16_t *table, uint32_t count, struct ints at[2])
+{
+    UNROLL
+    for (uint32_t i = 0; i < 2; i++)
+        switch (count) {
+        case 256: at[i].v = ints_pick_256(table, at[i].v); break;
+        case 512: at[i].v = ints_pick_512(table, at[i].v); break;
+        case 1024: at[i].v = ints_pick_1024(table, at[i].v); break;
+        default: at[i].v = ints_pick_2048(table, at[i].v);
+        }
+}
 
 INLINE struct lanes ints_to_lanes(struct ints x) { return (struct lanes){_mm512_cvtepi32_ps(x.v)}; }
 INLINE struct lanes ints_as_lanes(struct ints x) { return (struct lanes){_mm512_castsi512_ps(x.v)}; }
+/* Bits of f16 below 65536 -> f32. */
+INLINE struct lanes ints_as_f16(struct ints x) { return (struct lanes){_mm512_cvtph_ps(_mm512_cvtepi32_epi16(x.v))}; }
 
 /* low * low half of y + high half * high half, of 16 bits each */
 INLINE struct ints ints_multiply_halves(struct ints x, struct ints y) { return (struct ints){_mm512_madd_epi16(x.v, y.v)}; }

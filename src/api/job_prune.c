@@ -43,8 +43,6 @@ static int choose(const struct options *o, uint8_t **ret_keep, struct tl_prune_r
     if (status < 0)
         return status;
     status = tl_geometry_read(file, &geometry);
-    if (status >= 0 && tl_modelfile_format(file) != TL_MODELFILE_GGUF)
-        status = tl_fail(TL_E_USAGE, "%s: experts are taken out of GGUF files only", o->write.model);
     if (status >= 0 && !(*ret_keep = tl_alloc((uint64_t)geometry.n_layers * geometry.n_experts + 1, 1)))
         status = TL_E_NOMEM;
     if (status >= 0)

@@ -1,48 +1,95 @@
 /* SPDX-License-Identifier: MIT */
-/* Places of tensors: every name that a file of this kind may have for a role is looked for. */
+/* Places of tensors: a name is held against every form that files of this kind have for a role. */
 #include "compress/place.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "model/names.h"
 
-static void place_tensor(const struct tl_modelfile *file, const char *name, enum tl_role role, int64_t layer, struct tl_place *places)
-{
-    const struct tl_tensor *tensor = tl_modelfile_find(file, name);
-    struct tl_place *place = tensor ? &places[tensor - tl_modelfile_tensor(file, 0)] : NULL;
-    if (place && place->part == TL_PARTS)
-        *place = (struct tl_place){(int)tl_weight_part_of(role), (int)role, layer};
-}
+enum { FORMS = 512, PLAIN_BYTES = 320, DIGITS = 6 };
 
-static void place_role(const struct tl_model *model, const struct tl_modelfile *file, enum tl_role role, uint32_t layer, struct tl_place *places)
+struct forms { const char *pattern[FORMS]; int role[FORMS]; size_t n; };
+
+static void list_forms(const struct tl_arch *arch, enum tl_modelfile_format format, struct forms *ret)
 {
-    const struct tl_geometry *g = tl_model_geometry(model);
     char name[TL_NAME_BYTES];
     const struct tl_name *row;
-    for (uint32_t nth = 0; (row = tl_name_each(g->arch, tl_modelfile_format(file), role, layer, 0, nth, name)); nth++) {
-        const char *pattern = tl_modelfile_format(file) == TL_MODELFILE_GGUF ? row->gguf : row->hf;
-        bool in_layers = strstr(pattern, "%u") != NULL;
-        place_tensor(file, name, role, in_layers ? (int64_t)layer : TL_NO_LAYER, places);
-        if (!tl_modelfile_find(file, name))
+    *ret = (struct forms){0};
+    for (int role = 0; role < TL_ROLES; role++)
+        for (uint32_t nth = 0; ret->n < FORMS && (row = tl_name_each(arch, format, (enum tl_role)role, 0, 0, nth, name)); nth++) {
+            ret->pattern[ret->n] = format == TL_MODELFILE_GGUF ? row->gguf : row->hf;
+            ret->role[ret->n++] = role;
+        }
+}
+
+/* As a model without a vision tower would call it; Qwen's layers that predict further tokens are numbered by themselves. */
+static void name_plainly(const struct tl_geometry *g, const char *name, char ret[PLAIN_BYTES])
+{
+    static const char ahead[] = "mtp.layers.0.", longer[] = "model.language_model.", outer[] = "language_model.";
+    if (tl_text_begins(name, ahead))
+        snprintf(ret, PLAIN_BYTES, "model.layers.%u.%s", g->n_layers, name + strlen(ahead));
+    else if (tl_text_begins(name, longer))
+        snprintf(ret, PLAIN_BYTES, "model.%s", name + strlen(longer));
+    else
+        snprintf(ret, PLAIN_BYTES, "%s", tl_text_begins(name, outer) ? name + strlen(outer) : name);
+}
+
+/* Is it the pattern, with numbers for %u and %e? Returns what the name goes on with; NULL: it is not. */
+static const char *match(const char *pattern, const char *name, int64_t *ret_layer, int64_t *ret_expert)
+{
+    *ret_layer = TL_NO_LAYER;
+    *ret_expert = TL_NO_EXPERT;
+    for (; *pattern; pattern++) {
+        if (*pattern != '%') {
+            if (*pattern != *name++)
+                return NULL;
             continue;
-        for (uint32_t e = 1; e < g->n_experts && tl_name_each(g->arch, tl_modelfile_format(file), role, layer, e, nth, name); e++)
-            place_tensor(file, name, role, layer, places);
+        }
+        size_t digits = strspn(name, "0123456789");
+        if (digits == 0 || digits > DIGITS || (*name == '0' && digits > 1))
+            return NULL;
+        *(*++pattern == 'u' ? ret_layer : ret_expert) = strtol(name, NULL, 10);
+        name += digits;
     }
+    return *name == 0 || *name == '_' ? name : NULL;
+}
+
+/* Roles that share a form: the first. A form that is all of the name goes before one that it goes on from. */
+static struct tl_place place_of(const struct tl_geometry *g, const struct forms *forms, const char *name)
+{
+    struct tl_place place = {TL_PARTS, TL_ROLES, TL_NO_LAYER, TL_NO_EXPERT, false};
+    char plain[PLAIN_BYTES];
+    name_plainly(g, name, plain);
+    for (size_t i = 0; i < forms->n; i++) {
+        int64_t layer, expert;
+        const char *rest = match(forms->pattern[i], plain, &layer, &expert);
+        if (!rest || layer >= TL_MAX_LAYERS || expert >= (int64_t)g->n_experts || (*rest && place.role != TL_ROLES))
+            continue;
+        place = (struct tl_place){(int)tl_weight_part_of((enum tl_role)forms->role[i]), forms->role[i], layer, expert, *rest != 0};
+        if (!*rest)
+            break;
+    }
+    if (tl_text_begins(name, "mtp."))
+        place.layer = g->n_layers;
+    return place;
 }
 
 int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, struct tl_place **ret_places)
 {
     const struct tl_geometry *g = tl_model_geometry(model);
     struct tl_place *places = tl_alloc(tl_modelfile_tensors(file) + 1, sizeof(*places));
+    struct forms forms;
     if (!places)
         return TL_E_NOMEM;
+    list_forms(g->arch, tl_modelfile_format(file), &forms);
     for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++)
-        places[i] = (struct tl_place){TL_PARTS, TL_ROLES, TL_NO_LAYER};
-    for (int role = 0; role < TL_ROLES; role++)
-        for (uint32_t layer = 0; layer < g->n_layers + g->n_heads_ahead; layer++)
-            place_role(model, file, (enum tl_role)role, layer, places);
+        places[i] = place_of(g, &forms, tl_modelfile_tensor(file, i)->name);
     *ret_places = places;
     return 0;
 }
@@ -50,7 +97,7 @@ int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, 
 bool tl_place_rounds(const struct tl_place *place, const struct tl_tensor *tensor)
 {
     bool kept = place->part == TL_PARTS || place->part == TL_PART_ROUTER || place->part == TL_PART_NORMS || place->part == TL_PART_RESIDUAL;
-    return !kept && tensor->n_dims >= 2 && tensor->number;
+    return !kept && !place->beside && tensor->n_dims >= 2 && tensor->number;
 }
 
 bool tl_place_native(const struct tl_place *place, const struct tl_tensor *tensor)

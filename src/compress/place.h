@@ -7,12 +7,14 @@
 #include "modelfile/modelfile.h"
 #include "plan/cost.h"
 
-enum { TL_NO_LAYER = -1 };
+enum { TL_NO_LAYER = -1, TL_NO_EXPERT = -1 };
 
 struct tl_place {
     int part;                            /* of parts.def; TL_PARTS: of none */
     int role;                            /* TL_ROLES: of none */
-    int64_t layer;                       /* TL_NO_LAYER: of none */
+    int64_t layer;                       /* TL_NO_LAYER: of none; those that predict further tokens follow the model's */
+    int64_t expert;                      /* that the tensor is one of; TL_NO_EXPERT: of none, or of all of its layer */
+    bool beside;                         /* not the matrix but what its name goes on with: its codes, their scales, its shape */
 };
 
 /* ret_places [tensors of the file]: tl_free. */

@@ -44,6 +44,8 @@ static void close_all(struct tl_quantizing *q)
     tl_importance_close(q->importance);
     tl_model_free(q->model);
     tl_modelfile_close(q->file);
+    for (uint64_t i = 0; i < q->n_outputs; i++)
+        tl_free(q->outputs[i].name);
     tl_free(q->outputs);
     tl_free(q->kept);
     tl_free(q->n_kept);
@@ -57,6 +59,7 @@ static int declare(struct tl_quantizing *q)
     for (uint64_t i = 0; i < q->n_outputs && r >= 0; i++) {
         const struct tl_output *output = &q->outputs[i];
         struct tl_tensor as = *output->tensor;
+        as.name = output->name ? output->name : as.name;
         memcpy(as.shape, output->shape, sizeof(as.shape));
         r = tl_writer_like(q->writer, &as, output->number);
     }
@@ -159,6 +162,8 @@ static int write_all(struct tl_quantizing *q)
         r = write_tensors(q);
     if (r >= 0)
         r = tl_modelfile_copy_beside(q->file, q->how->output);
+    if (r >= 0 && q->kept && tl_modelfile_format(q->file) == TL_MODELFILE_SAFETENSORS)
+        r = tl_quantize_config(q);
     return r < 0 ? r : tl_writer_commit(q->writer);
 }
 

@@ -13,6 +13,7 @@ struct tl_output {
     const struct tl_tensor *tensor;
     const struct tl_number *number;      /* NULL: its bytes are copied */
     const uint32_t *kept;                /* of its outermost dimension, [shape[0]]; NULL: all */
+    char *name;                          /* of an expert whose number changes; NULL: the tensor's */
     uint64_t shape[TL_TENSOR_DIMS];
 };
 
@@ -56,6 +57,10 @@ struct tl_quantizing {
 int tl_quantize_plan(struct tl_quantizing *q);
 /* quantize_meta.c: metadata of the input, and where the file is from. */
 int tl_quantize_metadata(struct tl_quantizing *q);
+/* Do all layers that have experts keep as many? ret_count: the most of any. */
+bool tl_quantize_even(const struct tl_quantizing *q, uint32_t *ret_count);
+/* quantize_config.c: of a model that is pruned, beside its weights. */
+int tl_quantize_config(const struct tl_quantizing *q);
 
 /* quantize_rows.c: TL_E_FILE where rows of the tensor have no whole blocks. */
 int tl_rows_measure(const struct tl_quantizing *q, const struct tl_output *output, struct tl_rows *ret_rows);

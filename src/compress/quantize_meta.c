@@ -35,16 +35,25 @@ static bool replaced(const char *key)
     return tl_text_begins(key, "trill.") || strcmp(key, "general.file_type") == 0 || strcmp(key, "general.quantization_version") == 0;
 }
 
-/* A number for all layers; where they differ one a layer, which programs that expect a number refuse. */
-static int add_experts(struct tl_quantizing *q, const char *key)
+bool tl_quantize_even(const struct tl_quantizing *q, uint32_t *ret_count)
 {
-    uint32_t n_layers = tl_model_geometry(q->model)->n_layers, most = 0;
+    uint32_t most = 0;
     bool even = true;
-    for (uint32_t layer = 0; layer < n_layers; layer++) {
+    for (uint32_t layer = 0; layer < tl_model_geometry(q->model)->n_layers; layer++) {
         even = even && (most == 0 || q->n_kept[layer] == 0 || q->n_kept[layer] == most);
         most = q->n_kept[layer] > most ? q->n_kept[layer] : most;
     }
-    return even ? tl_writer_u64(q->writer, key, most) : tl_writer_i32s(q->writer, key, (const int32_t *)q->n_kept, n_layers);
+    *ret_count = most;
+    return even;
+}
+
+/* A number for all layers; where they differ one a layer, which programs that expect a number refuse. */
+static int add_experts(struct tl_quantizing *q, const char *key)
+{
+    uint32_t count;
+    if (tl_quantize_even(q, &count))
+        return tl_writer_u64(q->writer, key, count);
+    return tl_writer_i32s(q->writer, key, (const int32_t *)q->n_kept, tl_model_geometry(q->model)->n_layers);
 }
 
 static int add_count(struct tl_quantizing *q, enum count count, const char *key)

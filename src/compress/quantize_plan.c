@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is written: for each tensor of the input its format, and which of its experts stay. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -27,25 +29,55 @@ static int list_kept(struct tl_quantizing *q)
 static bool by_expert(const struct tl_geometry *g, const struct tl_tensor *tensor, const struct tl_place *place)
 {
     bool of_experts = place->part == TL_PART_EXPERTS || place->part == TL_PART_ROUTER;
-    return of_experts && place->layer >= 0 && tensor->n_dims && tensor->shape[0] == g->layer_experts[place->layer];
+    return of_experts && place->expert < 0 && place->layer >= 0 && tensor->n_dims && tensor->shape[0] == g->layer_experts[place->layer];
 }
 
-/* No sweep sees the experts of layers that predict further tokens: of a model that is pruned these layers do not stay. */
+/* An expert that is not kept; and no sweep sees the experts of layers that predict further tokens: of a model that is pruned these
+ * layers do not stay. */
 static bool goes(const struct tl_quantizing *q, const struct tl_place *place)
 {
-    return q->kept && place->layer >= (int64_t)tl_model_geometry(q->model)->n_layers;
+    const struct tl_geometry *g = tl_model_geometry(q->model);
+    if (!q->kept || place->layer < 0)
+        return false;
+    if (place->layer >= (int64_t)g->n_layers)
+        return true;
+    return place->expert >= 0 && !q->how->keep[(uint64_t)place->layer * g->n_experts + (uint64_t)place->expert];
 }
 
-static void set_output(struct tl_quantizing *q, struct tl_output *output, const struct tl_tensor *tensor, const struct tl_number *number,
-                       const struct tl_place *place)
+/* "...experts.7.down_proj.weight": its number among those that are kept. */
+static int number_anew(const struct tl_quantizing *q, struct tl_output *output, const struct tl_place *place)
+{
+    const struct tl_geometry *g = tl_model_geometry(q->model);
+    const uint8_t *keep = q->how->keep + (uint64_t)place->layer * g->n_experts;
+    const char *name = output->tensor->name, *at = NULL;
+    char mark[24];
+    uint32_t number = 0;
+    for (int64_t e = 0; e < place->expert; e++)
+        number += keep[e];
+    int n = snprintf(mark, sizeof(mark), ".%" PRId64 ".", place->expert);
+    for (const char *found = name; (found = strstr(found, mark)); found++)
+        at = found;                      /* behind that of the layer */
+    size_t bytes = strlen(name) + sizeof(mark);
+    output->name = at ? tl_alloc(bytes, 1) : NULL;
+    if (!output->name)
+        return TL_E_NOMEM;
+    snprintf(output->name, bytes, "%.*s.%u.%s", (int)(at - name), name, number, at + n);
+    return 0;
+}
+
+static int set_output(struct tl_quantizing *q, struct tl_output *output, const struct tl_tensor *tensor, const struct tl_number *number,
+                      const struct tl_place *place)
 {
     const struct tl_geometry *g = tl_model_geometry(q->model);
     *output = (struct tl_output){.tensor = tensor, .number = number == tensor->number ? NULL : number};
     memcpy(output->shape, tensor->shape, sizeof(output->shape));
-    if (!q->kept || !by_expert(g, tensor, place))
-        return;
-    output->kept = q->kept + (uint64_t)place->layer * g->n_experts;
-    output->shape[0] = q->n_kept[place->layer];
+    if (q->kept && place->expert >= 0)
+        return number_anew(q, output, place);
+    if (q->kept && by_expert(g, tensor, place)) {
+        output->kept = q->kept + (uint64_t)place->layer * g->n_experts;
+        output->shape[0] = q->n_kept[place->layer];
+    }
+    return 0;
 }
 
 static int apply_scheme(struct tl_quantizing *q, const struct tl_place *places, const struct tl_number **numbers)
@@ -90,6 +122,6 @@ int tl_quantize_plan(struct tl_quantizing *q)
         r = choose(q, places, numbers);
     for (uint64_t i = 0; i < n && r >= 0; i++)
         if (!goes(q, &places[i]))
-            set_output(q, &q->outputs[q->n_outputs++], tl_modelfile_tensor(q->file, i), numbers[i], &places[i]);
+            r = set_output(q, &q->outputs[q->n_outputs++], tl_modelfile_tensor(q->file, i), numbers[i], &places[i]);
     return r;
 }

@@ -157,7 +157,7 @@ static bool matches(const struct line *line, const struct tl_tensor *tensor, con
     if (!in_ranges(line, place->layer, n_layers) || !tensor->number || (every && !tl_place_rounds(place, tensor)))
         return false;
     if (line->part != TL_PARTS)
-        return place->part == line->part && tensor->n_dims >= 2;
+        return place->part == line->part && tensor->n_dims >= 2 && !place->beside;
     return fnmatch(line->what, tensor->name, 0) == 0;
 }
 

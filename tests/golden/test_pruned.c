@@ -16,88 +16,110 @@
 #include "golden_file.h"
 #include "must.h"
 
-enum { EXPERTS = 8, LAYERS = 3, N_IDS = 40, VOCAB = 320 };
+enum { EXPERTS = 8, LAYERS = 4, N_IDS = 40, VOCAB = 320 };
 
-/* keep: of each layer; "": it has no experts. bias: of the router, in layer %u; NULL: it has none. groups: to cut the experts into. */
-static const struct pruned { const char *name, *keep[LAYERS], *bias; unsigned char groups; } cases[] = {
-    {"qwen3_moe", {"01110101", "11000000"}, NULL, 0},
-    {"gpt_oss", {"10000010", "00111111"}, "blk.%u.ffn_gate_inp.bias", 0},
-    {"deepseek_v3", {"", "01101001", "11011110"}, "blk.%u.exp_probs_b.bias", 2},
+/* Files and folders, single experts and stacked ones, codes with scales; keep: of each layer; "": it has no experts. bias: of the router, in
+ * layer %u; NULL: it has none. groups: to cut the experts into. counts: of experts, in config.json. */
+static const struct pruned { const char *path, *keep[LAYERS], *bias; unsigned char groups; const char *counts; } cases[] = {
+    {"qwen3_moe/model.gguf", {"01110101", "11000000"}, NULL, 0, NULL},
+    {"gpt_oss/model.gguf", {"10000010", "00111111"}, "blk.%u.ffn_gate_inp.bias", 0, NULL},
+    {"deepseek_v3/model.gguf", {"", "01101001", "11011110"}, "blk.%u.exp_probs_b.bias", 2, NULL},
+    {"qwen3_5_moe", {"01110101", "11000000", "11111111", "00001111"}, NULL, 0, "\"num_experts\": [5, 2, 8, 4]"},
+    {"gpt_oss-mxfp4", {"10000010", "00111111", "11110000"}, "model.layers.%u.mlp.router.bias", 0, "\"num_local_experts\": [2, 6, 4]"},
+    {"glm_dsa", {"", "01101001", "01011100"}, "model.layers.%u.mlp.gate.e_score_correction_bias", 0, "\"n_routed_experts\": 4"},
+    {"kimi_k2-int4", {"", "01101001"}, "model.layers.%u.mlp.gate.e_score_correction_bias", 0, "\"n_routed_experts\": 4"},
+    {"ahead/glm4_moe", {"", "00111001"}, "model.layers.%u.mlp.gate.e_score_correction_bias", 0, "\"num_nextn_predict_layers\": 0"},
 };
 
 static const struct tl_engine_options ways[] = {
-    {.threads = 1}, {.threads = 3, .chunk = 7}, {.threads = 2, .frames = 6, .lookahead = "on"}, {.threads = 1, .frames = 9, .io = "pread", .chunk = 1},
+    {.threads = 1}, {.threads = 3, .chunk = 7}, {.threads = 2, .frames = 8, .lookahead = "on"}, {.threads = 1, .frames = 9, .io = "pread", .chunk = 1},
 };
 
 /* --- files ---------------------------------------------------------------------------------------------------------------- */
 
-struct bytes { char *data; size_t n; };
-
-static struct bytes slurp(const char *path)
+/* At places of the file of weights. */
+static void patch(const char *path, uint64_t at, const void *bytes, size_t n)
 {
-    struct bytes bytes = {0};
-    must(tl_file_slurp(path, 1 << 24, &bytes.data, &bytes.n));
-    return bytes;
-}
-
-static void spill(const char *path, struct bytes bytes)
-{
-    FILE *file = fopen(path, "wb");
+    FILE *file = fopen(path, "r+b");
     assert_non_null(file);
-    assert_int_equal(fwrite(bytes.data, 1, bytes.n, file), bytes.n);
+    assert_int_equal(fseek(file, (long)at, SEEK_SET), 0);
+    assert_int_equal(fwrite(bytes, 1, n, file), n);
     assert_int_equal(fclose(file), 0);
 }
 
-/* The u32 behind a key of a GGUF and its type. */
-static void set_number(struct bytes bytes, const char *key, unsigned char value)
+/* Where the value of a key of a GGUF is, behind its type. */
+static uint64_t value_of(const char *path, const char *key)
 {
-    char *at = memmem(bytes.data, bytes.n, key, strlen(key));
+    char *bytes;
+    size_t n;
+    must(tl_file_slurp(path, 1 << 24, &bytes, &n));
+    const char *at = memmem(bytes, n, key, strlen(key));
     assert_non_null(at);
-    at[strlen(key) + 4] = (char)value;
+    uint64_t offset = (uint64_t)(at - bytes) + strlen(key) + 4;
+    tl_free(bytes);
+    return offset;
+}
+
+static bool is_folder(const struct pruned *c) { return !strstr(c->path, ".gguf"); }
+
+static void copy(const char *from, const char *to)
+{
+    char command[1400];
+    snprintf(command, sizeof(command), "rm -rf %s && cp -r %s %s && chmod -R u+w %s", to, from, to, to);
+    assert_int_equal(system(command), 0);
 }
 
 static const char *whole_of(const struct pruned *c)
 {
-    const char *path = in_folder("whole.gguf");
-    struct bytes bytes = slurp(golden_file("%s/model.gguf", c->name));
+    const char *path = in_folder("whole");
+    copy(golden_file("%s", c->path), path);
     if (c->groups) {
-        set_number(bytes, "deepseek2.expert_group_count", c->groups);
-        set_number(bytes, "deepseek2.expert_group_used_count", c->groups);
+        patch(path, value_of(path, "deepseek2.expert_group_count"), &c->groups, 1);
+        patch(path, value_of(path, "deepseek2.expert_group_used_count"), &c->groups, 1);
     }
-    spill(path, bytes);
-    tl_free(bytes.data);
     return path;
 }
 
 /* The same model, of whose experts no token asks for those that go. */
 static const char *biased_of(const struct pruned *c, const char *whole)
 {
-    const char *path = in_folder("biased.gguf");
-    struct bytes bytes = slurp(whole);
+    const char *path = in_folder("biased"), *weights = is_folder(c) ? in_folder("biased/model.safetensors") : path;
     struct tl_modelfile *file;
+    copy(whole, path);
     must(tl_modelfile_open(whole, &file));
     for (unsigned layer = 0; layer < LAYERS; layer++) {
         char name[64];
         snprintf(name, sizeof(name), c->bias, layer);
         const struct tl_tensor *tensor = tl_modelfile_find(file, name);
-        for (unsigned e = 0; tensor && e < EXPERTS; e++)
+        for (unsigned e = 0; tensor && c->keep[layer] && *c->keep[layer] && e < EXPERTS; e++)
             if (c->keep[layer][e] == '0')
-                memcpy(bytes.data + tensor->offset + e * sizeof(float), &(float){-1e30f}, sizeof(float));
+                patch(weights, tensor->offset + e * sizeof(float), &(float){-1e30f}, sizeof(float));
     }
     tl_modelfile_close(file);
-    spill(path, bytes);
-    tl_free(bytes.data);
     return path;
+}
+
+static void check_config(const struct pruned *c)
+{
+    char *text;
+    size_t n;
+    must(tl_file_slurp(in_folder("pruned/config.json"), 1 << 20, &text, &n));
+    if (!strstr(text, c->counts))
+        fail_msg("%s: config.json has no %s", c->path, c->counts);
+    tl_free(text);
 }
 
 static const char *pruned_of(const struct pruned *c, const char *whole)
 {
-    const char *path = in_folder("pruned.gguf");
+    const char *path = in_folder("pruned");
     uint8_t keep[LAYERS * EXPERTS] = {0};
     struct tl_quantize_report report;
+    shell("rm -rf pruned");
     for (unsigned i = 0; i < LAYERS * EXPERTS; i++)
         keep[i] = c->keep[i / EXPERTS] && *c->keep[i / EXPERTS] && c->keep[i / EXPERTS][i % EXPERTS] == '1';
     must(tl_quantize(&(struct tl_quantize_how){.input = whole, .output = path, .keep = keep, .threads = 1}, NULL, &report));
+    if (is_folder(c))
+        check_config(c);
     return path;
 }
 
@@ -139,35 +161,27 @@ static void test_same(void **state)
             memset(found, 0, sizeof(found));
             answer(pruned, &ways[way], found);
             if (memcmp(expected, found, sizeof(found)) != 0)
-                fail_msg("%s: other bits in way %zu", cases[i].name, way);
+                fail_msg("%s: other bits in way %zu", cases[i].path, way);
         }
     }
 }
 
-/* Counts that cannot be: too few, too many layers, more experts than the tensors have. */
+/* Fewer experts than a token uses, more than the tensors have, more than there can be. */
 static void test_refused(void **state)
 {
     static const struct { uint32_t layer, count; } wrong[] = {{0, 1}, {1, 3}, {1, 1u << 20}};
-    struct bytes bytes = slurp(pruned_of(&cases[0], whole_of(&cases[0])));
-    static const char key[] = "qwen3moe.expert_count";
-    char *at = memmem(bytes.data, bytes.n, key, strlen(key));
-    const char *path = in_folder("wrong.gguf");
+    const char *path = pruned_of(&cases[0], whole_of(&cases[0]));
+    uint64_t at = value_of(path, "qwen3moe.expert_count") + 4 + 8;       /* behind the type of its elements and how many there are */
+    static const uint32_t right[] = {5, 2};
     struct tl_engine *engine;
     (void)state;
-    assert_non_null(at);
-    at += strlen(key) + 4 + 4;           /* behind the types of the array and of its elements: their number, and they */
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        uint32_t was;
-        memcpy(&was, at + 8 + 4 * wrong[i].layer, 4);
-        memcpy(at + 8 + 4 * wrong[i].layer, &wrong[i].count, 4);
-        spill(path, bytes);
+        patch(path, at + 4 * wrong[i].layer, &wrong[i].count, 4);
         assert_int_equal(tl_engine_open(path, &ways[0], &engine), TL_E_FILE);
-        memcpy(at + 8 + 4 * wrong[i].layer, &was, 4);
+        patch(path, at, right, sizeof(right));
     }
-    spill(path, bytes);
     must(tl_engine_open(path, &ways[0], &engine));
     tl_engine_close(engine);
-    tl_free(bytes.data);
 }
 
 int main(void)

@@ -30,7 +30,7 @@ void tl_language_done(struct tl_language *language);                  /* zeroed 
 /* A pattern of ECMA-262 as it stands in a schema: it may match anywhere unless it is anchored. Lookaround, backreferences, word
  * boundaries and properties of Unicode are TL_LANGUAGE_UNKNOWN. */
 int tl_language_pattern(const char *text, size_t n_bytes, struct tl_language *ret_language);
-int tl_language_lengths(uint32_t min, uint32_t max, struct tl_language *ret_language);
+int tl_language_lengths(uint32_t min, uint32_t max, struct tl_language *ret_language);        /* max below min: none */
 struct tl_text { const char *bytes; size_t n_bytes; };
 int tl_language_names(const struct tl_text *name, size_t n, struct tl_language *ret_language);       /* just these; sorts them */
 /* What is in both, or in the first alone. */

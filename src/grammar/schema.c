@@ -3,6 +3,7 @@
  * keywords that cannot be enforced. */
 #include "grammar/schema.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,12 +106,15 @@ int tl_schema_spend(struct tl_schema *schema, const struct tl_json_node *node, u
 int tl_schema_count(struct tl_schema *schema, const struct tl_json_node *object, const char *key, uint32_t absent, uint32_t *ret)
 {
     const struct tl_json_node *node = tl_schema_member(schema, object, key);
-    double value = absent;
-    if (node && (node->kind != TL_JSON_NUMBER || !tl_parse_f64(schema->tree.text.data + node->text, node->n_text, &value) || value < 0 ||
-                 value != (double)(uint64_t)(value < 1e15 ? value : 0)))
-        return schema->flags & TL_GRAMMAR_LOOSE ? (*ret = absent, tl_schema_drop(schema, node, key)) :
-                                                  tl_schema_fail(schema, node, "expected a whole number, not negative");
-    *ret = value > TL_GRAMMAR_TIMES && node ? TL_GRAMMAR_TIMES : node ? (uint32_t)value : absent;
+    double value;
+    *ret = absent;
+    if (!node)
+        return 0;
+    if (node->kind != TL_JSON_NUMBER || !tl_parse_f64(schema->tree.text.data + node->text, node->n_text, &value) || value < 0 || value != floor(value))
+        return schema->flags & TL_GRAMMAR_LOOSE ? tl_schema_drop(schema, node, key) : tl_schema_fail(schema, node, "expected a whole number, not negative");
+    if (value > TL_GRAMMAR_TIMES && absent == 0)                     /* fewer may be asked for than are allowed, not than are needed */
+        return tl_schema_drop(schema, node, key);
+    *ret = value > TL_GRAMMAR_TIMES ? TL_GRAMMAR_TIMES : (uint32_t)value;
     return 0;
 }
 

@@ -68,7 +68,7 @@ int tl_schema_spend(struct tl_schema *schema, const struct tl_json_node *node, u
 /* So many comparisons more were made: a schema may make TL_SCHEMA_WORK. */
 int tl_schema_work(struct tl_schema *schema, const struct tl_json_node *node, uint64_t n);
 uint64_t tl_schema_children(const struct tl_schema *schema, const struct tl_json_node *node);
-/* The member as a number 0 .. most; `absent` where it is not there. */
+/* The member as a number; `absent` where it is not there: 0 of a bound from below, TL_GRAMMAR_NO_END of one from above. */
 int tl_schema_count(struct tl_schema *schema, const struct tl_json_node *object, const char *key, uint32_t absent, uint32_t *ret);
 
 /* The rule of a language that the same members of other places made; the members are printed to `key`. False: none did. */

@@ -236,14 +236,13 @@ static bool apart(struct tl_schema *schema, const struct tl_conjunction *a, cons
 void tl_schema_one_of(struct tl_schema *schema, const struct tl_json_node *list)
 {
     const struct tl_json_node *branch[BRANCHES];
+    bool differ = tl_schema_children(schema, list) <= BRANCHES;
     size_t n = 0;
-    for (const struct tl_json_node *at = tl_json_tree_child(&schema->tree, list); at && n < BRANCHES; at = tl_json_tree_next(&schema->tree, at))
+    for (const struct tl_json_node *at = differ ? tl_json_tree_child(&schema->tree, list) : NULL; at; at = tl_json_tree_next(&schema->tree, at))
         branch[n++] = at;
-    for (size_t i = 0; i < n && schema->draft.status >= 0; i++)
-        for (size_t k = i + 1; k < n; k++)
-            if (!places_apart(schema, branch[i], branch[k], 0)) {
-                if (schema->draft.status >= 0)
-                    tl_schema_drop(schema, list, "oneOf");
-                return;
-            }
+    for (size_t i = 0; i < n && differ; i++)
+        for (size_t k = i + 1; k < n && differ; k++)
+            differ = places_apart(schema, branch[i], branch[k], 0);
+    if (!differ && schema->draft.status >= 0)
+        tl_schema_drop(schema, list, "oneOf");
 }

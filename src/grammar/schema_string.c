@@ -84,7 +84,7 @@ static int narrow_by_length(struct narrowing *n, const struct tl_conjunction *c,
     struct tl_language more = {.state = NULL};
     const struct tl_json_node *node = tl_schema_node(n->schema, c->item[0].node);
     const char *keyword = max == TL_GRAMMAR_NO_END ? "minLength" : "maxLength";
-    int r = min > max ? 0 : tl_language_lengths(min, max, &more);
+    int r = tl_language_lengths(min, max, &more);
     if (r <= TL_LANGUAGE_LARGE)
         return tl_schema_drop(n->schema, node, keyword);
     return r < 0 ? tl_draft_fail(&n->schema->draft, r) : narrow(n, &more, node, keyword);

@@ -170,6 +170,11 @@ static const struct { const char *text, *said; } refused[] = {
     {"{\"enum\":[1],\"type\":\"string\"}", "no text of at most"},
     {"{\"minItems\":-1}", "expected a whole number, not negative"},
     {"{\"minItems\":5,\"maxItems\":2,\"type\":\"array\"}", "no text of at most"},
+    {"{\"minLength\":5,\"maxLength\":2,\"type\":\"string\"}", "no text of at most"},
+    {"{\"minLength\":5,\"maxLength\":2,\"pattern\":\"^a\"}", "no text of at most"},
+    {"{\"minLength\":5,\"maxLength\":2,\"enum\":[\"a\",\"abcdef\"]}", "no text of at most"},
+    {"{\"minProperties\":1,\"additionalProperties\":{},\"propertyNames\":{\"minLength\":5,\"maxLength\":2}}", "no text of at most"},
+    {"{\"minItems\":2000000}", "#/minItems: keyword minItems"}, {"{\"minItems\":1.5}", "expected a whole number"},
     {"{", "schema: schema: byte 1"},
     {"{} {}", "schema: schema: byte 3"},
     {"", "schema: schema: byte 0"},
@@ -184,6 +189,26 @@ static void test_refused(void **state)
         if (r != TL_E_USAGE || !strstr(tl_error_text(), refused[i].said))
             fail_msg("%s: %d: %s", refused[i].text, r, r < 0 ? tl_error_text() : "taken");
     }
+}
+
+/* More alternatives than are compared are not taken to differ. */
+static void test_many_alternatives(void **state)
+{
+    (void)state;
+    for (int n = 256; n <= 257; n++) {
+        struct tl_buffer text;
+        struct tl_grammar *grammar;
+        tl_buffer_init(&text, 0);
+        for (int i = 0; i < n; i++)
+            tl_buffer_printf(&text, "%s{\"const\":%d}", i ? "," : "{\"oneOf\":[", i);
+        tl_buffer_printf(&text, "]}");
+        int r = tl_grammar_from_schema("schema", text.data, text.len, 0, &grammar);
+        assert_int_equal(r, n == 256 ? 0 : TL_E_USAGE);
+        tl_buffer_done(&text);
+        if (r >= 0)
+            tl_grammar_free(grammar);
+    }
+    assert_non_null(strstr(tl_error_text(), "#/oneOf: keyword oneOf"));
 }
 
 static void test_loose(void **state)
@@ -220,6 +245,6 @@ static void test_any_json(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_more), cmocka_unit_test(test_refused), cmocka_unit_test(test_loose), cmocka_unit_test(test_careless), cmocka_unit_test(test_any_json)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_more), cmocka_unit_test(test_refused), cmocka_unit_test(test_many_alternatives), cmocka_unit_test(test_loose), cmocka_unit_test(test_careless), cmocka_unit_test(test_any_json)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

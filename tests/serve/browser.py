@@ -24,24 +24,51 @@ SIZES = {"desktop": (1440, 900), "tablet": (1000, 800), "phone": (390, 844)}
 until = functools.partial(server.until, ignored=(StaleElementReferenceException, IndexError))
 
 
-class Browser:
-    def __init__(self, size="desktop", dark=False):
+class Chromium:
+    """The one program of all cases; its first tab stays empty."""
+    driver = None
+
+    @classmethod
+    def start(cls):
         program, driver = shutil.which("chromium"), shutil.which("chromedriver")
         if not program or not driver:
             server.skip("chromium and chromium-driver are not there; tool/setup test installs them")
-        self.folder = tempfile.TemporaryDirectory(prefix="trill-page-")
+        cls.folder = tempfile.TemporaryDirectory(prefix="trill-page-")
         options = webdriver.ChromeOptions()
         options.binary_location = program
-        width, height = SIZES[size]
         for switch in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
-                       "--force-prefers-reduced-motion", f"--window-size={width},{height}", f"--user-data-dir={self.folder.name}/profile"):
+                       "--force-prefers-reduced-motion", f"--user-data-dir={cls.folder.name}"):
             options.add_argument(switch)
-        options.add_experimental_option("prefs", {"download.default_directory": self.folder.name,
-                                                 "profile.default_content_setting_values.automatic_downloads": 1})
+        options.add_experimental_option("prefs", {"profile.default_content_setting_values.automatic_downloads": 1})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        self.driver = webdriver.Chrome(service=Service(driver), options=options)
+        cls.driver = webdriver.Chrome(service=Service(driver), options=options)
+        cls.first = cls.driver.current_window_handle
+
+    @classmethod
+    def stop(cls):
+        if cls.driver:
+            cls.driver.quit()
+            cls.folder.cleanup()
+
+
+class Browser:
+    """A tab of a case's own: nothing is left in it, in storage or in caches by the cases before."""
+
+    def __init__(self, size="desktop", dark=False):
+        if not Chromium.driver:
+            Chromium.start()
+        self.driver = Chromium.driver
+        self.folder = tempfile.TemporaryDirectory(prefix="trill-page-files-")
+        self.driver.switch_to.new_window("tab")
+        width, height = SIZES[size]
+        self.command("Network.clearBrowserCache")
+        self.command("Network.clearBrowserCookies")
+        self.command("Browser.setDownloadBehavior", behavior="allow", downloadPath=self.folder.name)
+        self.command("Emulation.setFocusEmulationEnabled", enabled=True)
         self.command("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=size == "phone")
         self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        for kind in ("browser", "performance"):
+            self.driver.get_log(kind)                # what the tab before said at its end
         self.expected = []                           # parts of console messages that belong to the test
         self.origin = None
 
@@ -56,7 +83,10 @@ class Browser:
                 self.driver.save_screenshot(os.path.join(os.environ["TRILL_BUILD"], "page-failed.png"))
                 print([entry["message"] for entry in self.driver.get_log("browser")])
         finally:
-            self.driver.quit()
+            if self.origin:
+                self.command("Storage.clearDataForOrigin", origin=self.origin, storageTypes="all")
+            self.driver.close()
+            self.driver.switch_to.window(Chromium.first)
             self.folder.cleanup()
 
     def command(self, name, **parameters):
@@ -70,6 +100,10 @@ class Browser:
             if message["method"] == "Network.requestWillBeSent":
                 address = message["params"]["request"]["url"]
                 assert urlsplit(address).scheme in ("blob", "data", "chrome") or address.startswith(self.origin + "/"), f"asks for {address}"
+
+    def hurry(self):
+        """From the next document on, what it waits for by itself comes ten times as soon."""
+        self.command("Page.addScriptToEvaluateOnNewDocument", source="const wait = setTimeout; window.setTimeout = (call, ms, ...more) => wait(call, ms / 10, ...more)")
 
     # --- the page -------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A server that stands in for trill's where a test of the page needs one that loads slowly, is busy, reasons, or breaks off:
 the page's files as they are, and answers that follow a script."""
+import contextlib
 import json
 import os
 import pathlib
@@ -29,7 +30,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def parse_request(self):
         if self.server.script.gone:
-            self.connection.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):           # the client may have closed it
+                self.connection.shutdown(socket.SHUT_RDWR)
             return False
         return super().parse_request()
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The page in a browser: chats, stops, edits, retries, goes on, reloads and finds what was said, on a desktop and a phone, in light and
 dark, by keyboard alone, with hostile texts, and while the server loads, is busy, breaks off, or cannot keep conversations."""
+import contextlib
 import json
 import os
 import pathlib
@@ -12,7 +13,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from server import TINY, TRILL, Server, run, skip, smollm2, with_clients
 
 with_clients()
-from browser import By, Browser, Keys, until
+from browser import By, Browser, Chromium, Keys, until
 from stand_in import StandIn
 
 try:
@@ -22,8 +23,27 @@ except SystemExit:
 LONG = "Tell me a very long story about a dragon."
 
 
-def serve(*arguments, longest=40, **more):
+shared = {}                                  # longest -> the server of all cases that ask for no other
+
+
+def server_of_its_own(*arguments, longest=40, **more):
     return Server("-t", "1", "--temp", "0", "-n", longest, *arguments, model=MODEL, **more)
+
+
+@contextlib.contextmanager
+def serve(longest=40):
+    """A server on which nothing runs and nothing is kept."""
+    server = shared.pop(longest, None) or server_of_its_own(longest=longest)
+    try:
+        server.idle()
+        for row in conversations(server):
+            server.request("DELETE", "/trill/conversations/" + row["id"])
+        yield server
+    except BaseException:
+        print("\n".join(server.lines[-20:]), file=sys.stderr)
+        server.process.kill()                # the next case begins anew
+        raise
+    shared[longest] = server
 
 
 def conversations(server):
@@ -214,7 +234,7 @@ def test_export_and_import():
 
 
 def test_none_are_kept():
-    with serve("--no-conversations") as server, Browser() as page:
+    with server_of_its_own("--no-conversations") as server, Browser() as page:
         page.expected = ["404"]
         page.open(server)
         assert "Not kept" in page.one("#kept").text
@@ -226,7 +246,7 @@ def test_none_are_kept():
 
 
 def test_a_damaged_file_is_told():
-    with serve(ready=False) as server:
+    with server_of_its_own(ready=False) as server:
         place = pathlib.Path(server.home.name)
         with Browser() as page:
             page.expected = ["500", "503"]
@@ -241,7 +261,7 @@ def test_a_damaged_file_is_told():
 
 def test_a_full_drive_is_told():
     limited = ["sh", "-c", 'trap "" XFSZ; ulimit -f 600; exec "$@"', "sh", TRILL]
-    with serve(command=limited) as server, Browser() as page:
+    with server_of_its_own(command=limited) as server, Browser() as page:
         page.expected = ["507", "400"]
         page.open(server)
         page.ask("Say one word.")
@@ -376,7 +396,7 @@ def test_files():
 def test_keyboard_alone():
     with serve() as server, Browser() as page:
         page.open(server)
-        assert page.js("return document.activeElement.id") == "input"
+        until(lambda: page.js("return document.activeElement.id") == "input")
         page.keys("Say one", Keys.SHIFT, Keys.ENTER, Keys.SHIFT, "word.", Keys.ENTER)
         until(lambda: page.answers())
         page.wait_answer()
@@ -493,7 +513,7 @@ def test_settings():
 
 
 def test_key():
-    with serve(env={"TRILL_API_KEY": "open sesame"}) as server, Browser() as page:
+    with server_of_its_own(env={"TRILL_API_KEY": "open sesame"}) as server, Browser() as page:
         page.expected = ["401"]
         page.origin = server.url
         page.driver.get(server.url + "/")
@@ -601,6 +621,7 @@ def test_lost_and_busy():
 def test_server_gone():
     with StandIn(answer_well) as server, Browser() as page:
         page.expected = ["404", "ERR_"]
+        page.hurry()
         page.open(server)
         server.gone = True
         page.ask("Anybody?")
@@ -620,6 +641,7 @@ def test_several_models():
         handler.end()
     with StandIn(answer, models=("one", "other")) as server, Browser() as page:
         page.expected = ["404", "503"]
+        page.hurry()
         page.open(server)
         until(lambda: page.js("return document.querySelector('#model').value") == "one")
         page.js("const s = document.querySelector('#model'); s.value = 'other'; s.dispatchEvent(new Event('change'))")
@@ -644,4 +666,9 @@ def test_size():
             assert server.get("/page/" + name)[0] == 404, name
 
 
-run(globals())
+try:
+    run(globals())
+finally:
+    for one in shared.values():
+        one.stop()
+    Chromium.stop()

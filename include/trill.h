@@ -61,7 +61,7 @@ struct trill_model_options {
     const char *kv;                      /* "f32", "f16", "bf16", "q8_0"; NULL: f32 for f32 models, else f16 (latent: bf16) */
     const char *activations;             /* "auto" or "f32"; NULL: auto */
     int vocabulary_only;                 /* no weights: tokenising and templates only */
-    void (*log)(void *context, int level, const char *text);          /* may be NULL; called from the opening thread */
+    void (*log)(void *context, int level, const char *text);          /* may be NULL; while opening, from the opening thread */
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);       /* while loading; may be NULL */
     void *context_pointer;               /* given to both */
     const volatile int *cancel;          /* loading stops (TRILL_CANCELLED) where it becomes non-zero; may be NULL */
@@ -195,8 +195,8 @@ TRILL_API int trill_session_append(struct trill_session *session, const int32_t 
 TRILL_API int trill_session_ids(struct trill_session *session, const int32_t **ret_ids, size_t *ret_count);  /* borrowed until the next change */
 
 /* Computes what was set and not yet computed. For every such token, in order, row(i, logits that follow token i) is called;
- * it returns non-zero to stop (TRILL_CANCELLED). row NULL: the state grows, and no logits are made. With several sessions at
- * work the call may come from another thread that leads the step; never from two at once. After TRILL_CANCELLED what was
+ * it returns non-zero to stop (TRILL_CANCELLED). row NULL: the state grows, and no logits are made. The call may come from
+ * any thread of a step; never from two at once. After TRILL_CANCELLED what was
  * computed stays, in whole chunks, and the next call goes on. */
 typedef int (*trill_row)(void *context, size_t position, const float *logits, size_t vocabulary);
 TRILL_API int trill_session_compute(struct trill_session *session, trill_row row, void *context);

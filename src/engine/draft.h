@@ -3,8 +3,8 @@
  * only if it equals the one that the sampler draws at its place, so no answer depends on them.
  *
  * A kind is a row of drafts.def and a file. The kinds are asked in the order of the rows; the first whose ids are worth the
- * time of a longer step (draft_price.h) drafts. One that fails is told once as a warning, and off from there. All is the leader's,
- * between two steps, but open and close, begin, and the figures; drafters come and go inside (tl_engine_enter). */
+ * time of a longer step (draft_price.h) drafts. One that fails is off from there; while opening, a warning says why. All is the
+ * leader's, between two steps, but open and close, begin, and the figures; drafters come and go inside (tl_engine_enter). */
 #ifndef TL_ENGINE_DRAFT_H
 #define TL_ENGINE_DRAFT_H
 
@@ -96,7 +96,7 @@ struct tl_draft_choice { bool on[TL_DRAFT_KINDS], always; };
 int tl_drafts_choose(const char *names, const char *draft_model, struct tl_draft_choice *ret_choice);
 const char *tl_drafts_names(void);                                    /* blanks between them */
 uint64_t tl_drafts_bytes(const struct tl_draft_choice *choice, const struct tl_model *model, const struct tl_model_limits *limits);   /* heap */
-/* engine, context and log are set before. A kind that cannot be had is told to the log, and off. */
+/* engine, context and log (which may be NULL) are set before. A kind that cannot be had is told to the log, and off. */
 void tl_drafts_open(struct tl_drafts *drafts, const struct tl_draft_choice *choice);
 void tl_drafts_close(struct tl_drafts *drafts);
 bool tl_drafts_any(const struct tl_drafts *drafts);

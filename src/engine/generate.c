@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of an answer, token by token: logits come from a step, an id is drawn from them (draw_row), leads to the next
- * step (go_on), and while that runs its text is given out by the thread that asked (give_out). */
+/* The life of an answer, token by token. tl_generate puts one request to the scheduler (scheduler.h) and stays there until the
+ * answer has ended. Meanwhile, round after round:
+ *
+ *   a step    computes the prompt, piece by piece, then the latest id and its draft; logits come out (lead.c)
+ *   draw_row  in a thread of that step: from logits to an id, by guide and sampler (draw.c)
+ *   go_on     in the thread that leads, between two steps: what was drawn is the session's, and what may follow is drafted (draft.h)
+ *   give_out  in the thread that asked, while the next step runs: likelihoods, text, stop strings (stop.c)
+ *
+ * So an answer is ahead of its reader; what was drawn behind a stop is taken back in the end (answering.c). */
 #include "base/error.h"
 #include "engine/answering.h"
 
-/* From the logits behind the id at `place` the next one is drawn. Where a draft stands there, the row behind it is of use if
+/* From the logits behind the id at `place` the next one is drawn. Where a draft stands there, the row behind it is of use (1) if
  * and only if both are the same. */
 static int draw_row(void *context, uint32_t place, float *logits)
 {
     struct tl_answering *a = context;
     struct tl_session *session = a->session;
-    uint32_t n = place + 1, left = tl_answering_left(a, n);
+    uint32_t n = place + 1;              /* ids in front of the one that is drawn: its own place */
     int32_t id;
     if (n < a->n_prompt)
         tl_answering_echo(a, n, logits);
     if (n < a->n_prompt || a->how->prompt_only)
         return 1;
+    uint32_t left = tl_answering_left(a, n);
     int drawn = tl_draw_id(&a->draw, logits, session->ids, n, left, &id, tl_answering_seen(a, n));
     if (drawn < 0)
         return drawn;

@@ -146,6 +146,7 @@ static void open_drafts(struct tl_engine *engine, const struct tl_engine_options
     drafts->log = options->log;
     drafts->log_context = options->context_pointer;
     tl_drafts_open(drafts, &engine->draft_choice);
+    drafts->log = NULL;                  /* it need not live longer */
 }
 
 /* Without its folder where that does not work. */

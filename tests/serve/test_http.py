@@ -215,9 +215,9 @@ def test_hosts_and_origins():
 def test_queue_is_bounded():
     with Server("--sessions", "1", "--queue", "2", "-c", "200000") as server:
         streams = [server.connect() for _ in range(3)]
-        for stream in streams:
+        for waiting, stream in enumerate(streams):
             send_post(stream, CHAT, LONG)
-            time.sleep(0.2)
+            until(lambda: server.live()["queue"] == {"waiting": waiting, "limit": 2, "running": 1})
         status, headers, document = server.chat()
         assert status == 429 and int(headers["Retry-After"]) > 0 and headers["x-should-retry"] == "true", (status, headers)
         assert document["error"]["code"] == "queue_full", document
@@ -231,7 +231,7 @@ def test_one_with_many_parts_starves_none():
     with Server("--sessions", "1", "--queue", "100") as server:
         many = server.connect()
         send_post(many, "/v1/completions", {"prompt": ["hello"] * 60, "max_tokens": 150, "ignore_eos": True})
-        time.sleep(0.05)
+        until(lambda: server.live()["queue"]["running"] == 1)
         assert server.chat(max_tokens=2)[0] == 200
         live = server.live()
         assert any(task["parts"] == 60 for task in live["running"]), "the one with few parts waited for the one with many"
@@ -244,10 +244,7 @@ def test_who_leaves_is_cancelled():
         for body in (LONG, {**LONG, "stream": False}):
             connection = server.connect()
             send_post(connection, CHAT, body)
-            until = time.time() + 10
-            while not server.live()["queue"]["running"] and time.time() < until:
-                time.sleep(0.01)
-            assert server.live()["queue"]["running"] == 1
+            until(lambda: server.live()["queue"]["running"] == 1)
             connection.close()
             began = time.time()
             server.idle()
@@ -256,7 +253,7 @@ def test_who_leaves_is_cancelled():
         waiting = [server.connect() for _ in range(5)]
         for connection in waiting:
             send_post(connection, CHAT, LONG)
-        time.sleep(0.2)
+        until(lambda: len(server.live()["running"]) == 5)
         for connection in reversed(waiting):
             connection.close()
         began = time.time()
@@ -282,7 +279,7 @@ def test_beats():
     with Server("--sessions", "1", "--ping", "0.1", "-c", "200000") as server:
         first = server.connect()
         send_post(first, CHAT, LONG)
-        time.sleep(0.3)
+        until(lambda: server.live()["queue"]["running"] == 1)
         second, status, pieces = server.stream(CHAT, {**LONG, "max_tokens": 3})
         assert status == 200
         assert next(pieces).startswith(":") and next(pieces).startswith(":"), "no sign of life while it waits"
@@ -296,7 +293,7 @@ def test_stop_lets_answers_end():
     server = Server("--sessions", "1", "--stop-time", "60")
     with server.connect() as connection:
         send_post(connection, CHAT, {**LONG, "max_tokens": 300})
-        time.sleep(0.1)
+        until(lambda: server.live()["running"] or server.live()["answers"])
         server.ask_to_stop()
         got = read_all(connection)
     assert b"[DONE]" in got, got[-300:]
@@ -304,7 +301,7 @@ def test_stop_lets_answers_end():
     server = Server("--sessions", "1", "--stop-time", "0.3", "-c", "1000000")
     with server.connect() as connection:
         send_post(connection, CHAT, {**LONG, "max_tokens": 1000000})
-        time.sleep(0.3)
+        until(lambda: server.live()["queue"]["running"] == 1)
         began = time.time()
         server.ask_to_stop()
         assert b"[DONE]" not in read_all(connection)

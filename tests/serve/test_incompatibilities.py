@@ -12,7 +12,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from server import ROOT, Server, events, run, send_post, smollm2
+from server import ROOT, Server, events, run, send_post, smollm2, until
 
 CHAT = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "hello"}]
@@ -215,9 +215,7 @@ def test_15_silence_in_prefill():
         body = {"messages": [{"role": "user", "content": prompt + "!"}], "max_tokens": 4, "stream": True}
         left = slow.connect()                        # leaves in the prompt; what was computed serves the retry
         send_post(left, CHAT, body)
-        until = time.time() + 10
-        while not slow.live()["queue"]["running"] and time.time() < until:
-            time.sleep(0.01)
+        until(lambda: slow.live()["queue"]["running"])
         time.sleep(0.3)
         left.close()
         slow.idle()

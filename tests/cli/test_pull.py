@@ -562,7 +562,7 @@ def carry_out(test):
 def main():
     assert git_name(b'what is up, doc?') == 'bd9dbf5aae1a3862dd1526723246b20206e5fc37'         # of git's own book
     tests = [(name, test) for name, test in globals().items() if name.startswith('test_') and (len(sys.argv) < 2 or name in sys.argv[1:])]
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
         results = list(pool.map(lambda row: carry_out(row[1]), tests))
     failed = 0
     for (name, _), (skipped, error) in zip(tests, results):

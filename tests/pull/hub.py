@@ -49,6 +49,7 @@ class Repository:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
+    disable_nagle_algorithm = True               # else each answer's second write waits for the client's delayed acknowledgement
 
     def log_message(self, *_):
         pass

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """A mixture of experts that learnt a text, pruned to half of its experts and quantised, loads in llama.cpp and says the same
-greedily as here; so does one that is only quantised.
+greedily as here; so does one that is only quantised. One whose layers have different numbers of experts is refused there.
 
 PEERS is the folder that bench/build-peers made; without it this is skipped (77)."""
-import os, pathlib, subprocess, sys, tempfile
+import json, os, pathlib, subprocess, sys, tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import test_lora as other
@@ -18,6 +18,19 @@ CONFIG = ('{"model_type": "qwen3_moe", "num_hidden_layers": 2, "hidden_size": 64
 
 def trill(*words):
     subprocess.run([other.TRILL, *words, '-q'], check=True, stdout=subprocess.DEVNULL)
+
+
+def refused(program, folder, whole, statistics):
+    """Some share leaves the two layers different numbers."""
+    for keep in '0.45', '0.55', '0.7', '0.8', '0.95':
+        out = folder / f'uneven-{keep}.gguf'
+        report = json.loads(subprocess.run([other.TRILL, 'prune', whole, out, '--keep', keep, '--experts', statistics, '--uneven', '--json', '-q'],
+                                           stdout=subprocess.PIPE, check=True).stdout)
+        if report['least_kept'] < report['most_kept']:
+            said = subprocess.run([program, '-m', out, '-p', 'x', '-n', '2', '-no-cnv'], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            print(f'uneven: exit {said.returncode}')
+            return said.returncode == 1 and 'qwen3moe.expert_count has wrong type' in said.stderr + said.stdout
+    return False
 
 
 def main():
@@ -41,7 +54,7 @@ def main():
         # In one pass or in two: the same weights.
         sums = [subprocess.run([other.TRILL, 'logits', m, '--tokens', '/dev/stdin', '-o', folder / 'l.npy', '--json'], input='1 2 3 4 5 6 7', text=True,
                                stdout=subprocess.PIPE, check=True).stdout for m in (both, folder / 'then.gguf')]
-        good = good and sums[0] == sums[1]
+        good = good and sums[0] == sums[1] and refused(program, folder, whole, statistics)
     return 0 if good else 1
 
 

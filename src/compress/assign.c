@@ -158,11 +158,17 @@ static void list_choices(const struct assigning *a, const struct tl_tensor *tens
         const struct tl_number *number = tl_number(candidates[i].id);
         uint64_t n_bytes;
         if ((candidates[i].needs_importance && !a->how->importance) || tensor->shape[tensor->n_dims - 1] % number->block_elems ||
-            !tl_number_bytes(number, tensor->n_elems, &n_bytes))
+            !tl_number_bytes(number, open->n_elems, &n_bytes))
             continue;
         open->number[open->n_choices] = number;
         open->n_bytes[open->n_choices++] = n_bytes;
     }
+}
+
+/* Of what is written of a tensor whose format does not change. */
+static uint64_t bytes_of(const struct tl_tensor *tensor, uint64_t n_elems)
+{
+    return tensor->n_elems ? (uint64_t)((unsigned __int128)tensor->n_bytes * n_elems / tensor->n_elems) : 0;
 }
 
 static int list_open(struct assigning *a, const struct tl_number *const *numbers)
@@ -173,12 +179,12 @@ static int list_open(struct assigning *a, const struct tl_number *const *numbers
         const struct tl_tensor *tensor = tl_modelfile_tensor(a->how->file, i);
         struct open_tensor *open = &a->open[a->n_open];
         bool kept = numbers[i] || !tl_place_rounds(&a->how->places[i], tensor) || (!a->how->force && tl_place_native(&a->how->places[i], tensor));
-        uint64_t n_bytes = tensor->n_bytes;
-        *open = (struct open_tensor){.index = i, .n_elems = tensor->n_elems};
-        if (!kept)
+        uint64_t n_bytes = bytes_of(tensor, a->how->n_elems[i]);
+        *open = (struct open_tensor){.index = i, .n_elems = a->how->n_elems[i]};
+        if (!kept && open->n_elems)
             list_choices(a, tensor, open);
         if (numbers[i])
-            (void)tl_number_bytes(numbers[i], tensor->n_elems, &n_bytes);
+            (void)tl_number_bytes(numbers[i], open->n_elems, &n_bytes);
         if (open->n_choices)
             a->n_open++;
         else
@@ -239,7 +245,7 @@ static uint64_t room_for(const struct assigning *a)
     uint64_t elems = 0, around = tl_modelfile_bytes(file) + ADDED_BYTES;
     for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++) {
         const struct tl_tensor *tensor = tl_modelfile_tensor(file, i);
-        elems += tensor->n_elems;
+        elems += a->how->n_elems[i];
         around += strlen(tensor->name) + LINE_BYTES;
         around -= tensor->n_bytes;
     }

@@ -16,17 +16,18 @@
 struct tl_assign {
     const struct tl_modelfile *file;
     const struct tl_place *places;
+    const uint64_t *n_elems;             /* [tensors]: what is written of each */
     uint32_t n_layers;
     const struct tl_importance *importance;          /* may be NULL */
     struct tl_pool *pool;
-    double bits;                         /* a weight, over all of the file; or 0 and */
+    double bits;                         /* a weight, over all that is written; or 0 and */
     uint64_t size_bytes;                 /* of the file */
     bool force;
     struct tl_progress *progress;
 };
 
 /* numbers [tensors]: what a scheme fixed comes in, NULL elsewhere; of matrices it left open their formats come out. TL_E_USAGE:
- * the size is below the least or above the most that the formats give, with both. */
+ * the size is below the least that the formats give. */
 int tl_assign(const struct tl_assign *how, const struct tl_number **numbers);
 
 /* Memory that it takes at most. */

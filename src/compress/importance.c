@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "compress/place.h"
 #include "compress/values.h"
 
 enum { NAME_BYTES = 256, MAX_ENTRIES = 1 << 20 };
@@ -59,6 +60,9 @@ static const struct entry *find(const struct tl_importance *importance, const ch
 const float *tl_importance_of(const struct tl_importance *importance, const struct tl_tensor *tensor, uint64_t matrix)
 {
     const struct entry *e = find(importance, tensor->name);
+    char first[TL_PLACE_NAME_BYTES];
+    if (!e && tl_place_rename(tensor->name, 0, first, &matrix))
+        e = find(importance, first);
     if (!e)
         return NULL;
     uint64_t at = e->matrices == 1 ? 0 : matrix;
@@ -127,7 +131,7 @@ static int take_tensor(struct tl_importance *importance, const struct tl_modelfi
 {
     char name[NAME_BYTES], counts[NAME_BYTES + 16];
     size_t length = strlen(tensor->name), end = strlen(ending);
-    if (length <= end || length - end >= NAME_BYTES || !tl_text_ends(tensor->name, ending) || strstr(tensor->name, ".tokens"))
+    if (length <= end || length - end >= NAME_BYTES || !tl_text_ends(tensor->name, ending) || tl_text_ends(tensor->name, counts_ending))
         return 0;
     snprintf(name, sizeof(name), "%.*s", (int)(length - end), tensor->name);
     snprintf(counts, sizeof(counts), "%s%s", name, counts_ending);
@@ -209,7 +213,18 @@ static int read_old(struct tl_importance *importance, const char *path, const ch
 
 /* --- opening -------------------------------------------------------------------------------------------------------------- */
 
-/* The old form has one entry for all experts of a layer, one behind the other. */
+/* Experts that are tensors of their own have one entry, under the name of the first. */
+static uint64_t matrices_of(const struct tl_modelfile *model, const struct tl_tensor *tensor)
+{
+    char other[TL_PLACE_NAME_BYTES];
+    uint64_t n = 1, was;
+    if (tensor->n_dims > 2)
+        return tensor->shape[0];
+    while (tl_place_rename(tensor->name, n, other, &was) && was == 0 && tl_modelfile_find(model, other))
+        n++;
+    return n;
+}
+
 static int check(struct tl_importance *importance, const char *path, const struct tl_modelfile *model)
 {
     uint64_t matched = 0;
@@ -219,7 +234,7 @@ static int check(struct tl_importance *importance, const char *path, const struc
         uint64_t columns = tensor && tensor->n_dims ? tensor->shape[tensor->n_dims - 1] : 0;
         if (!tensor)
             continue;
-        uint64_t matrices = tensor->n_dims > 2 ? tensor->shape[0] : 1;
+        uint64_t matrices = matrices_of(model, tensor);
         if (e->columns != columns || (e->matrices != 1 && e->matrices != matrices))
             return tl_fail(TL_E_FILE, "%s: %s: found %" PRIu64 " x %" PRIu64 " columns, the model has %" PRIu64 " x %" PRIu64 ": importance of another model",
                            path, e->name, e->matrices, e->columns, matrices, columns);
@@ -241,7 +256,7 @@ static void level(struct entry *e)
     }
 }
 
-/* Entries of the old form whose values are those of several experts. */
+/* The old form has one entry for all experts of a layer, one behind the other. */
 static int split(struct tl_importance *importance, const struct tl_modelfile *model)
 {
     for (uint64_t i = 0; i < importance->n_entries; i++) {

@@ -11,7 +11,7 @@ struct tl_importance;
 /* TL_E_FILE: no such file, or one of another model: a matrix of it has other columns, or none of its names is the model's. */
 int tl_importance_open(const char *path, const struct tl_modelfile *model, struct tl_importance **ret_importance);
 void tl_importance_close(struct tl_importance *importance);           /* NULL is fine */
-/* Of this tensor's matrix (of experts: the one numbered so): weights [columns], their mean 1, or NULL: the file does not tell. */
+/* Of this tensor's matrix (of experts in one tensor: the one numbered so): weights [columns], their mean 1, or NULL: the file does not tell. */
 const float *tl_importance_of(const struct tl_importance *importance, const struct tl_tensor *tensor, uint64_t matrix);
 const char *tl_importance_hash(const struct tl_importance *importance);          /* SHA-256 of the file in hexadecimal digits */
 

@@ -2,6 +2,7 @@
 /* Places of tensors: a name is held against every form that files of this kind have for a role. */
 #include "compress/place.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "base/text.h"
 #include "model/names.h"
 
-enum { FORMS = 512, PLAIN_BYTES = 320, DIGITS = 6 };
+enum { FORMS = 512, DIGITS = 6 };
 
 struct forms { const char *pattern[FORMS]; int role[FORMS]; size_t n; };
 
@@ -29,15 +30,15 @@ static void list_forms(const struct tl_arch *arch, enum tl_modelfile_format form
 }
 
 /* As a model without a vision tower would call it; Qwen's layers that predict further tokens are numbered by themselves. */
-static void name_plainly(const struct tl_geometry *g, const char *name, char ret[PLAIN_BYTES])
+static void name_plainly(const struct tl_geometry *g, const char *name, char ret[TL_PLACE_NAME_BYTES])
 {
     static const char ahead[] = "mtp.layers.0.", longer[] = "model.language_model.", outer[] = "language_model.";
     if (tl_text_begins(name, ahead))
-        snprintf(ret, PLAIN_BYTES, "model.layers.%u.%s", g->n_layers, name + strlen(ahead));
+        snprintf(ret, TL_PLACE_NAME_BYTES, "model.layers.%u.%s", g->n_layers, name + strlen(ahead));
     else if (tl_text_begins(name, longer))
-        snprintf(ret, PLAIN_BYTES, "model.%s", name + strlen(longer));
+        snprintf(ret, TL_PLACE_NAME_BYTES, "model.%s", name + strlen(longer));
     else
-        snprintf(ret, PLAIN_BYTES, "%s", tl_text_begins(name, outer) ? name + strlen(outer) : name);
+        snprintf(ret, TL_PLACE_NAME_BYTES, "%s", tl_text_begins(name, outer) ? name + strlen(outer) : name);
 }
 
 /* Is it the pattern, with numbers for %u and %e? Returns what the name goes on with; NULL: it is not. */
@@ -64,7 +65,7 @@ static const char *match(const char *pattern, const char *name, int64_t *ret_lay
 static struct tl_place place_of(const struct tl_geometry *g, const struct forms *forms, const char *name)
 {
     struct tl_place place = {TL_PARTS, TL_ROLES, TL_NO_LAYER, TL_NO_EXPERT, false};
-    char plain[PLAIN_BYTES];
+    char plain[TL_PLACE_NAME_BYTES];
     name_plainly(g, name, plain);
     for (size_t i = 0; i < forms->n; i++) {
         int64_t layer, expert;
@@ -92,6 +93,19 @@ int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, 
         places[i] = place_of(g, &forms, tl_modelfile_tensor(file, i)->name);
     *ret_places = places;
     return 0;
+}
+
+bool tl_place_rename(const char *name, uint64_t expert, char ret_name[TL_PLACE_NAME_BYTES], uint64_t *ret_was)
+{
+    static const char mark[] = ".experts.";
+    const char *at = strstr(name, mark);
+    char *end;
+    if (!at || at[strlen(mark)] < '0' || at[strlen(mark)] > '9')
+        return false;
+    at += strlen(mark);
+    *ret_was = strtoull(at, &end, 10);
+    int n = snprintf(ret_name, TL_PLACE_NAME_BYTES, "%.*s%" PRIu64 "%s", (int)(at - name), name, expert, end);
+    return *end == '.' && n < TL_PLACE_NAME_BYTES;
 }
 
 bool tl_place_rounds(const struct tl_place *place, const struct tl_tensor *tensor)

@@ -20,6 +20,10 @@ struct tl_place {
 /* ret_places [tensors of the file]: tl_free. */
 int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, struct tl_place **ret_places);
 
+enum { TL_PLACE_NAME_BYTES = 320 };
+/* "...experts.7.down_proj.weight", a tensor of one expert, as it would be called of another; ret_was: 7. False: it is none, or too long. */
+bool tl_place_rename(const char *name, uint64_t expert, char ret_name[TL_PLACE_NAME_BYTES], uint64_t *ret_was);
+
 /* A matrix whose values may be rounded: not what decides where tokens go, nor what mixes or scales streams. */
 bool tl_place_rounds(const struct tl_place *place, const struct tl_tensor *tensor);
 /* Experts in the 4 bits that their vendor trained them in. */

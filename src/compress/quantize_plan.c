@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What is written: for each tensor of the input its format, and which of its experts stay. */
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -44,25 +42,19 @@ static bool goes(const struct tl_quantizing *q, const struct tl_place *place)
     return place->expert >= 0 && !q->how->keep[(uint64_t)place->layer * g->n_experts + (uint64_t)place->expert];
 }
 
-/* "...experts.7.down_proj.weight": its number among those that are kept. */
+/* An expert's number is that among those that are kept. */
 static int number_anew(const struct tl_quantizing *q, struct tl_output *output, const struct tl_place *place)
 {
     const struct tl_geometry *g = tl_model_geometry(q->model);
     const uint8_t *keep = q->how->keep + (uint64_t)place->layer * g->n_experts;
-    const char *name = output->tensor->name, *at = NULL;
-    char mark[24];
-    uint32_t number = 0;
+    char name[TL_PLACE_NAME_BYTES];
+    uint64_t number = 0, was;
     for (int64_t e = 0; e < place->expert; e++)
         number += keep[e];
-    int n = snprintf(mark, sizeof(mark), ".%" PRId64 ".", place->expert);
-    for (const char *found = name; (found = strstr(found, mark)); found++)
-        at = found;                      /* behind that of the layer */
-    size_t bytes = strlen(name) + sizeof(mark);
-    output->name = at ? tl_alloc(bytes, 1) : NULL;
-    if (!output->name)
-        return TL_E_NOMEM;
-    snprintf(output->name, bytes, "%.*s.%u.%s", (int)(at - name), name, number, at + n);
-    return 0;
+    if (!tl_place_rename(output->tensor->name, number, name, &was))
+        return tl_fail(TL_E_FILE, "%s: %s: found no number of an expert in it", tl_modelfile_path(q->file), output->tensor->name);
+    output->name = tl_strdup(name);
+    return output->name ? 0 : TL_E_NOMEM;
 }
 
 static int set_output(struct tl_quantizing *q, struct tl_output *output, const struct tl_tensor *tensor, const struct tl_number *number,
@@ -78,6 +70,31 @@ static int set_output(struct tl_quantizing *q, struct tl_output *output, const s
         output->shape[0] = q->n_kept[place->layer];
     }
     return 0;
+}
+
+/* What is written of each tensor. */
+static void count_elems(const struct tl_quantizing *q, const struct tl_place *places, uint64_t *ret_elems)
+{
+    const struct tl_geometry *g = tl_model_geometry(q->model);
+    for (uint64_t i = 0; i < tl_modelfile_tensors(q->file); i++) {
+        const struct tl_tensor *tensor = tl_modelfile_tensor(q->file, i);
+        const struct tl_place *place = &places[i];
+        bool fewer = q->kept && by_expert(g, tensor, place) && place->layer < (int64_t)g->n_layers;
+        ret_elems[i] = goes(q, place) ? 0 : fewer ? tensor->n_elems / tensor->shape[0] * q->n_kept[place->layer] : tensor->n_elems;
+    }
+}
+
+static int assign(struct tl_quantizing *q, const struct tl_place *places, const struct tl_number **numbers)
+{
+    TL_AUTO uint64_t *n_elems = tl_alloc(tl_modelfile_tensors(q->file) + 1, sizeof(*n_elems));
+    int r = n_elems ? tl_quantize_afford(q, tl_assign_bytes(q->file, tl_pool_threads(q->pool)), "samples of its rows") : TL_E_NOMEM;
+    if (r < 0)
+        return r;
+    count_elems(q, places, n_elems);
+    return tl_assign(&(struct tl_assign){.file = q->file, .places = places, .n_elems = n_elems, .n_layers = tl_model_geometry(q->model)->n_layers,
+                                         .importance = q->importance, .pool = q->pool, .bits = q->how->bits,
+                                         .size_bytes = q->how->size_bytes, .force = q->how->force, .progress = q->progress},
+                     numbers);
 }
 
 static int apply_scheme(struct tl_quantizing *q, const struct tl_place *places, const struct tl_number **numbers)
@@ -98,12 +115,7 @@ static int choose(struct tl_quantizing *q, const struct tl_place *places, const 
         return tl_fail(TL_E_USAGE, "%s: safetensors store f32, f16 and bf16: give one of them with --to instead of a size", tl_modelfile_path(q->file));
     int r = q->how->scheme ? apply_scheme(q, places, numbers) : 0;
     if (r >= 0 && within)
-        r = tl_quantize_afford(q, tl_assign_bytes(q->file, tl_pool_threads(q->pool)), "samples of its rows");
-    if (r >= 0 && within)
-        r = tl_assign(&(struct tl_assign){.file = q->file, .places = places, .n_layers = tl_model_geometry(q->model)->n_layers,
-                                          .importance = q->importance, .pool = q->pool, .bits = q->how->bits,
-                                          .size_bytes = q->how->size_bytes, .force = q->how->force, .progress = q->progress},
-                      numbers);
+        r = assign(q, places, numbers);
     if (r >= 0 && (q->how->scheme || within))
         r = tl_scheme_write(q->file, places, numbers, &q->scheme);
     return r;

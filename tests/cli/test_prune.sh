@@ -58,6 +58,13 @@ for which in q8 both; do
 done
 cmp -s "$place/q8.npy" "$place/both.npy" || fail 'in one pass and in two: other answers'
 
+# --- within a size: of what is left
+run prune "$file" "$place/bits.gguf" --keep 0.25 --experts "$place/file.experts" --bits 9 --json -q || fail 'bits'
+[ "$(member "$place/out" '["bits"] and 8.8 < d["bits"] <= 9')" = True ] || fail 'other bits than asked for'
+run prune "$file" "$place/size.gguf" --keep 0.25 --experts "$place/file.experts" --size 50K -q || fail 'size'
+size=$(stat -c %s "$place/size.gguf")
+[ "$size" -le 51200 ] && [ "$size" -gt 48000 ] || fail "a file of $size bytes"
+
 # --- folders
 run prune "$model" "$place/folder" --keep 0.6 --experts "$place/folder.experts" --uneven -q || fail 'a folder'
 grep -q '"num_local_experts": \[5, 5, 4\]' "$place/folder/config.json" || fail 'counts in config.json'

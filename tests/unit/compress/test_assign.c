@@ -11,9 +11,15 @@ static int assign(struct at_hand *h, double bits, uint64_t size_bytes, uint32_t 
 {
     struct tl_pool *pool = NULL;
     struct tl_progress progress = {0};
+    uint64_t *n_elems = tl_alloc(h->n, sizeof(*n_elems));
+    assert_non_null(n_elems);
+    for (uint64_t i = 0; i < h->n; i++)
+        n_elems[i] = tl_modelfile_tensor(h->file, i)->n_elems;
     must(tl_pool_new(threads, &pool));
-    int r = tl_assign(&(struct tl_assign){.file = h->file, .places = h->places, .n_layers = 2, .pool = pool, .bits = bits, .size_bytes = size_bytes, .progress = &progress},
+    int r = tl_assign(&(struct tl_assign){.file = h->file, .places = h->places, .n_elems = n_elems, .n_layers = 2, .pool = pool, .bits = bits,
+                                          .size_bytes = size_bytes, .progress = &progress},
                       h->numbers);
+    tl_free(n_elems);
     tl_pool_free(pool);
     return r;
 }

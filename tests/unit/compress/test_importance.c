@@ -82,16 +82,19 @@ static void make_gguf(const char *path, const char *type, bool counts)
 }
 
 /* As score --moments writes it: sums under the matrix's name, tokens beside. */
-static void make_moments(const char *path, const char *format)
+static void make_moments_of(const char *path, const char *format, const char *one, const char *several)
 {
     struct tl_writer *writer;
     const struct tl_number *f32 = tl_number(TL_NUMBER_F32);
+    char name[100];
     must(tl_writer_open(path, TL_MODELFILE_SAFETENSORS, &writer));
     must(tl_writer_string(writer, "format", format, strlen(format)));
-    must(tl_writer_tensor(writer, dense, f32, 1, (uint64_t[]){COLUMNS}));
-    must(tl_writer_tensor(writer, "blk.0.attn_q.weight.tokens", f32, 1, (uint64_t[]){1}));
-    must(tl_writer_tensor(writer, experts, f32, 2, (uint64_t[]){EXPERTS, COLUMNS}));
-    must(tl_writer_tensor(writer, "blk.0.ffn_gate_exps.weight.tokens", f32, 1, (uint64_t[]){EXPERTS}));
+    must(tl_writer_tensor(writer, one, f32, 1, (uint64_t[]){COLUMNS}));
+    snprintf(name, sizeof(name), "%s.tokens", one);
+    must(tl_writer_tensor(writer, name, f32, 1, (uint64_t[]){1}));
+    must(tl_writer_tensor(writer, several, f32, 2, (uint64_t[]){EXPERTS, COLUMNS}));
+    snprintf(name, sizeof(name), "%s.tokens", several);
+    must(tl_writer_tensor(writer, name, f32, 1, (uint64_t[]){EXPERTS}));
     must(tl_writer_begin(writer));
     put_sums(writer, 1);
     put_counts(writer, 1);
@@ -100,6 +103,8 @@ static void make_moments(const char *path, const char *format)
     must(tl_writer_commit(writer));
     tl_writer_close(writer);
 }
+
+static void make_moments(const char *path, const char *format) { make_moments_of(path, format, dense, experts); }
 
 /* --- what is read ------------------------------------------------------------------------------------------------------------ */
 
@@ -153,6 +158,31 @@ static void reads_moments(void **state)
     (void)state;
     make_moments(in_folder("moments.safetensors"), "trill.moments");
     check_read(in_folder("moments.safetensors"), true);
+}
+
+/* Experts that are tensors of their own: their sums stand under the name of the first. */
+static void reads_single_experts(void **state)
+{
+    static const char first[] = "model.layers.0.mlp.experts.0.gate_proj.weight", shape[] = "model.layers.0.mlp.experts.%u.%s_proj.weight";
+    struct tl_modelfile *model;
+    struct tl_importance *importance;
+    (void)state;
+    make_moments_of(in_folder("single.safetensors"), "trill.moments", "model.layers.0.self_attn.q_proj.weight", first);
+    must(tl_modelfile_open(golden_file("qwen3_moe"), &model));
+    must(tl_importance_open(in_folder("single.safetensors"), model, &importance));
+    for (unsigned e = 0; e < EXPERTS; e++) {
+        char name[100];
+        snprintf(name, sizeof(name), shape, e, "gate");
+        const float *weights = tl_importance_of(importance, tl_modelfile_find(model, name), 0);
+        if (e == 2)
+            assert_null(weights);
+        else
+            check_weights(weights, e);
+        snprintf(name, sizeof(name), shape, e, "up");
+        assert_null(tl_importance_of(importance, tl_modelfile_find(model, name), 0));
+    }
+    tl_importance_close(importance);
+    tl_modelfile_close(model);
 }
 
 /* --- what is refused ----------------------------------------------------------------------------------------------------------- */
@@ -231,7 +261,7 @@ static void refuses_prefixes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_old), cmocka_unit_test(reads_gguf), cmocka_unit_test(reads_moments),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_old), cmocka_unit_test(reads_gguf), cmocka_unit_test(reads_moments), cmocka_unit_test(reads_single_experts),
                                        cmocka_unit_test(refuses_others), cmocka_unit_test(refuses_values), cmocka_unit_test(refuses_prefixes)};
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -141,7 +141,7 @@ static int read_object(struct tl_json *json, char *to, size_t room)
     return r;
 }
 
-/* One metadata value: a scalar as it is, of lists only that they are there. */
+/* One metadata value: as it is, cut to its column; of long lists only how long they are. */
 static int read_value(struct view *view, const char *key)
 {
     static const char *const plain[] = {[TL_JSON_TRUE] = "true", [TL_JSON_FALSE] = "false", [TL_JSON_NULL] = "null"};
@@ -151,8 +151,9 @@ static int read_value(struct view *view, const char *key)
     if (event == TL_JSON_OBJECT) {
         r = read_object(json, value, sizeof value);
     } else if (event == TL_JSON_ARRAY) {
+        const char *text = json->raw;
         r = tl_json_skip(json);
-        copy_text(value, sizeof value, "[...]", 5);
+        copy_text(value, sizeof value, text, (size_t)(json->at - text));
     } else if (event == TL_JSON_STRING) {
         copy_text(value, sizeof value, json->string.data ? json->string.data : "", json->string.len);
     } else if (event == TL_JSON_NUMBER) {

@@ -84,7 +84,7 @@ static int read_counts(const struct tl_modelfile *file, struct tl_geometry *g, c
     const struct tl_meta *meta = key ? tl_modelfile_meta(file, key) : NULL;
     if (!meta)
         return 0;
-    if (meta->count != 1 && meta->count != g->n_layers)
+    if (meta->count != 1 && meta->count < g->n_layers)
         return tl_fail(TL_E_FILE, "%s: %s has %" PRIu64 " entries, expected one for each of %u layers", path, key, meta->count, g->n_layers);
     g->n_experts = 0;
     for (uint32_t i = 0; i <= TL_MAX_LAYERS; i++) {

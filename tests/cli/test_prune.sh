@@ -47,6 +47,7 @@ cmp -s "$place/half.gguf" "$place/same.gguf" || fail 'other bytes by another way
 run prune "$file" "$place/uneven.gguf" --keep 0.7 --experts "$place/file.experts" --uneven || fail 'uneven'
 grep -q '5 to 6 experts in each of 2 layers, 11 of 16 in all, which only trill reads' "$place/said" || fail 'what is told'
 works "$place/uneven.gguf"
+run inspect "$place/uneven.gguf" && grep -q 'expert_count  *\[[56], [56]\]' "$place/out" || fail 'counts that are shown'
 run prune "$place/uneven.gguf" "$place/even.gguf" --keep 0.8 --experts "$place/again" --json -q || fail 'even again'
 [ "$(member "$place/out" '["experts"], d["experts_kept"], d["least_kept"], d["most_kept"]')" = '(11, 8, 4, 4)' ] || fail 'the report'
 works "$place/even.gguf"

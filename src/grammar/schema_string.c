@@ -94,14 +94,16 @@ static int narrow_by_length(struct narrowing *n, const struct tl_conjunction *c,
 static int read_text(struct tl_schema *schema, const struct tl_conjunction *c, bool counted, struct tl_language *language, uint32_t *min, uint32_t *max)
 {
     struct narrowing n = {.schema = schema, .language = language};
+    int r = 0;
     *min = 0;
     *max = TL_GRAMMAR_NO_END;
-    for (uint32_t i = 0; i < c->n; i++)
-        if (read_place(&n, tl_schema_node(schema, c->item[i].node), min, max) < 0)
-            return schema->draft.status;
-    if ((n.any || !counted) && (*min > 0 || *max != TL_GRAMMAR_NO_END) && narrow_by_length(&n, c, *min, *max) < 0)
-        return schema->draft.status;
-    return n.any;
+    for (uint32_t i = 0; i < c->n && r >= 0; i++)
+        r = read_place(&n, tl_schema_node(schema, c->item[i].node), min, max);
+    if (r >= 0 && (n.any || !counted) && (*min > 0 || *max != TL_GRAMMAR_NO_END))
+        r = narrow_by_length(&n, c, *min, *max);
+    if (r < 0)
+        tl_language_done(language);
+    return r < 0 ? r : n.any;
 }
 
 int tl_schema_text(struct tl_schema *schema, const struct tl_conjunction *c, struct tl_language *language)

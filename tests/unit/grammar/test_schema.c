@@ -174,6 +174,7 @@ static const struct { const char *text, *said; } refused[] = {
     {"{\"minLength\":5,\"maxLength\":2,\"pattern\":\"^a\"}", "no text of at most"},
     {"{\"minLength\":5,\"maxLength\":2,\"enum\":[\"a\",\"abcdef\"]}", "no text of at most"},
     {"{\"minProperties\":1,\"additionalProperties\":{},\"propertyNames\":{\"minLength\":5,\"maxLength\":2}}", "no text of at most"},
+    {"{\"propertyNames\":{\"$ref\":\"#/$defs/ip\",\"maxLength\":1.5},\"$defs\":{\"ip\":{\"format\":\"ipv4\"}}}", "#/propertyNames/maxLength: expected a whole"},
     {"{\"minItems\":2000000}", "#/minItems: keyword minItems"}, {"{\"minItems\":1.5}", "expected a whole number"},
     {"{", "schema: schema: byte 1"},
     {"{} {}", "schema: schema: byte 3"},

@@ -219,6 +219,8 @@ int tl_prune_choose(const struct tl_geometry *g, const char *statistics, double 
     struct pruning p = {.geometry = g, .groups = g->n_groups > 1 ? g->n_groups : 1};
     if (g->n_experts == 0)
         return tl_fail(TL_E_USAGE, "the model has no routed experts");
+    if (g->n_stored && g->n_stored < g->n_experts)
+        return tl_fail(TL_E_USAGE, "%u experts are stored in place of %u, of which none can be taken out", g->n_stored, g->n_experts);
     p.ranked = tl_alloc(cells, sizeof(*p.ranked));
     p.tiers = tl_alloc(g->n_layers, sizeof(*p.tiers));
     p.kept = tl_alloc(g->n_layers, sizeof(*p.kept));

@@ -23,7 +23,7 @@ struct tl_prune_report {
 /* ret_keep [layers][n_experts]: 1: kept; none of layers that have no experts. The share `keep` of all stays, rounded to the nearest
  * that may be: every layer keeps the same count, or with `uneven` as many as rank among the first of all layers, always the same of every
  * group of a router with groups, and never fewer than a token uses. Ties go to the lower layer and number. TL_E_FILE: statistics
- * of another model. TL_E_USAGE: a model without experts. */
+ * of another model. TL_E_USAGE: a model without experts, or whose experts share what is stored. */
 int tl_prune_choose(const struct tl_geometry *geometry, const char *statistics, double keep, bool uneven, uint8_t *ret_keep,
                     struct tl_prune_report *ret_report);
 

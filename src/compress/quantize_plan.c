@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is written: for each tensor of the input its format, and which of its experts stay. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -66,6 +67,8 @@ static int set_output(struct tl_quantizing *q, struct tl_output *output, const s
     if (q->kept && place->expert >= 0)
         return number_anew(q, output, place);
     if (q->kept && by_expert(g, tensor, place)) {
+        if (q->n_kept[place->layer] == 0)
+            return tl_fail(TL_E_FILE, "%s: layer %" PRId64 " has experts, of which none are kept: no token was counted there", tl_modelfile_path(q->file), place->layer);
         output->kept = q->kept + (uint64_t)place->layer * g->n_experts;
         output->shape[0] = q->n_kept[place->layer];
     }

@@ -126,6 +126,8 @@ static void test_refused(void **state)
     assert_int_equal(tl_prune_choose(&geometry, path, 0.5, false, keep, &report), TL_E_FILE);
     write_statistics(path, "trill.experts", LAYERS, none, norms);
     assert_int_equal(tl_prune_choose(&geometry, path, 0.5, true, keep, &report), TL_E_FILE);
+    geometry.n_stored = EXPERTS / 2;
+    assert_int_equal(tl_prune_choose(&geometry, path, 0.5, false, keep, &report), TL_E_USAGE);
     geometry.n_experts = 0;
     assert_int_equal(tl_prune_choose(&geometry, path, 0.5, false, keep, &report), TL_E_USAGE);
 }
@@ -178,10 +180,21 @@ static void test_written(void **state)
     tl_modelfile_close(after);
 }
 
+static void test_uncounted_layer(void **state)
+{
+    static const uint8_t keep[LAYERS * EXPERTS] = {1, 1};
+    struct tl_quantize_report report;
+    (void)state;
+    const struct tl_quantize_how how = {.input = golden_file("qwen3_moe/model.gguf"), .output = in_folder("uncounted.gguf"), .keep = keep, .threads = 1};
+    assert_int_equal(tl_quantize(&how, NULL, &report), TL_E_FILE);
+    assert_non_null(strstr(tl_error_text(), "layer 1 has experts"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_choice), cmocka_unit_test(test_uneven_again), cmocka_unit_test(test_refused), cmocka_unit_test(test_written),
+        cmocka_unit_test(test_uncounted_layer),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -102,14 +102,3 @@ int tl_grammar_either(const struct tl_grammar *const *choices, size_t n_choices,
         calls[i] = tl_draft_call(&draft, copy(&draft, choices[i]));
     return define_root(&draft, tl_draft_choice(&draft, calls, n_choices), ret_grammar);
 }
-
-int tl_grammar_repeat(const struct tl_grammar *item, const char *between, uint32_t min, uint32_t max, struct tl_grammar **ret_grammar)
-{
-    struct tl_draft draft;
-    tl_draft_init(&draft, "grammar");
-    uint32_t call = draft.status < 0 ? 0 : tl_draft_call(&draft, copy(&draft, item));
-    uint32_t more = tl_draft_repeat(&draft, tl_draft_two(&draft, tl_draft_text(&draft, between), call), min > 0 ? min - 1 : 0,
-                                    max == TL_GRAMMAR_NO_END ? max : max > 0 ? max - 1 : 0);
-    uint32_t all = max == 0 ? TL_EXPR_NONE : tl_draft_two(&draft, call, more);
-    return define_root(&draft, min == 0 && max > 0 ? tl_draft_optional(&draft, all) : all, ret_grammar);
-}

@@ -24,8 +24,6 @@ int tl_grammar_any_json(struct tl_grammar **ret_grammar);             /* an obje
 struct tl_grammar_part { const char *literal; size_t n_bytes; const struct tl_grammar *grammar; };      /* one of the two */
 int tl_grammar_join(const struct tl_grammar_part *parts, size_t n_parts, struct tl_grammar **ret_grammar);
 int tl_grammar_either(const struct tl_grammar *const *choices, size_t n_choices, struct tl_grammar **ret_grammar);
-/* max UINT32_MAX: as many as one likes. */
-int tl_grammar_repeat(const struct tl_grammar *item, const char *between, uint32_t min, uint32_t max, struct tl_grammar **ret_grammar);
 void tl_grammar_free(struct tl_grammar *grammar);
 const char *tl_grammar_dropped(const struct tl_grammar *grammar);     /* names of keywords, commas between them; "" */
 /* Bytes of the shortest text of the language, and that text (tl_free). */

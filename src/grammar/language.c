@@ -252,3 +252,15 @@ int tl_language_without(const struct tl_language *a, const struct tl_language *b
 {
     return multiply(a, b, true, ret_language);
 }
+
+int tl_language_narrow(struct tl_language *language, struct tl_language *take_more)
+{
+    struct tl_language both;
+    int r = tl_language_both(language, take_more, &both);
+    tl_language_done(take_more);
+    if (r >= 0) {
+        tl_language_done(language);
+        *language = both;
+    }
+    return r;
+}

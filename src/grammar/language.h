@@ -36,6 +36,8 @@ int tl_language_names(const struct tl_text *name, size_t n, struct tl_language *
 /* What is in both, or in the first alone. */
 int tl_language_both(const struct tl_language *a, const struct tl_language *b, struct tl_language *ret_language);
 int tl_language_without(const struct tl_language *a, const struct tl_language *b, struct tl_language *ret_language);
+/* The first becomes what is in both; the second is done with. Where it fails the first is as it was. */
+int tl_language_narrow(struct tl_language *language, struct tl_language *take_more);
 int tl_language_minimise(struct tl_language *language);               /* what the makers above hand out is so already */
 bool tl_language_takes(const struct tl_language *language, const char *text, size_t n_bytes);
 bool tl_language_empty(const struct tl_language *language);

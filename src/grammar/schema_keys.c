@@ -67,19 +67,11 @@ static int listed_names(const struct tl_schema *schema, const struct tl_json_nod
 
 static int join(struct tl_schema_keys *keys, struct tl_language *more)
 {
-    struct tl_language both = {.state = NULL};
-    if (!keys->bounded) {
-        keys->names = *more;
-        keys->bounded = true;
-        return 0;
-    }
-    int r = tl_language_both(&keys->names, more, &both);
-    tl_language_done(more);
-    if (r >= 0) {
-        tl_language_done(&keys->names);
-        keys->names = both;
-    }
-    return r;
+    if (keys->bounded)
+        return tl_language_narrow(&keys->names, more);
+    keys->names = *more;
+    keys->bounded = true;
+    return 0;
 }
 
 static int join_names(struct tl_schema_keys *keys, const struct tl_conjunction *names)

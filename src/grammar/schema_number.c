@@ -145,29 +145,17 @@ static int from_side(const struct tl_bound *bound, bool most, bool whole, struct
     return r;
 }
 
-static int join(struct tl_language *language, struct tl_language *more)
-{
-    struct tl_language both = {.state = NULL};
-    int r = tl_language_both(language, more, &both);
-    tl_language_done(more);
-    if (r >= 0) {
-        tl_language_done(language);
-        *language = both;
-    }
-    return r;
-}
-
 static int build(const struct bounds *b, bool whole, struct tl_language *language)
 {
     static const char any_whole[] = "^-?(0|[1-9][0-9]{0,17})$", any[] = "^-?(0|[1-9][0-9]{0,17})" TL_DECIMAL_FRACTION "$";
     struct tl_language more = {.state = NULL};
     int r = tl_language_pattern(whole ? any_whole : any, whole ? sizeof any_whole - 1 : sizeof any - 1, language);
     if (r >= 0 && b->least.set && (r = from_side(&b->least, false, whole, &more)) >= 0)
-        r = join(language, &more);
+        r = tl_language_narrow(language, &more);
     if (r >= 0 && b->most.set && (r = from_side(&b->most, true, whole, &more)) >= 0)
-        r = join(language, &more);
+        r = tl_language_narrow(language, &more);
     if (r >= 0 && b->has_multiple && (r = multiples(&b->multiple, &more)) >= 0)
-        r = join(language, &more);
+        r = tl_language_narrow(language, &more);
     return r;
 }
 

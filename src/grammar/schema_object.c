@@ -145,13 +145,12 @@ static void write_rest(struct object *o, uint64_t i, uint32_t count)
 {
     struct tl_draft *draft = &o->schema->draft;
     uint32_t choices[2], n = 0, *rule = &o->rule[i * o->counts + count];
-    uint32_t max = o->max == TL_GRAMMAR_NO_END ? o->counts : o->max;
     *rule = tl_draft_rule(draft, "properties", 10);
     if (i == o->n) {
         tl_draft_define(draft, *rule, write_others(o, count));
         return;
     }
-    if (!o->property[i].value.never && (count < max || o->max == TL_GRAMMAR_NO_END)) {
+    if (!o->property[i].value.never && count < o->max) {
         uint32_t rest = tl_draft_call(draft, o->rule[(i + 1) * o->counts + count_up(o, count)]);
         choices[n++] = tl_draft_sequence(draft, (const uint32_t[]){comma(o, count), pair(o, i), rest}, 3);
     }

@@ -24,22 +24,16 @@ struct narrowing { struct tl_schema *schema; struct tl_language *language; bool 
 /* Takes `more` over. What makes it too large is dropped. */
 static int narrow(struct narrowing *n, struct tl_language *more, const struct tl_json_node *node, const char *keyword)
 {
-    struct tl_language both = {.state = NULL};
     if (!n->any) {
         *n->language = *more;
         n->any = true;
         return 0;
     }
-    int r = tl_language_both(n->language, more, &both);
-    tl_schema_spend(n->schema, node, r < 0 ? TL_LANGUAGE_STATES : both.n_states);
-    tl_language_done(more);
+    int r = tl_language_narrow(n->language, more);
+    tl_schema_spend(n->schema, node, r < 0 ? TL_LANGUAGE_STATES : n->language->n_states);
     if (r <= TL_LANGUAGE_LARGE)
         return tl_schema_drop(n->schema, node, keyword);
-    if (r < 0)
-        return tl_draft_fail(&n->schema->draft, r);
-    tl_language_done(n->language);
-    *n->language = both;
-    return 0;
+    return r < 0 ? tl_draft_fail(&n->schema->draft, r) : 0;
 }
 
 static int narrow_by_pattern(struct narrowing *n, const char *pattern, size_t n_bytes, const struct tl_json_node *node, const char *keyword)

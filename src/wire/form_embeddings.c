@@ -7,11 +7,6 @@
 #include "base/memory.h"
 #include "wire/openai_answer.h"
 
-struct vectors_writer {
-    struct tl_writer_facts facts;
-    struct tl_gather *input;             /* [n_parts] */
-};
-
 static int read_inputs(struct tl_openai_request *request, const char *where, const char *text, size_t n_bytes)
 {
     int status = tl_openai_read(request, TL_OPENAI_EMBEDDING, where, text, n_bytes);
@@ -58,32 +53,6 @@ static int put_values(struct tl_buffer *out, const struct tl_gather *input)
 
 /* --- the writer ------------------------------------------------------------------------------------------------------------- */
 
-static void writer_free(struct tl_form_writer *opaque)
-{
-    struct vectors_writer *writer = (struct vectors_writer *)opaque;
-    for (uint32_t i = 0; writer && writer->input && i < writer->facts.n_parts; i++)
-        tl_gather_done(&writer->input[i]);
-    if (writer)
-        tl_free(writer->input);
-    tl_free(writer);
-}
-
-static int writer_new(const struct tl_writer_facts *facts, struct tl_form_writer **ret_writer)
-{
-    struct vectors_writer *writer = tl_alloc(1, sizeof(*writer));
-    if (!writer)
-        return TL_E_NOMEM;
-    writer->facts = *facts;
-    if (!(writer->input = tl_alloc(facts->n_parts, sizeof(*writer->input)))) {
-        writer_free((struct tl_form_writer *)writer);
-        return TL_E_NOMEM;
-    }
-    for (uint32_t i = 0; i < facts->n_parts; i++)
-        tl_gather_init(&writer->input[i]);
-    *ret_writer = (struct tl_form_writer *)writer;
-    return 0;
-}
-
 static int begin(struct tl_form_writer *writer, struct tl_buffer *out)
 {
     (void)writer;
@@ -93,20 +62,20 @@ static int begin(struct tl_form_writer *writer, struct tl_buffer *out)
 static int event(struct tl_form_writer *opaque, const struct tl_event *event, struct tl_buffer *out)
 {
     (void)out;
-    return tl_gather_event(&((struct vectors_writer *)opaque)->input[event->part], event);
+    return tl_gather_event(&((struct tl_openai_writer *)opaque)->part[event->part].gather, event);
 }
 
 static int finish(struct tl_form_writer *opaque, struct tl_buffer *out)
 {
-    const struct vectors_writer *writer = (const struct vectors_writer *)opaque;
+    const struct tl_openai_writer *writer = (const struct tl_openai_writer *)opaque;
     uint64_t tokens = 0;
     int status = 0;
     tl_buffer_printf(out, "{\"object\":\"list\",\"data\":[");
     for (uint32_t i = 0; i < writer->facts.n_parts && status >= 0; i++) {
         tl_buffer_printf(out, "%s{\"object\":\"embedding\",\"index\":%" PRIu32 ",\"embedding\":", i ? "," : "", i);
-        status = (writer->facts.request->base64 ? put_packed : put_values)(out, &writer->input[i]);
+        status = (writer->facts.request->base64 ? put_packed : put_values)(out, &writer->part[i].gather);
         tl_buffer_append(out, "}", 1);
-        tokens += writer->input[i].usage.prompt_tokens;
+        tokens += writer->part[i].gather.usage.prompt_tokens;
     }
     tl_buffer_append(out, "]", 1);
     tl_buffer_json_member(out, "model", writer->facts.model ? writer->facts.model : "");
@@ -117,6 +86,6 @@ static int finish(struct tl_form_writer *opaque, struct tl_buffer *out)
 static void beat(struct tl_buffer *out) { (void)out; }
 
 const struct tl_form tl_form_embeddings = {
-    .name = "embeddings", .path = "/v1/embeddings", .read = read_inputs, .writer_new = writer_new, .writer_free = writer_free,
-    .begin = begin, .event = event, .finish = finish, .beat = beat, .error = tl_openai_put_error,
+    .name = "embeddings", .path = "/v1/embeddings", .read = read_inputs, .writer_new = tl_openai_writer_new,
+    .writer_free = tl_openai_writer_free, .begin = begin, .event = event, .finish = finish, .beat = beat, .error = tl_openai_put_error,
 };

@@ -10,8 +10,6 @@
 /* Of a client's bill, with a sum that differs from request to request: nothing that a prompt should begin with. */
 static const char billing[] = "x-anthropic-billing-header";
 
-
-
 /* A block's members that are looked at. The reader gives them in any order. */
 struct block {
     char *type, *text, *thinking, *id, *tool_use_id, *name;

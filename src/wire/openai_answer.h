@@ -6,7 +6,7 @@
 #include "wire/form.h"
 #include "wire/gather.h"
 
-/* What chats and completions are written from; behind a struct tl_form_writer. */
+/* What all of OpenAI's forms are written from; behind a struct tl_form_writer. */
 struct tl_openai_part {
     struct tl_gather gather;             /* of a stream only tokens and the end */
     uint64_t n_sent, offset;             /* tokens whose likelihoods are written, and, of completions, their characters */

@@ -192,26 +192,27 @@ static int make_heads(struct tl_turn_steer *steer)
 
 /* --- making ----------------------------------------------------------------------------------------------------------------- */
 
+/* Parts of the family's, one behind the other, cut in two. */
+static int make_text(const struct tl_turn_steer *steer, const char *const parts[3],
+                     int (*cut)(const struct tl_turn_steer *, const char *, struct tl_steer_text *), char **ret_owned, struct tl_steer_text *ret_text)
+{
+    struct tl_buffer out;
+    tl_buffer_init(&out, 0);
+    for (int i = 0; i < 3; i++)
+        tl_buffer_append(&out, text_or_none(parts[i]), strlen(text_or_none(parts[i])));
+    int r = out.status;
+    *ret_owned = tl_buffer_take(&out, NULL);
+    return r < 0 ? r : cut(steer, *ret_owned, ret_text);
+}
+
 static int make_texts(struct tl_turn_steer *steer)
 {
     const struct tl_turn_family *f = steer->family;
-    const char *first[] = {f->section, f->call, f->head}, *other[] = {f->between, f->call, f->head}, *behind[] = {f->tail, f->end};
-    char *texts[3] = {NULL};
-    const char *const *const parts[] = {first, other, behind};
-    struct tl_steer_text *const to[] = {&steer->first, &steer->other, &steer->tail_text};
-    int r = 0;
-    for (int i = 0; i < 3 && r >= 0; i++) {
-        struct tl_buffer out;
-        tl_buffer_init(&out, 0);
-        for (int k = 0; k < (i < 2 ? 3 : 2); k++)
-            tl_buffer_append(&out, text_or_none(parts[i][k]), strlen(text_or_none(parts[i][k])));
-        tl_buffer_append(&out, "", 0);
-        r = out.status;
-        texts[i] = tl_buffer_take(&out, NULL);
-        steer->owned[i] = texts[i];
-        if (r >= 0)
-            r = i < 2 ? tl_steer_cut(steer, texts[i] ? texts[i] : "", to[i]) : cut_end(steer, texts[i] ? texts[i] : "", to[i]);
-    }
+    int r = make_text(steer, (const char *const[]){f->section, f->call, f->head}, tl_steer_cut, &steer->owned[0], &steer->first);
+    if (r >= 0)
+        r = make_text(steer, (const char *const[]){f->between, f->call, f->head}, tl_steer_cut, &steer->owned[1], &steer->other);
+    if (r >= 0)
+        r = make_text(steer, (const char *const[]){f->tail, f->end, NULL}, cut_end, &steer->owned[2], &steer->tail_text);
     if (r >= 0)
         r = cut_middle(steer, text_or_none(f->mid), &steer->mid);
     if (r >= 0)
@@ -331,5 +332,5 @@ uint32_t tl_turn_least(const struct tl_turn *turn)
     const struct tl_turn_steer *steer = turn->steer;
     if (!steer || !steer->bound)
         return 1;
-    return steer->least + (uint32_t)(steer->n_queue - steer->at) * (steer->stage == TL_STEER_REASON) + (steer->stage == TL_STEER_REASON ? steer->n_answer : 0);
+    return steer->least + (steer->stage == TL_STEER_REASON ? (uint32_t)(steer->n_queue - steer->at) + steer->n_answer : 0);
 }

@@ -51,18 +51,15 @@ static void note_warning(void *run, int level, const char *text)
         tl_job_warn(run, text);
 }
 
-/* The drive brings and takes all bytes, the threads encode: whichever needs longer alone is the limit. */
 static void write_speed(struct tl_buffer *json, const struct tl_quantize_report *f)
 {
+    double encoder = f->encoder_limit_seconds, drive = f->drive_limit_seconds;
     tl_buffer_printf(json, ",\"read_bytes\":%" PRIu64 ",\"written_bytes\":%" PRIu64 ",\"encode_seconds\":%.3f,\"write_seconds\":%.3f,\"flow_seconds\":%.3f"
                            ",\"peak_bytes\":%" PRIu64, f->read_bytes, f->written_bytes, f->encode_seconds, f->write_seconds, f->flow_seconds,
                      tl_cpu_peak_rss());
-    if (f->drive_bytes_per_s <= 0)
-        return;
-    double drive_seconds = (double)(f->read_bytes + f->written_bytes) / f->drive_bytes_per_s;
-    bool encoder = f->encode_seconds > drive_seconds;
-    tl_buffer_printf(json, ",\"drive_bytes_per_s\":%.4g,\"limit\":\"%s\",\"limit_share\":%.4f", f->drive_bytes_per_s, encoder ? "encoder" : "drive",
-                     (encoder ? f->encode_seconds : drive_seconds) / f->flow_seconds);
+    if (f->drive_bytes_per_s > 0)
+        tl_buffer_printf(json, ",\"drive_bytes_per_s\":%.4g,\"encoder_limit_seconds\":%.3f,\"drive_limit_seconds\":%.3f,\"limit\":\"%s\",\"limit_share\":%.4f",
+                         f->drive_bytes_per_s, encoder, drive, encoder > drive ? "encoder" : "drive", (encoder + drive) / f->flow_seconds);
 }
 
 int tl_job_write_model(struct tl_job_run *run, const struct tl_quantize_options *o, const uint8_t *keep)

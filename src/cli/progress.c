@@ -42,6 +42,14 @@ static void put_left(struct tl_buffer *text, double seconds)
         tl_buffer_printf(text, ", %" PRIu64 " s left", s);
 }
 
+/* Of bytes, the mean of the stage so far. */
+static void put_rate(struct tl_buffer *text, const struct tl_progress_bar *bar, const struct trill_progress *p, uint64_t now_ns)
+{
+    double seconds = (double)(now_ns - bar->stage_ns) * 1e-9;
+    if (strcmp(p->unit, "bytes") == 0 && seconds > 0.25 && p->done > bar->stage_done)
+        tl_buffer_printf(text, ", %.0f MB/s", (double)(p->done - bar->stage_done) * 1e-6 / seconds);
+}
+
 static void put_cells(struct tl_buffer *text, const struct trill_progress *p)
 {
     double share = p->done < p->total ? (double)p->done / (double)p->total : 1;
@@ -63,6 +71,11 @@ void tl_progress_draw(struct tl_progress_bar *bar, const struct trill_progress *
         bar->began_ns = now_ns;
         bar->told_ns = bar->terminal > 0 ? 0 : now_ns;
     }
+    if (progress->stage != bar->stage) {
+        bar->stage = progress->stage;
+        bar->stage_ns = now_ns;
+        bar->stage_done = progress->done;
+    }
     if (now_ns - bar->began_ns < BEGIN_AFTER_NS || now_ns - bar->told_ns < (bar->terminal > 0 ? BAR_EVERY_NS : LINE_EVERY_NS))
         return;
     struct tl_buffer text;
@@ -72,6 +85,7 @@ void tl_progress_draw(struct tl_progress_bar *bar, const struct trill_progress *
         put_cells(&text, progress);
     else
         put_amounts(&text, progress);
+    put_rate(&text, bar, progress, now_ns);
     put_left(&text, progress->seconds_left);
     if (text.status >= 0)
         tl_output_note("%s%s", text.data, bar->terminal > 0 ? "" : "\n");

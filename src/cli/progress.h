@@ -14,6 +14,8 @@ struct tl_progress_bar {
     bool drawn;              /* a bar stands in the last line */
     int terminal;            /* 0: not asked yet, then 1 yes, -1 no */
     uint64_t began_ns, told_ns;
+    const char *stage;       /* of what was drawn last; since when it lasts, and how much of it was done then */
+    uint64_t stage_ns, stage_done;
 };
 
 void tl_progress_draw(struct tl_progress_bar *bar, const struct trill_progress *progress);

@@ -22,8 +22,8 @@ void tl_written_tell(const struct tl_flat *report)
     tl_output_note("%.3f GB read, %.3f GB written in %.1f s, %.0f MB of memory", read * 1e-9, written * 1e-9, seconds,
                    tl_flat_number(report, "", "peak_bytes") * 1e-6);
     if (*limit)
-        tl_output_note("; the %s is the limit: %.0f %% of it, threads encoded for %.1f s, the drive gives %.2f GB/s", limit,
-                       100 * tl_flat_number(report, "", "limit_share"), tl_flat_number(report, "", "encode_seconds"),
-                       tl_flat_number(report, "", "drive_bytes_per_s") * 1e-9);
+        tl_output_note("; %.0f %% of the limit, which is mostly the %s: encoding %.1f s, the drive %.1f s at %.2f GB/s",
+                       100 * tl_flat_number(report, "", "limit_share"), limit, tl_flat_number(report, "", "encoder_limit_seconds"),
+                       tl_flat_number(report, "", "drive_limit_seconds"), tl_flat_number(report, "", "drive_bytes_per_s") * 1e-9);
     tl_output_note("\n");
 }

@@ -88,6 +88,7 @@ static void sum_up(struct tl_quantizing *q)
     report->out_bytes = tl_writer_total(q->writer);
     for (uint64_t i = 0; i < q->n_outputs; i++) {
         uint64_t n = 1;
+        report->encode_seconds += q->outputs[i].encode_seconds;
         for (uint32_t d = 0; d < q->outputs[i].tensor->n_dims; d++)
             n *= q->outputs[i].shape[d];
         report->parameters += n;
@@ -124,6 +125,19 @@ static int measure_drive(struct tl_quantizing *q)
         r = tl_probe_read(probe, tl_probe_usual_bytes, tl_probe_usual_depth, measured_seconds, NULL, &q->report->drive_bytes_per_s);
     tl_probe_close(probe);
     return r;
+}
+
+/* Tensors follow each other, so each needs at least what the slower of the two does: threads to encode it, the drive to read and write it. */
+static void find_limits(struct tl_quantizing *q)
+{
+    struct tl_quantize_report *report = q->report;
+    for (uint64_t i = report->resumed; i < q->n_outputs; i++) {
+        struct tl_rows rows;
+        if (tl_rows_measure(q, &q->outputs[i], &rows) < 0)
+            continue;
+        double encode = q->outputs[i].encode_seconds, drive = (double)(rows.rows * (rows.in_bytes + rows.out_bytes)) / report->drive_bytes_per_s;
+        *(encode > drive ? &report->encoder_limit_seconds : &report->drive_limit_seconds) += encode > drive ? encode : drive;
+    }
 }
 
 static int write_tensors(struct tl_quantizing *q)
@@ -184,6 +198,8 @@ int tl_quantize(const struct tl_quantize_how *how, struct tl_progress *progress,
     ret_report->seconds = tl_clock_seconds(began_ns);
     if (r >= 0 && ret_report->flow_seconds > long_seconds)
         r = measure_drive(&q);
+    if (r >= 0 && ret_report->drive_bytes_per_s > 0)
+        find_limits(&q);
     close_all(&q);
     return r;
 }

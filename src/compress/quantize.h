@@ -32,6 +32,7 @@ struct tl_quantize_report {
     double encode_seconds, write_seconds;            /* of these, while threads encoded; in the thread that writes */
     uint64_t read_bytes, written_bytes;  /* of tensors, by this run */
     double drive_bytes_per_s;            /* what direct reads of the input give, measured behind a run of some seconds; 0: it was not */
+    double encoder_limit_seconds, drive_limit_seconds;         /* then: that tensors need whose encoding, reading and writing takes longest */
     double bits;                         /* a weight, as written */
     double error;                        /* of matrices that changed: weighted squared error over that of zeros, from every 16th row */
 };

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "compress/quantize_impl.h"
 
-enum { USUAL_BYTES = 2 << 20, LEAST_SLOTS = 3 };
+enum { USUAL_BYTES = 2 << 20, LEAST_SLOTS = 3, USUAL_SLOTS = 12 };
 static const uint64_t around_bytes = 4 << 20;        /* stacks, queues, the heap's own */
 
 /* What the process may take. */
@@ -48,7 +48,7 @@ int tl_quantize_size(struct tl_quantizing *q)
     if (r < 0)
         return r;
     uint64_t taken = tl_cpu_rss() + around_bytes + fixed, most = budget(q), room = most > taken ? most - taken : 0;
-    uint64_t side = room / TL_RUN_SLOTS / 2;
+    uint64_t side = room / USUAL_SLOTS / 2;
     side = side > 2 * TL_DRIVE_ALIGN ? side - 2 * TL_DRIVE_ALIGN : 0;
     side = side < USUAL_BYTES ? side : USUAL_BYTES;
     *s = (struct tl_flow_sizes){.in_bytes = side > in ? side : in, .out_bytes = side > out ? side : out, .cols = cols};

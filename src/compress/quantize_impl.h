@@ -15,6 +15,7 @@ struct tl_output {
     const uint32_t *kept;                /* of its outermost dimension, [shape[0]]; NULL: all */
     char *name;                          /* of an expert whose number changes; NULL: the tensor's */
     uint64_t shape[TL_TENSOR_DIMS];
+    double encode_seconds;               /* so far */
 };
 
 /* How an output is cut: rows [rows][cols], matrix_rows of them a matrix. One that is only copied has rows of one byte. */
@@ -28,7 +29,7 @@ struct tl_run {
     uint64_t offset, n_bytes;            /* of its tensor */
 };
 
-enum { TL_RUN_SLOTS = 12, TL_RUN_ROWS = 4096 };      /* runs that are on their way at a time; rows of one that is encoded, at most */
+enum { TL_RUN_SLOTS = 40, TL_RUN_ROWS = 4096 };      /* runs that are on their way at a time; rows of one that is encoded, at most */
 
 /* What the flow takes: so many slots, each with a run of so many bytes on both sides; the longest row that is encoded. */
 struct tl_flow_sizes { uint32_t slots; uint64_t in_bytes, out_bytes, cols; };

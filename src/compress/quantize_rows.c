@@ -107,7 +107,7 @@ void tl_run_encode(struct tl_quantizing *q, const struct tl_run *run, const uint
                          .back = values + tl_pool_threads(q->pool) * run->rows.cols};
     uint64_t began_ns = tl_clock_ns();
     tl_pool_run(q->pool, (uint32_t)run->n_rows, row_piece, &e);
-    q->report->encode_seconds += tl_clock_seconds(began_ns);
+    q->outputs[run->output - q->outputs].encode_seconds += tl_clock_seconds(began_ns);
     for (uint64_t i = 0; i < run->n_rows; i++) {
         q->error += e.error[i];
         q->power += e.power[i];

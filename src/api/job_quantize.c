@@ -65,7 +65,7 @@ static void write_speed(struct tl_buffer *json, const struct tl_quantize_report 
 int tl_job_write_model(struct tl_job_run *run, const struct tl_quantize_options *o, const uint8_t *keep)
 {
     struct tl_quantize_how how = {
-        .input = o->model, .output = o->output, .bits = o->bits, .size_bytes = o->size_bytes, .importance = o->importance, .force = o->native_too,
+        .input = o->model, .output = o->output, .folder = o->folder, .bits = o->bits, .size_bytes = o->size_bytes, .importance = o->importance, .force = o->native_too,
         .threads = (uint32_t)o->threads, .ram_bytes = o->ram, .keep = keep, .log = note_warning, .context = run,
     };
     struct tl_quantize_report report;

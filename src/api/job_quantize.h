@@ -10,7 +10,7 @@ struct tl_quantize_options {
     const char *model, *output, *to, *importance;
     double bits;
     uint64_t size_bytes, threads, ram;
-    bool native_too, force;
+    bool native_too, force, folder;      /* folder: of convert, no row (quantize.h) */
 };
 #define TL_QUANTIZE_ROWS                                                                                               \
     ROW(write.model, TEXT, "model", "MODEL"), ROW(write.output, TEXT, "output", "PATH"), ROW(write.to, TEXT, "to", "FORMAT|FILE"), \

@@ -3,6 +3,8 @@
 #include "compress/quantize.h"
 
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -26,10 +28,32 @@ static int open_importance(struct tl_quantizing *q)
     return r < 0 ? r : tl_importance_open(q->how->importance, q->file, &q->importance);
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+/* A source of another kind than the output is read as one of its kind. */
+static int open_file(struct tl_quantizing *q)
+{
+    int r = tl_modelfile_open(q->how->input, &q->source);
+    if (r < 0)
+        return r;
+    if (same_file(q->how->input, q->how->output))
+        return tl_fail(TL_E_USAGE, "%s is the model itself, expected another place", q->how->output);
+    enum tl_modelfile_format other = q->how->folder ? TL_MODELFILE_SAFETENSORS : tl_modelfile_format(q->source);
+    if ((tl_text_ends(q->how->output, ".gguf") ? TL_MODELFILE_GGUF : other) != tl_modelfile_format(q->source))
+        r = tl_conversion_open(q->source, q->how->log, q->how->context, &q->conversion);
+    q->file = q->conversion ? tl_conversion_file(q->conversion) : q->source;
+    return r;
+}
+
 static int open_all(struct tl_quantizing *q)
 {
-    const struct tl_model_choices choices = {.log = q->how->log, .log_context = q->how->context};
-    int r = tl_modelfile_open(q->how->input, &q->file);
+    int r = open_file(q);
+    const struct tl_model_choices choices = {.geometry = q->conversion ? tl_conversion_geometry(q->conversion) : NULL, .log = q->how->log,
+                                             .log_context = q->how->context};
     if (r >= 0)
         r = tl_model_new(q->file, &choices, &q->meters, &q->model);
     if (r >= 0 && q->how->importance)
@@ -43,9 +67,10 @@ static void close_all(struct tl_quantizing *q)
     tl_pool_free(q->pool);
     tl_importance_close(q->importance);
     tl_model_free(q->model);
-    tl_modelfile_close(q->file);
     for (uint64_t i = 0; i < q->n_outputs; i++)
         tl_free(q->outputs[i].name);
+    tl_conversion_close(q->conversion);
+    tl_modelfile_close(q->source);
     tl_free(q->outputs);
     tl_free(q->kept);
     tl_free(q->n_kept);
@@ -84,7 +109,7 @@ static void sum_up(struct tl_quantizing *q)
 {
     struct tl_quantize_report *report = q->report;
     report->tensors = q->n_outputs;
-    report->in_bytes = tl_modelfile_bytes(q->file);
+    report->in_bytes = tl_modelfile_bytes(q->source);
     report->out_bytes = tl_writer_total(q->writer);
     for (uint64_t i = 0; i < q->n_outputs; i++) {
         uint64_t n = 1;
@@ -161,6 +186,17 @@ static int begin_progress(struct tl_quantizing *q)
     return r < 0 ? r : tl_progress_begin(q->progress, "writing", q->done_bytes, total, "bytes");
 }
 
+/* What is refused before its first byte leaves nothing behind. */
+static void drop_empty(const struct tl_quantizing *q)
+{
+    TL_AUTO char *partial = q->path ? tl_file_beside(q->path, ".partial") : NULL;
+    struct stat found;
+    if (partial && stat(partial, &found) == 0 && found.st_size == 0)
+        unlink(partial);
+    if (q->path && tl_modelfile_format(q->file) == TL_MODELFILE_SAFETENSORS)
+        rmdir(q->how->output);                           /* unless something lies there */
+}
+
 static int write_all(struct tl_quantizing *q)
 {
     int r = open_output(q);
@@ -168,6 +204,8 @@ static int write_all(struct tl_quantizing *q)
         r = declare(q);
     if (r >= 0)
         r = check_room(q);
+    if (r < 0)
+        drop_empty(q);
     if (r >= 0)
         r = tl_writer_resume(q->writer, &q->report->resumed);
     if (r >= 0)
@@ -175,8 +213,8 @@ static int write_all(struct tl_quantizing *q)
     if (r >= 0)
         r = write_tensors(q);
     if (r >= 0)
-        r = tl_modelfile_copy_beside(q->file, q->how->output);
-    if (r >= 0 && q->kept && tl_modelfile_format(q->file) == TL_MODELFILE_SAFETENSORS)
+        r = q->conversion ? tl_conversion_beside(q->conversion, tl_quantize_stored(q), q->how->output) : tl_modelfile_copy_beside(q->file, q->how->output);
+    if (r >= 0 && q->kept && !q->conversion && tl_modelfile_format(q->file) == TL_MODELFILE_SAFETENSORS)
         r = tl_quantize_config(q);
     return r < 0 ? r : tl_writer_commit(q->writer);
 }
@@ -196,7 +234,7 @@ int tl_quantize(const struct tl_quantize_how *how, struct tl_progress *progress,
     if (r >= 0)
         sum_up(&q);
     ret_report->seconds = tl_clock_seconds(began_ns);
-    if (r >= 0 && ret_report->flow_seconds > long_seconds)
+    if (r >= 0 && !q.conversion && ret_report->flow_seconds > long_seconds)
         r = measure_drive(&q);
     if (r >= 0 && ret_report->drive_bytes_per_s > 0)
         find_limits(&q);

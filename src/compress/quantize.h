@@ -12,7 +12,8 @@
 #include "compress/scheme.h"
 
 struct tl_quantize_how {
-    const char *input, *output;          /* of the same kind: a GGUF, or a folder of safetensors */
+    const char *input, *output;          /* an output that ends in ".gguf" is a GGUF, any other of the input's kind */
+    bool folder;                         /* any other is a folder of safetensors */
     const char *scheme, *scheme_name;    /* lines (scheme.h), and where they are from; NULL: formats are left alone */
     double bits;                         /* mean bits of a weight that the output may have; 0: as the scheme says */
     uint64_t size_bytes;                 /* the same, as the size of the file */

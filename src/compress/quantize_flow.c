@@ -71,11 +71,33 @@ static int cut(struct flow *f, struct slot *slot)
     return r;
 }
 
+/* What is read as another kind of file is made here, a run when the one before has been encoded. */
+static int make_run(struct flow *f)
+{
+    uint32_t slot = (uint32_t)(f->n_asked % f->q->sizes.slots);
+    struct tl_raw *raw = &f->raws[slot];
+    const struct tl_run *run = &f->slots[slot].run;
+    if (f->n_asked > f->n_encoded || f->n_asked - f->n_written == f->q->sizes.slots)
+        return 0;
+    int r = cut(f, &f->slots[slot]);
+    if (r <= 0)
+        return r;
+    pthread_mutex_unlock(&f->drive.lock);
+    r = tl_modelfile_read(f->q->file, run->output->tensor, run->offset, raw->data, run->n_bytes);
+    pthread_mutex_lock(&f->drive.lock);
+    raw->read[0] = raw->data;
+    f->slots[slot].raw = slot;
+    f->n_asked += r >= 0;
+    return r;
+}
+
 /* Asks for as many runs as have slots, and takes what has been read. */
 static int read_ahead(struct flow *f)
 {
     uint32_t raws[TL_RUN_SLOTS], n, slots = f->q->sizes.slots;
     int r = 1;
+    if (f->q->conversion)
+        return make_run(f);
     while (r > 0 && f->n_asked - f->n_written < slots && (r = cut(f, &f->slots[f->n_asked % slots])) > 0) {
         f->frames[f->n_asked % slots].n_pieces = 1;
         tl_drive_queue(&f->drive, (uint32_t)(f->n_asked++ % slots), TL_DEMAND);
@@ -118,7 +140,8 @@ static void *write_runs(void *argument)
         pthread_mutex_unlock(&f->drive.lock);
         int r = write_run(f, slot);
         pthread_mutex_lock(&f->drive.lock);
-        tl_drive_release(&f->drive, slot->raw);
+        if (!f->q->conversion)
+            tl_drive_release(&f->drive, slot->raw);
         f->n_written++;
         f->status = r;
         if (r < 0)
@@ -195,8 +218,8 @@ static int open_flow(struct flow *f)
         f->raws[i].data = raws + i * raw_bytes;
         f->slots[i].out = raws + s->slots * raw_bytes + i * s->out_bytes;
     }
-    for (uint64_t i = 0; i < q->n_outputs; i++)
-        n_parts = q->outputs[i].tensor->part >= n_parts ? q->outputs[i].tensor->part + 1 : n_parts;
+    for (uint64_t i = 0; i < tl_modelfile_tensors(q->source); i++)
+        n_parts = tl_modelfile_tensor(q->source, i)->part >= n_parts ? tl_modelfile_tensor(q->source, i)->part + 1 : n_parts;
     f->drive.meters = &q->meters;
     f->drive.locate = locate;
     f->drive.context = f;
@@ -205,7 +228,7 @@ static int open_flow(struct flow *f)
     f->drive.raw_bytes = raw_bytes;
     f->drive.n_frames = f->drive.n_raws = s->slots;
     f->drive.depth = TL_DRIVE_DEPTH;
-    int r = tl_drive_open(&f->drive, q->file, n_parts, NULL, q->how->log, q->how->context);
+    int r = tl_drive_open(&f->drive, q->source, n_parts, NULL, q->how->log, q->how->context);
     return r < 0 ? r : start_writer(f);
 }
 

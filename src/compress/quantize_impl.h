@@ -4,6 +4,7 @@
 #define TL_COMPRESS_QUANTIZE_IMPL_H
 
 #include "base/pool.h"
+#include "compress/convert.h"
 #include "compress/quantize.h"
 #include "modelfile/writer.h"
 #include "store/drive.h"
@@ -36,7 +37,9 @@ struct tl_flow_sizes { uint32_t slots; uint64_t in_bytes, out_bytes, cols; };
 
 struct tl_quantizing {
     const struct tl_quantize_how *how;
-    struct tl_modelfile *file;
+    struct tl_modelfile *source;         /* as it was opened */
+    struct tl_conversion *conversion;    /* NULL: the output is of the same kind */
+    struct tl_modelfile *file;           /* the source, or the conversion's */
     struct tl_model *model;
     struct tl_meters meters;
     struct tl_importance *importance;
@@ -58,6 +61,7 @@ struct tl_quantizing {
 int tl_quantize_plan(struct tl_quantizing *q);
 /* quantize_meta.c: metadata of the input, and where the file is from. */
 int tl_quantize_metadata(struct tl_quantizing *q);
+const struct tl_number *tl_quantize_stored(const struct tl_quantizing *q);       /* what most of the output is stored as; NULL: nothing known */
 /* Do all layers that have experts keep as many? ret_count: the most of any. */
 bool tl_quantize_even(const struct tl_quantizing *q, uint32_t *ret_count);
 /* quantize_config.c: of a model that is pruned, beside its weights. */

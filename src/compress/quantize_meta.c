@@ -63,6 +63,18 @@ static int add_count(struct tl_quantizing *q, enum count count, const char *key)
     return tl_writer_u64(q->writer, key, count == LAYERS ? tl_model_geometry(q->model)->n_layers : 0);
 }
 
+const struct tl_number *tl_quantize_stored(const struct tl_quantizing *q)
+{
+    uint64_t elems[TL_NUMBERS] = {0};
+    const struct tl_number *most = NULL;
+    for (uint64_t i = 0; i < q->n_outputs; i++) {
+        const struct tl_number *number = q->outputs[i].number ? q->outputs[i].number : q->outputs[i].tensor->number;
+        if (number && (elems[number->id] += q->outputs[i].tensor->n_elems) > (most ? elems[most->id] : 0))
+            most = number;
+    }
+    return most;
+}
+
 /* As llama.cpp numbers what most of a file is stored as; no key where it has no number. */
 static int add_file_type(struct tl_quantizing *q)
 {
@@ -73,14 +85,8 @@ static int add_file_type(struct tl_quantizing *q)
 #undef INSTEAD
 #undef FILE_TYPE
     };
-    uint64_t elems[TL_NUMBERS] = {0};
-    int most = 0;
-    for (uint64_t i = 0; i < q->n_outputs; i++) {
-        const struct tl_number *number = q->outputs[i].number ? q->outputs[i].number : q->outputs[i].tensor->number;
-        if (number && (elems[number->id] += q->outputs[i].tensor->n_elems) > elems[most])
-            most = (int)number->id;
-    }
-    int r = types[most] ? tl_writer_u64(q->writer, "general.file_type", (uint64_t)types[most] - 1) : 0;
+    const struct tl_number *most = tl_quantize_stored(q);
+    int r = most && types[most->id] ? tl_writer_u64(q->writer, "general.file_type", (uint64_t)types[most->id] - 1) : 0;
     return r < 0 ? r : tl_writer_u64(q->writer, "general.quantization_version", 2);
 }
 
@@ -93,9 +99,9 @@ static int add_source(struct tl_quantizing *q)
 {
     char name[256], hash[2 * TL_SHA256_BYTES + 1];
     uint8_t digest[TL_SHA256_BYTES];
-    const char *path = tl_modelfile_path(q->file);
+    const char *path = tl_modelfile_path(q->source);
     tl_modelfile_name(path, strlen(path), name, sizeof(name));
-    int r = tl_identity_of(q->file, digest);
+    int r = tl_identity_of(q->source, digest);
     if (r < 0)
         return r;
     tl_sha256_hex(digest, hash);
@@ -131,7 +137,7 @@ static int copy_metas(struct tl_quantizing *q)
 
 int tl_quantize_metadata(struct tl_quantizing *q)
 {
-    int r = copy_metas(q);
+    int r = q->conversion ? tl_conversion_metadata(q->conversion, q->n_kept, q->writer) : copy_metas(q);
     if (r >= 0 && is_gguf(q))
         r = add_file_type(q);
     return r < 0 ? r : add_source(q);

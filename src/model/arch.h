@@ -21,9 +21,12 @@ struct tl_name { enum tl_role role; const char *gguf, *hf; unsigned layout; };
 struct tl_arch {
     const char *name;                    /* general.architecture of GGUF */
     const char *model_types[4];          /* model_type of config.json, NULL-terminated */
+    const char *transformers;            /* the class that runs it there; NULL: none is known */
     const struct tl_name *names;         /* own names, ended by a NULL gguf; looked up before the common ones */
     float rope_share;                    /* of each head that turns, where config.json does not say; 0: all of it */
     bool halves;                         /* GGUF keeps the vendor's order of q and k rows, so rotation pairs halves */
+    bool less_one;                       /* safetensors hold norm weights minus one */
+    bool delta_fused, delta_tiled;       /* geometry.h's: in safetensors; in GGUF */
     bool planned;                        /* planned only: the interpreter lacks operations of it */
     bool tied;                           /* the embedding is the head where config.json does not say */
     enum tl_role biases[6];              /* that every model of it has, of those that not all need; ended by 0 */

@@ -102,7 +102,7 @@ static int check_number(const struct tl_file_binding *b, const struct tl_tensor 
     return tl_fail(TL_E_FILE, "%s: %s is stored as %s, which is not supported yet", tl_modelfile_path(b->file), tensor->name, tensor->type_name);
 }
 
-static void lay_out(const struct tl_geometry *g, const struct tl_want *want, unsigned layout, struct tl_matrix *m)
+void tl_bind_lay_out(const struct tl_geometry *g, const struct tl_want *want, unsigned layout, struct tl_matrix *m)
 {
     uint64_t rows = want->rows ? want->rows : want->cols;      /* of vectors: elements */
     m->row_step = layout & (TL_LAYOUT_EVEN | TL_LAYOUT_ODD) ? 2 : 1;
@@ -191,7 +191,7 @@ static int bind(void *context, const struct tl_want *want, uint32_t *ret_id, con
         tl_free(m.each_scales);
         return status;
     }
-    lay_out(b->geometry, want, layout, &m);
+    tl_bind_lay_out(b->geometry, want, layout, &m);
     lay_out_scales(&m, stacked && !each);
     status = tl_store_add(b->store, &m, ret_id);
     if (status >= 0)

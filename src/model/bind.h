@@ -21,4 +21,7 @@ uint32_t tl_bind_stored(const struct tl_geometry *geometry, const struct tl_want
 uint32_t tl_bind_shape(const struct tl_geometry *geometry, const struct tl_want *want, unsigned layout, bool stacked,
                        uint64_t ret_shape[TL_TENSOR_DIMS]);
 
+/* Where rows of a want lie in a tensor of that layout: the members of *matrix from first_row to line, and transposed. */
+void tl_bind_lay_out(const struct tl_geometry *geometry, const struct tl_want *want, unsigned layout, struct tl_matrix *matrix);
+
 #endif

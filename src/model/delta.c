@@ -59,14 +59,10 @@ int tl_delta_read(const struct tl_modelfile *file, struct tl_geometry *g)
     if ((uint64_t)g->delta_k_heads * g->delta_k_dim > 1u << 20 || (uint64_t)g->delta_v_heads * g->delta_v_dim > 1u << 20)
         return tl_fail(TL_E_FILE, "%s: delta nets of %u heads of %u are beyond what is supported", path, g->delta_v_heads, g->delta_v_dim);
     char key[96];
-    g->rate_log = g->format == TL_MODELFILE_SAFETENSORS;
     g->gated = true;
     snprintf(key, sizeof(key), "%sattn_output_gate", g->prefix);
-    int status = g->rate_log ? tl_meta_bool(file, key, &g->gated) : 0;
-    if (status < 0)
-        return status;
-    g->norm_add = g->rate_log ? 1.0f : 0.0f;
-    return read_layers(file, g);
+    int status = g->format == TL_MODELFILE_SAFETENSORS ? tl_meta_bool(file, key, &g->gated) : 0;
+    return status < 0 ? status : read_layers(file, g);
 }
 
 /* --- where a block stands --- */

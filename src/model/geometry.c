@@ -276,6 +276,25 @@ void tl_geometry_ahead(const struct tl_geometry *g, struct tl_geometry *ret)
     memset(ret->layer_recurrent, 0, sizeof(ret->layer_recurrent));
 }
 
+/* What weights look like in this kind of file. */
+static void set_kind(struct tl_geometry *g)
+{
+    bool gguf = g->format == TL_MODELFILE_GGUF;
+    g->rope_halves = !g->kv_rank && (g->arch->halves || !gguf);
+    g->norm_add = g->arch->less_one && !gguf ? 1.0f : 0.0f;
+    g->rate_log = g->delta_v_heads && !gguf;
+    g->delta_fused = g->arch->delta_fused && !gguf;
+    g->delta_tiled = g->arch->delta_tiled && gguf;
+}
+
+void tl_geometry_as(const struct tl_geometry *g, enum tl_modelfile_format format, struct tl_geometry *ret)
+{
+    *ret = *g;
+    ret->format = format;
+    if (format != g->format)
+        set_kind(ret);
+}
+
 bool tl_geometry_is_outline(const struct tl_modelfile *file) { return tl_modelfile_tensors(file) == 0; }
 
 static void set_prefix(const struct tl_modelfile *file, struct tl_geometry *g)
@@ -300,8 +319,8 @@ int tl_geometry_read(const struct tl_modelfile *file, struct tl_geometry *g)
                        tl_modelfile_path(file), g->arch->name);
     set_prefix(file, g);
     g->embed_scale = 1.0f;
-    g->rope_halves = g->arch->halves || g->format == TL_MODELFILE_SAFETENSORS;
     int status = read_fields(file, g);
+    set_kind(g);
     if (status >= 0)
         status = read_experts(file, g);
     if (status >= 0)

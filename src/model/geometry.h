@@ -74,6 +74,10 @@ int tl_geometry_read(const struct tl_modelfile *file, struct tl_geometry *ret_ge
 /* Have layers different numbers of experts? */
 bool tl_geometry_uneven(const struct tl_geometry *geometry);
 
+/* The same model as a file of that kind has it: which order and which form its weights have there. Keys are read with the
+ * original's prefix still. */
+void tl_geometry_as(const struct tl_geometry *geometry, enum tl_modelfile_format format, struct tl_geometry *ret_geometry);
+
 /* Of the layer that predicts a further token, as a model of one layer. */
 void tl_geometry_ahead(const struct tl_geometry *geometry, struct tl_geometry *ret_ahead);
 

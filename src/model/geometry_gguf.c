@@ -30,6 +30,15 @@ static int put_f32(const struct target *target, const char *tail, float value)
     return tl_writer_f64(target->writer, key_of(target, tail, key, sizeof(key)), (double)value);
 }
 
+/* Which layers attend, of those that are delta nets else: one in so many. */
+static uint32_t interval_of(const struct tl_geometry *g)
+{
+    uint32_t first = 0;
+    while (g->delta_v_heads && first < g->n_layers && g->layer_recurrent[first])
+        first++;
+    return g->delta_v_heads ? first + 1 : g->full_interval;
+}
+
 /* Other programs take experts for what the file says of them, so a model without has none of their keys. */
 static struct tl_geometry plain(const struct tl_geometry *geometry, bool ahead)
 {
@@ -38,6 +47,7 @@ static struct tl_geometry plain(const struct tl_geometry *geometry, bool ahead)
     g.n_layers += ahead;                 /* counted among the blocks */
     g.n_stored = g.n_stored == g.n_experts ? 0 : g.n_stored;
     g.ff_expert = g.n_experts ? g.ff_expert : 0;
+    g.full_interval = interval_of(&g);
     g.delta_width = g.delta_v_heads * g.delta_v_dim;
     return g;
 }
@@ -104,9 +114,28 @@ static int put_rope(const struct target *target, const struct tl_geometry *g, co
         status = put_f32(target, "rope.freq_base", facts.base);
     if (status >= 0 && (is_type(&facts, "yarn") || is_type(&facts, "linear")))
         status = put_scaling(target, &facts);
-    if (status < 0 || (status = tl_geometry_f32(config, g, NULL, "rope_local_base_freq", &local)) <= 0)
-        return status;
-    return put_f32(target, "rope.freq_base_swa", local);
+    if (status >= 0)
+        status = tl_geometry_f32(config, g, NULL, "rope_local_base_freq", &local);
+    if (status == 0)
+        status = tl_geometry_f32(config, g, NULL, "rope_parameters.sliding_attention.rope_theta", &local);
+    return status <= 0 ? status : put_f32(target, "rope.freq_base_swa", local);
+}
+
+/* Of models that see: how many pairs of a head turn with time, height and width, which for text are one. */
+static int put_sections(const struct target *target, const struct tl_geometry *g, const struct tl_modelfile *config)
+{
+    char key[160];
+    int32_t sections[4] = { 11, 11, 10, 0 };
+    snprintf(key, sizeof(key), "%srope_parameters.mrope_section", g->prefix);
+    const struct tl_meta *meta = tl_modelfile_meta(config, key);
+    for (uint64_t i = 0; meta && i < 3 && i < meta->count; i++) {
+        int64_t value = 0;
+        int status = tl_meta_at_i64(meta, i, &value);
+        if (status < 0)
+            return tl_fail_in(status, "%s: %s", tl_modelfile_path(config), key);
+        sections[i] = (int32_t)value;
+    }
+    return tl_writer_i32s(target->writer, key_of(target, "rope.dimension_sections", key, sizeof(key)), sections, 4);
 }
 
 static int put_router(const struct target *target, const struct tl_geometry *g)
@@ -130,6 +159,8 @@ int tl_geometry_write_gguf(const struct tl_geometry *geometry, const struct tl_m
         status = put_f32(&target, "attention.layer_norm_rms_epsilon", g.epsilon);
     if (status >= 0)
         status = put_rope(&target, &g, config);
+    if (status >= 0 && g.arch->delta_tiled)
+        status = put_sections(&target, geometry, config);
     if (status >= 0 && g.n_experts)
         status = put_router(&target, &g);
     if (status >= 0 && g.temper_length > 0)

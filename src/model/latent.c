@@ -78,7 +78,6 @@ static int read_temper(const struct tl_modelfile *file, struct tl_geometry *g)
 
 int tl_latent_read(const struct tl_modelfile *file, struct tl_geometry *g)
 {
-    g->rope_halves = false;
     int status = read_heads(file, g);
     if (status >= 0)
         status = read_rope(file, g);

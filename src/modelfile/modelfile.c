@@ -71,11 +71,11 @@ int tl_modelfile_outline(const char *name, const char *text, size_t n_bytes, str
     return 0;
 }
 
-int tl_modelfile_outline_tensors(struct tl_modelfile *file, enum tl_modelfile_format format, const struct tl_tensor *tensors, uint64_t n)
+/* Behind those that are there. Where they would lie in a file tells their order. */
+static int add_tensors(struct tl_modelfile *file, const struct tl_tensor *tensors, uint64_t n)
 {
     uint64_t first = file->n_tensors, offset = 0;
     int r = 0;
-    file->format = format;
     for (uint64_t i = 0; i < n && r >= 0; i++) {
         struct tl_tensor tensor = tensors[i];
         tensor.name = tl_parts_text(file, tensor.name, strlen(tensor.name));
@@ -86,6 +86,29 @@ int tl_modelfile_outline_tensors(struct tl_modelfile *file, enum tl_modelfile_fo
         r = tl_parts_add_tensor(file, &tensor);
     }
     return r < 0 ? r : tl_parts_name_tensors(file, first);
+}
+
+int tl_modelfile_outline_tensors(struct tl_modelfile *file, enum tl_modelfile_format format, const struct tl_tensor *tensors, uint64_t n)
+{
+    file->format = format;
+    return add_tensors(file, tensors, n);
+}
+
+int tl_modelfile_made(const char *path, enum tl_modelfile_format format, const struct tl_tensor *tensors, uint64_t n,
+                      const struct tl_tensor_maker *maker, struct tl_modelfile **ret_file)
+{
+    struct tl_modelfile *file = tl_alloc(1, sizeof *file);
+    if (!file)
+        return TL_E_NOMEM;
+    file->format = format;
+    file->maker = *maker;
+    int r = (file->path = tl_strdup(path)) ? add_tensors(file, tensors, n) : TL_E_NOMEM;
+    if (r < 0) {
+        tl_modelfile_close(file);
+        return r;
+    }
+    *ret_file = file;
+    return 0;
 }
 
 bool tl_modelfile_outlined(const struct tl_modelfile *file) { return file->outlined; }
@@ -138,6 +161,8 @@ uint64_t tl_modelfile_bytes(const struct tl_modelfile *file)
     uint64_t bytes = 0;
     for (uint64_t i = 0; i < file->n_parts; i++)
         bytes += file->parts[i]->size_bytes;
+    for (uint64_t i = 0; file->maker.read && i < file->n_tensors; i++)
+        bytes += file->tensors[i].n_bytes;
     return bytes;
 }
 
@@ -167,10 +192,12 @@ int tl_modelfile_read(const struct tl_modelfile *file, const struct tl_tensor *t
 {
     if (file->outlined)
         return tl_fail(TL_E_FILE, "%s: tensor %s: found an outline without bytes, expected a model's file", file->path, tensor->name);
-    const struct tl_file *part = file->parts[tensor->part];
+    const struct tl_file *part = file->maker.read ? NULL : file->parts[tensor->part];
     if (!tl_checked_range(offset, n_bytes, tensor->n_bytes))
-        return tl_fail(TL_E_FILE, "%s: tensor %s: found %" PRIu64 " bytes, expected %zu more from byte %" PRIu64, part->path,
+        return tl_fail(TL_E_FILE, "%s: tensor %s: found %" PRIu64 " bytes, expected %zu more from byte %" PRIu64, part ? part->path : file->path,
                        tensor->name, tensor->n_bytes, n_bytes, offset);
+    if (!part)
+        return file->maker.read(file->maker.context, (uint64_t)(tensor - file->tensors), offset, ret_bytes, n_bytes);
     return tl_file_read(part, tensor->offset + offset, ret_bytes, n_bytes);
 }
 

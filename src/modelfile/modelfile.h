@@ -56,13 +56,21 @@ int tl_modelfile_outline(const char *name, const char *text, size_t n_bytes, str
  * the experts of a layer are one tensor, which bears the name of the first. Reading them fails. Names are copied. */
 int tl_modelfile_outline_tensors(struct tl_modelfile *file, enum tl_modelfile_format format, const struct tl_tensor *tensors, uint64_t n);
 bool tl_modelfile_outlined(const struct tl_modelfile *file);
+/* A model without metadata whose tensors are made when they are read: `read`, which several threads may call at once, gives bytes
+ * [offset, offset + n_bytes) of tensor `index`. It has no part; `path` is what messages call it. Names are copied. */
+struct tl_tensor_maker {
+    int (*read)(void *context, uint64_t index, uint64_t offset, void *ret_bytes, size_t n_bytes);
+    void *context;
+};
+int tl_modelfile_made(const char *path, enum tl_modelfile_format format, const struct tl_tensor *tensors, uint64_t n,
+                      const struct tl_tensor_maker *maker, struct tl_modelfile **ret_file);
 void tl_modelfile_close(struct tl_modelfile *file);
 
 const char *tl_modelfile_path(const struct tl_modelfile *file);
 /* What people call the model of such a path, cut to the room: "/models/kimi.gguf" and "/models/kimi/": kimi. */
 void tl_modelfile_name(const char *path, size_t n_bytes, char *ret_name, size_t room);
 enum tl_modelfile_format tl_modelfile_format(const struct tl_modelfile *file);
-uint64_t tl_modelfile_bytes(const struct tl_modelfile *file);         /* of all parts */
+uint64_t tl_modelfile_bytes(const struct tl_modelfile *file);         /* of all parts; of tensors that are made */
 
 uint64_t tl_modelfile_tensors(const struct tl_modelfile *file);
 const struct tl_tensor *tl_modelfile_tensor(const struct tl_modelfile *file, uint64_t index);       /* in file order */

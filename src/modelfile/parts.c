@@ -92,7 +92,7 @@ int tl_parts_name_tensors(struct tl_modelfile *file, uint64_t from)
         const struct tl_tensor *tensor = &file->tensors[i];
         uint32_t other = 0;
         int r = tl_names_add(&file->tensor_names, tensor->name, (uint32_t)i, &other);
-        if (r == 0 && file->outlined)
+        if (r == 0 && !file->n_parts)
             return tl_fail(TL_E_FILE, "%s: tensor %s: found a second one of that name, expected one", file->path, tensor->name);
         if (r == 0)
             return tl_fail(TL_E_FILE, "%s: tensor %s: found a second one of that name (the first is in %s), expected one",

@@ -34,6 +34,7 @@ struct tl_modelfile {
     char *path;
     enum tl_modelfile_format format;
     bool outlined;                       /* no parts: a configuration, possibly with tensors that have no bytes */
+    struct tl_tensor_maker maker;        /* no parts: tensors are made; its `read` NULL: they are not */
     char *folder;                        /* where safetensors' JSON files lie; NULL for GGUF */
     struct tl_file **parts;
     uint64_t n_parts, parts_cap;

@@ -74,8 +74,22 @@ static void join(const void *codes, const void *scales, size_t n_elems, void *re
     }
 }
 
+static void split(const void *blocks, size_t n_elems, void *ret_codes, void *ret_scales)
+{
+    const uint8_t *block = blocks;
+    uint8_t *codes = ret_codes, *scale = ret_scales;
+    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES, codes += 16) {
+        *scale++ = block[0];
+        for (int i = 0; i < 8; i++) {
+            const uint8_t *pair = block + 1 + 2 * i;
+            codes[i] = (uint8_t)((pair[0] & 15) | (pair[1] & 15) << 4);
+            codes[8 + i] = (uint8_t)(pair[0] >> 4 | (pair[1] & 0xF0));
+        }
+    }
+}
+
 static const struct tl_number_apart apart = {
-    .code_bits = 4, .rows = 1, .cols = ELEMS, .scale_bytes = 1, .scale = TL_NUMBERS, .join = join,
+    .code_bits = 4, .rows = 1, .cols = ELEMS, .scale_bytes = 1, .scale = TL_NUMBERS, .join = join, .split = split,
 };
 
 const struct tl_number tl_number_mxfp4 = {

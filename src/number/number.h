@@ -40,6 +40,8 @@ struct tl_number_apart {
     enum tl_number_id scale;             /* of the scales: F32, BF16; TL_NUMBERS: bytes of a kind of their own */
     /* One row: codes and scales -> blocks; elements missing from the last block become 0. */
     void (*join)(const void *codes, const void *scales, size_t n_elems, void *ret_blocks);
+    /* The reverse, of whole blocks; NULL: such files are not written. */
+    void (*split)(const void *blocks, size_t n_elems, void *ret_codes, void *ret_scales);
 };
 
 struct tl_number {

@@ -81,17 +81,23 @@ static int add_apart(struct filer *filer, const struct tl_apart *apart, const st
     return r < 0 ? r : append(filer, &scales);
 }
 
-static int add_tensor(struct filer *filer, const struct tl_want *want, unsigned layout, bool stacked, const char *name)
+/* expert: whose own tensor it is; NULL: it is of all. */
+static int add_tensor(struct filer *filer, const struct tl_want *want, unsigned layout, bool stacked, const uint32_t *expert, const char *name)
 {
     const struct tl_geometry *g = filer->geometry;
-    struct tl_entry entry = {.number = filer->listed->number, .listed = filer->listed};
+    struct tl_entry entry = {.number = filer->listed->number, .listed = filer->listed, .single = expert, .expert = expert ? *expert : 0};
     bool latent = layout & (TL_LAYOUT_LATENT_K | TL_LAYOUT_LATENT_V);
     if (latent && entry.number->apart)                   /* keys and values of a latent share rows and scales cannot part */
         entry.number = tl_number(TL_NUMBER_BF16);
     const struct tl_apart *apart = g->format == TL_MODELFILE_SAFETENSORS ? tl_apart_for(entry.number->id) : NULL;
     if (want->rows && apart)
         layout &= ~(unsigned)TL_LAYOUT_TRANSPOSED;
+    entry.layout = layout;
     entry.n_dims = tl_bind_shape(g, want, layout, stacked, entry.shape);
+    if (g->format == TL_MODELFILE_SAFETENSORS && layout & TL_LAYOUT_TAPS) {  /* channels of one input each */
+        entry.shape[entry.n_dims++] = entry.shape[1];
+        entry.shape[1] = 1;
+    }
     if (g->format == TL_MODELFILE_GGUF && want->rows == 1 && !stacked) {     /* one row is a vector there */
         entry.n_dims = 1;
         entry.shape[0] = want->cols;
@@ -116,11 +122,11 @@ static int add_listed(struct filer *filer)
     bool safetensors = g->format == TL_MODELFILE_SAFETENSORS;
     unsigned layout = tl_name_layout(g, row);
     if (!safetensors || filer->together || !want->count || !strstr(row->hf, "%e"))
-        return add_tensor(filer, want, layout, want->count && !(layout & (TL_LAYOUT_LATENT_K | TL_LAYOUT_LATENT_V)), name);
+        return add_tensor(filer, want, layout, want->count && !(layout & (TL_LAYOUT_LATENT_K | TL_LAYOUT_LATENT_V)), NULL, name);
     int r = 0;
     for (uint32_t expert = 0; expert < tl_bind_stored(g, want) && r >= 0; expert++) {
         tl_name_write(g, want->role, want->layer, expert, name);
-        r = add_tensor(filer, want, layout, false, name);
+        r = add_tensor(filer, want, layout, false, &expert, name);
     }
     return r;
 }
@@ -153,6 +159,20 @@ int tl_entries_add_factors(struct tl_entries *entries, const float *factors, uin
     memcpy(entries->factors, factors, n * sizeof(float));
     entry.given = entries->factors;
     return append(&filer, &entry);
+}
+
+struct tl_tensor tl_entry_tensor(const struct tl_entry *entry)
+{
+    const struct tl_number *number = entry->number;
+    if (entry->kind == TL_ENTRY_SCALES)
+        number = entry->type ? NULL : tl_number(entry->number->apart->scale);
+    if (entry->kind == TL_ENTRY_CODES)
+        number = NULL;
+    struct tl_tensor tensor = {.name = entry->name, .number = number, .type_name = number ? number->name : entry->type, .n_dims = entry->n_dims,
+                               .n_elems = entry->n_elems, .n_bytes = entry->n_bytes};
+    for (uint32_t i = 0; i < entry->n_dims; i++)
+        tensor.shape[i] = entry->shape[i];
+    return tensor;
 }
 
 void tl_entries_done(struct tl_entries *entries)

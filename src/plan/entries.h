@@ -21,7 +21,10 @@ struct tl_entry {
     uint32_t n_dims;
     uint64_t shape[TL_TENSOR_DIMS];
     uint64_t n_elems, n_bytes;           /* n_elems: of scales, as many; of codes, bytes */
-    const struct tl_listed *listed;      /* what it is of; NULL: given */
+    const struct tl_listed *listed;      /* what it is of, or the first of two; NULL: given */
+    unsigned layout;                     /* of that in it (arch.h) */
+    bool single;                         /* it holds one expert, this one; else all */
+    uint32_t expert;
     const float *given;
 };
 
@@ -37,6 +40,7 @@ struct tl_entries {
  * for each; it bears the name of the first. The listing must outlive the entries. */
 int tl_entries_make(const struct tl_geometry *geometry, const struct tl_listing *listing, bool together, struct tl_entries *ret_entries);
 int tl_entries_add_factors(struct tl_entries *entries, const float *factors, uint32_t n);
+struct tl_tensor tl_entry_tensor(const struct tl_entry *entry);       /* as an open file lists it; the name is the entry's */
 void tl_entries_done(struct tl_entries *entries);
 
 #endif

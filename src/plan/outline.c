@@ -199,16 +199,6 @@ int tl_outline_open(const char *source, const struct tl_outline_sizes *sizes, st
     return 0;
 }
 
-void tl_outline_geometry(const struct tl_outline *outline, enum tl_modelfile_format format, struct tl_geometry *ret)
-{
-    *ret = outline->geometry;
-    ret->format = format;
-    if (format == TL_MODELFILE_GGUF) {
-        ret->norm_add = 0;
-        ret->rate_log = ret->delta_fused = false;
-    }
-}
-
 void tl_outline_close(struct tl_outline *outline)
 {
     if (!outline)

@@ -25,8 +25,5 @@ struct tl_outline {
 /* source: a name of the table, a config.json, a folder that holds one, or, where it begins with "{", the configuration itself. */
 int tl_outline_open(const char *source, const struct tl_outline_sizes *sizes, struct tl_outline **ret_outline);
 void tl_outline_close(struct tl_outline *outline);                    /* NULL is fine */
-/* The same model as a file of that kind has it: in GGUF norm weights are whole, rates of decay are no logarithms, and inputs
- * of delta nets are matrices of their own. */
-void tl_outline_geometry(const struct tl_outline *outline, enum tl_modelfile_format format, struct tl_geometry *ret_geometry);
 
 #endif

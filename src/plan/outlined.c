@@ -7,20 +7,6 @@
 #include "base/memory.h"
 #include "plan/entries.h"
 
-static struct tl_tensor tensor_of(const struct tl_entry *entry)
-{
-    const struct tl_number *number = entry->number;
-    if (entry->kind == TL_ENTRY_SCALES)
-        number = entry->type ? NULL : tl_number(entry->number->apart->scale);
-    if (entry->kind == TL_ENTRY_CODES)
-        number = NULL;
-    struct tl_tensor tensor = {.name = entry->name, .number = number, .type_name = number ? number->name : entry->type, .n_dims = entry->n_dims,
-                               .n_elems = entry->n_elems, .n_bytes = entry->n_bytes};
-    for (uint32_t i = 0; i < entry->n_dims; i++)
-        tensor.shape[i] = entry->shape[i];
-    return tensor;
-}
-
 /* As a file has them. */
 static int add_tensors(struct tl_outlined *o)
 {
@@ -30,7 +16,7 @@ static int add_tensors(struct tl_outlined *o)
         return status;
     TL_AUTO struct tl_tensor *tensors = tl_alloc(entries.n, sizeof(*tensors));
     for (uint64_t i = 0; i < entries.n && tensors; i++)
-        tensors[i] = tensor_of(&entries.entry[i]);
+        tensors[i] = tl_entry_tensor(&entries.entry[i]);
     status = tensors ? tl_modelfile_outline_tensors(o->outline->file, o->format, tensors, entries.n) : TL_E_NOMEM;
     tl_entries_done(&entries);
     return status;
@@ -40,7 +26,7 @@ static int build(struct tl_outlined *o, const struct tl_recipe_names *names, con
 {
     struct tl_model_choices own = *choices;
     o->format = tl_recipe_format(names, o->outline->known);
-    tl_outline_geometry(o->outline, o->format, &o->geometry);
+    tl_geometry_as(&o->outline->geometry, o->format, &o->geometry);
     own.geometry = &o->geometry;
     int status = tl_recipe_make(names, o->format, o->outline->known, o->geometry.n_experts > 0, &o->recipe);
     if (status >= 0)

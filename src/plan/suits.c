@@ -37,7 +37,7 @@ static int list(const struct tl_outline *outline, const char *to, struct candida
     struct tl_recipe recipe;
     struct tl_listing listing;
     enum tl_modelfile_format format = tl_recipe_format(&names, outline->known);
-    tl_outline_geometry(outline, format, &geometry);
+    tl_geometry_as(&outline->geometry, format, &geometry);
     int status = tl_recipe_make(&names, format, outline->known, geometry.n_experts > 0, &recipe);
     if (status >= 0)
         status = tl_listing_make(&geometry, outline->file, &recipe, &listing);

@@ -169,6 +169,10 @@ uint64_t tl_store_resident_bytes(const struct tl_store *store);       /* as laid
 /* Matrix m of a weight as f32 [rows][cols], whatever its format and layout; of vectors all, what is added to them included.
  * Reads the file; any thread. */
 int tl_store_values(const struct tl_store *store, uint32_t id, uint32_t matrix, float *ret_values);
+/* Rows [from, from + n) of matrix m as its panels hold them, one behind the other: tl_number_bytes of cols each. Reads the file; any thread. */
+int tl_store_stored_rows(const struct tl_store *store, uint32_t id, uint32_t matrix, uint32_t from, uint32_t n, void *ret_rows);
+/* ret_marks [tensors of the file]: 1 for those that a declared weight lies in, scales included; others stay as they are. */
+void tl_store_mark(const struct tl_store *store, uint8_t *ret_marks);
 /* Puts all values of a weight [count][rows][cols] where `tensor` has them: ret_elements [n_elems], in its own order. 1: some
  * lie there, 0: none; TL_E_USAGE where a weight cannot be taken apart like that. */
 int tl_store_place(const struct tl_store *store, uint32_t id, const struct tl_tensor *tensor, const float *values, float *ret_elements);

@@ -37,6 +37,55 @@ int tl_store_values(const struct tl_store *store, uint32_t id, uint32_t matrix, 
     return status;
 }
 
+static int unpack_rows(const struct tl_store *store, const struct tl_slot *slot, uint32_t matrix, uint32_t from, uint32_t n, uint64_t row_bytes, uint8_t *ret_rows)
+{
+    uint32_t first = from / TL_PANEL_ROWS, end = (from + n + TL_PANEL_ROWS - 1) / TL_PANEL_ROWS, each = slot->matrix.transposed ? end - first : 1;
+    uint64_t panel_bytes = slot->matrix_bytes / slot->n_panels;
+    TL_AUTO uint8_t *staging = tl_alloc(1, tl_slot_staging(slot)), *panels = tl_alloc(each, panel_bytes);
+    int status = staging && panels ? 0 : TL_E_NOMEM;
+    for (uint32_t at = first; at < end && status >= 0; at += each) {
+        status = tl_slot_read(store, slot, matrix, at, at + each, staging, panels);
+        for (uint32_t row = at * TL_PANEL_ROWS; row < (at + each) * TL_PANEL_ROWS && status >= 0; row++)
+            if (row >= from && row < from + n)
+                tl_panel_row(slot->number, panels + (row / TL_PANEL_ROWS - at) * panel_bytes, row % TL_PANEL_ROWS, slot->matrix.cols,
+                             ret_rows + (row - from) * row_bytes);
+    }
+    return status;
+}
+
+/* Rows that lie in the file as they are wanted are read from it as they are. */
+int tl_store_stored_rows(const struct tl_store *store, uint32_t id, uint32_t matrix, uint32_t from, uint32_t n, void *ret_rows)
+{
+    const struct tl_slot *slot = &store->slots[id];
+    const struct tl_matrix *m = &slot->matrix;
+    uint64_t row_bytes;
+    if (m->form == TL_WEIGHT_VECTOR || !tl_number_bytes(slot->number, m->cols, &row_bytes))
+        return tl_fail(TL_E_FILE, "%s: %s has rows of no whole blocks", tl_modelfile_path(store->file), m->tensor->name);
+    if (m->number || m->transposed || m->row_step != 1)
+        return unpack_rows(store, slot, matrix, from, n, row_bytes, ret_rows);
+    uint64_t row = (m->each ? 0 : matrix % tl_matrix_stored(m) * m->matrix_step) + m->first_row + from;
+    return tl_modelfile_read(store->file, m->each ? m->each[matrix] : m->tensor, row * row_bytes, ret_rows, n * row_bytes);
+}
+
+static void mark(const struct tl_store *store, const struct tl_tensor *tensor, uint8_t *ret_marks)
+{
+    if (tensor)
+        ret_marks[tensor - tl_modelfile_tensor(store->file, 0)] = 1;
+}
+
+void tl_store_mark(const struct tl_store *store, uint8_t *ret_marks)
+{
+    for (uint32_t id = 0; id < store->n_slots; id++) {
+        const struct tl_matrix *m = &store->slots[id].matrix;
+        mark(store, m->tensor, ret_marks);
+        mark(store, m->scales, ret_marks);
+        for (uint32_t i = 0; i < m->count; i++) {
+            mark(store, m->each ? m->each[i] : NULL, ret_marks);
+            mark(store, m->each_scales ? m->each_scales[i] : NULL, ret_marks);
+        }
+    }
+}
+
 /* --- back ------------------------------------------------------------------------------------------------------------- */
 
 static void place_vectors(const struct tl_matrix *m, const float *values, float *ret_elements)

@@ -108,7 +108,7 @@ static int prepare(struct job *job)
         r = open_outline(job);
     if (r < 0)
         return r;
-    tl_outline_geometry(job->outline, job->format, &job->geometry);
+    tl_geometry_as(&job->outline->geometry, job->format, &job->geometry);
     r = check_geometry(job);
     if (r >= 0)
         r = tl_recipe_make(&job->how->formats, job->format, job->outline->known, job->geometry.n_experts > 0, &job->recipe);
@@ -144,7 +144,7 @@ static int write_weights(struct job *job, const char *path, struct tl_progress *
         if (r >= 0)
             r = tl_writer_string(writer, "general.name", job->how->source, strlen(job->how->source));
         if (r >= 0)
-            r = tl_tokenizer_write_gguf(writer, job->geometry.vocab);
+            r = tl_synth_tokenizer_gguf(writer, job->geometry.vocab);
     }
     if (r >= 0)
         r = tl_writing_declare(writer, &job->entries);
@@ -178,8 +178,8 @@ static int write_side(const struct job *job, int which)
     switch (which) {
     case 0: tl_buffer_append(&text, job->outline->config.data, job->outline->config.len); break;
     case 1: tl_buffer_printf(&text, "{\"bos_token_id\":%d,\"eos_token_id\":%d}\n", TL_TOKENIZER_END, TL_TOKENIZER_END); break;
-    case 2: tl_tokenizer_write_config(&text); break;
-    default: tl_tokenizer_write_json(&text, job->geometry.vocab); break;
+    case 2: tl_synth_tokenizer_config(&text); break;
+    default: tl_synth_tokenizer_json(&text, job->geometry.vocab); break;
     }
     int r = write_text(job->how->output, side_files[which], &text);
     tl_buffer_done(&text);

@@ -36,7 +36,7 @@ static void name_of(uint32_t id, char name[NAME_BYTES])
         snprintf(name, NAME_BYTES, "<%u>", id);
 }
 
-int tl_tokenizer_write_gguf(struct tl_writer *writer, uint32_t vocab)
+int tl_synth_tokenizer_gguf(struct tl_writer *writer, uint32_t vocab)
 {
     TL_AUTO char *names = tl_alloc(vocab, NAME_BYTES);
     TL_AUTO const char **texts = tl_alloc(vocab, sizeof(*texts));
@@ -64,7 +64,7 @@ int tl_tokenizer_write_gguf(struct tl_writer *writer, uint32_t vocab)
     return r < 0 ? r : tl_writer_bool(writer, "tokenizer.ggml.add_bos_token", false);
 }
 
-int tl_tokenizer_write_json(struct tl_buffer *json, uint32_t vocab)
+int tl_synth_tokenizer_json(struct tl_buffer *json, uint32_t vocab)
 {
     tl_buffer_printf(json, "{\"version\":\"1.0\",\"added_tokens\":[{\"id\":%d,\"content\":\"%s\",\"single_word\":false,\"lstrip\":false,"
                            "\"rstrip\":false,\"normalized\":false,\"special\":true}],\"normalizer\":null,", TL_TOKENIZER_END, end_name);
@@ -83,7 +83,7 @@ int tl_tokenizer_write_json(struct tl_buffer *json, uint32_t vocab)
     return tl_buffer_printf(json, "},\"merges\":[]}}\n");
 }
 
-int tl_tokenizer_write_config(struct tl_buffer *json)
+int tl_synth_tokenizer_config(struct tl_buffer *json)
 {
     return tl_buffer_printf(json, "{\"tokenizer_class\":\"PreTrainedTokenizerFast\",\"add_bos_token\":false,\"bos_token\":\"%s\","
                                   "\"eos_token\":\"%s\"}\n", end_name, end_name);

@@ -9,8 +9,8 @@
 
 enum { TL_TOKENIZER_BYTES = 256, TL_TOKENIZER_END, TL_TOKENIZER_LEAST };
 
-int tl_tokenizer_write_gguf(struct tl_writer *writer, uint32_t vocab);
-int tl_tokenizer_write_json(struct tl_buffer *json, uint32_t vocab);          /* tokenizer.json */
-int tl_tokenizer_write_config(struct tl_buffer *json);                        /* tokenizer_config.json */
+int tl_synth_tokenizer_gguf(struct tl_writer *writer, uint32_t vocab);
+int tl_synth_tokenizer_json(struct tl_buffer *json, uint32_t vocab);          /* tokenizer.json */
+int tl_synth_tokenizer_config(struct tl_buffer *json);                        /* tokenizer_config.json */
 
 #endif

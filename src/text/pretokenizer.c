@@ -38,7 +38,9 @@ int tl_pretokenizer_add_split(struct tl_pretokenizer *pretokenizer, const char *
         return r;
     step->behavior = behavior;
     step->invert = invert;
-    return tl_regex_new(regex, n_bytes, &step->regex);
+    step->n_pattern = n_bytes;
+    step->pattern = tl_strndup(regex, n_bytes);
+    return step->pattern ? tl_regex_new(regex, n_bytes, &step->regex) : TL_E_NOMEM;
 }
 
 /* --- running ------------------------------------------------------------------------------------------------------ */

@@ -19,7 +19,7 @@ enum tl_split_behavior {
 
 struct tl_pretoken_step {
     enum tl_pretoken_kind {
-        TL_PRETOKEN_SPLIT,       /* at `regex`, or at the string `pattern` */
+        TL_PRETOKEN_SPLIT,       /* at `regex`, whose text is `pattern`; without it at the string `pattern` */
         TL_PRETOKEN_PREFIX,      /* a blank before a word that has none */
         TL_PRETOKEN_SPELL,       /* bytes become the characters of byte-level BPE */
         TL_PRETOKEN_UNSPELL,     /* and back */
@@ -57,6 +57,8 @@ enum {
 };
 extern const struct tl_pretokenizer_row tl_pretokenizer_rows[];       /* ends with a NULL name */
 const struct tl_pretokenizer_row *tl_pretokenizer_find(const char *name);
+/* The first row that cuts as this does and has that flag as given; NULL: none. */
+const struct tl_pretokenizer_row *tl_pretokenizer_row_of(const struct tl_pretokenizer *pretokenizer, bool whole_words);
 int tl_pretokenizer_add_row(struct tl_pretokenizer *pretokenizer, const struct tl_pretokenizer_row *row);
 
 struct tl_pretoken_run {

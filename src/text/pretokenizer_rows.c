@@ -67,6 +67,26 @@ const struct tl_pretokenizer_row *tl_pretokenizer_find(const char *name)
     return NULL;
 }
 
+static bool cuts_like(const struct tl_pretokenizer *pretokenizer, const struct tl_pretokenizer_row *row)
+{
+    size_t i = 0;
+    for (; row->split[i]; i++) {
+        const struct tl_pretoken_step *step = &pretokenizer->step[i];
+        if (i == pretokenizer->count || step->kind != TL_PRETOKEN_SPLIT || !step->regex || step->invert || step->behavior != TL_SPLIT_ISOLATED ||
+            strcmp(step->pattern, row->split[i]) != 0)
+            return false;
+    }
+    return i == pretokenizer->count;
+}
+
+const struct tl_pretokenizer_row *tl_pretokenizer_row_of(const struct tl_pretokenizer *pretokenizer, bool whole_words)
+{
+    for (const struct tl_pretokenizer_row *row = tl_pretokenizer_rows; row->name; row++)
+        if (!(row->flags & (TL_PRE_BLANKS | TL_PRE_RANKS)) && !(row->flags & TL_PRE_WHOLE_WORDS) == !whole_words && cuts_like(pretokenizer, row))
+            return row;
+    return NULL;
+}
+
 int tl_pretokenizer_add_row(struct tl_pretokenizer *pretokenizer, const struct tl_pretokenizer_row *row)
 {
     for (const char *const *split = row->split; *split; split++) {

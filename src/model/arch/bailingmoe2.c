@@ -26,7 +26,7 @@ static int read_shared(const struct tl_modelfile *file, struct tl_geometry *g)
     if (status >= 0 && (!(number >= 0 && number <= 64) || !(width >= 0 && width <= 1 << 22)))
         return tl_fail(TL_E_FILE, "%s: %g shared experts of width %g, which cannot be", tl_modelfile_path(file), (double)number, (double)width);
     g->n_shared = (uint32_t)number;
-    g->ff_shared = width > 0 && g->n_shared ? (uint32_t)width : g->n_shared * g->ff_expert;
+    g->ff_one_shared = g->ff_shared = width > 0 && g->n_shared ? (uint32_t)width : g->n_shared * g->ff_expert;
     return status < 0 ? status : 0;
 }
 
@@ -43,5 +43,5 @@ static int layer(struct tl_builder *builder)
     return builder->layer < builder->geometry->n_dense ? tl_build_dense_ffn(builder, 0) : tl_build_expert_ffn(builder, 0);
 }
 
-const struct tl_arch tl_arch_bailingmoe2 = { .name = "bailingmoe2", .model_types = { "bailing_moe_v2", "bailing_moe" }, .names = names, .rope_share = 0.5f,
+const struct tl_arch tl_arch_bailingmoe2 = { .name = "bailingmoe2", .model_types = { "bailing_moe_v2", "bailing_moe" }, .transformers = "BailingMoeV2ForCausalLM", .names = names, .rope_share = 0.5f,
                                              .halves = true, .read = read_bailingmoe2, .layer = layer };

@@ -13,4 +13,4 @@ static int read_deepseek2(const struct tl_modelfile *file, struct tl_geometry *g
     return status < 0 ? status : tl_router_read_grouped(file, g, TL_ROUTER_SIGMOID);
 }
 
-const struct tl_arch tl_arch_deepseek2 = { .name = "deepseek2", .model_types = { "deepseek_v3", "kimi_k2" }, .read = read_deepseek2, .layer = tl_latent_layer };
+const struct tl_arch tl_arch_deepseek2 = { .name = "deepseek2", .model_types = { "deepseek_v3", "kimi_k2" }, .transformers = "DeepseekV3ForCausalLM", .read = read_deepseek2, .layer = tl_latent_layer };

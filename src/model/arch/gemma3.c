@@ -60,7 +60,6 @@ static float embed_scale(const struct tl_modelfile *file, const struct tl_geomet
 
 static int read_gemma3(const struct tl_modelfile *file, struct tl_geometry *g)
 {
-    bool gguf = g->format == TL_MODELFILE_GGUF;
     float scalar = (float)(g->n_layers == 62 ? g->width / g->n_heads : g->head_dim);   /* the 27B alone differs, and GGUF does not say */
     int status = read_ropes(file, g);
     if (status >= 0)
@@ -76,7 +75,6 @@ static int read_gemma3(const struct tl_modelfile *file, struct tl_geometry *g)
     set_windows(file, g);
     g->attention_scale = 1.0f / sqrtf(scalar);
     g->embed_scale = embed_scale(file, g);
-    g->norm_add = gguf ? 0.0f : 1.0f;
     g->unit = TL_UNIT_GELU;
     return 0;
 }
@@ -87,5 +85,5 @@ static int layer(struct tl_builder *builder)
     return tl_build_dense_ffn(builder, TL_POST_NORMS);
 }
 
-const struct tl_arch tl_arch_gemma3 = { .name = "gemma3", .model_types = { "gemma3_text", "gemma3" }, .names = names, .halves = true, .tied = true,
+const struct tl_arch tl_arch_gemma3 = { .name = "gemma3", .model_types = { "gemma3_text", "gemma3" }, .transformers = "Gemma3ForCausalLM", .names = names, .halves = true, .less_one = true, .tied = true,
                                         .read = read_gemma3, .layer = layer };

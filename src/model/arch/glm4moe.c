@@ -25,4 +25,4 @@ static int layer(struct tl_builder *builder)
     return builder->layer < g->n_dense ? tl_build_dense_ffn(builder, 0) : tl_build_expert_ffn(builder, 0);
 }
 
-const struct tl_arch tl_arch_glm4moe = { .name = "glm4moe", .model_types = { "glm4_moe" }, .names = names, .halves = true, .read = read_glm4moe, .layer = layer };
+const struct tl_arch tl_arch_glm4moe = { .name = "glm4moe", .model_types = { "glm4_moe" }, .transformers = "Glm4MoeForCausalLM", .names = names, .halves = true, .read = read_glm4moe, .layer = layer };

@@ -13,4 +13,4 @@ static int read_glm_dsa(const struct tl_modelfile *file, struct tl_geometry *g)
     return status < 0 ? status : tl_router_read_grouped(file, g, TL_ROUTER_SIGMOID);
 }
 
-const struct tl_arch tl_arch_glm_dsa = { .name = "glm-dsa", .model_types = { "glm_moe_dsa" }, .read = read_glm_dsa, .layer = tl_latent_layer };
+const struct tl_arch tl_arch_glm_dsa = { .name = "glm-dsa", .model_types = { "glm_moe_dsa" }, .transformers = "GlmMoeDsaForCausalLM", .read = read_glm_dsa, .layer = tl_latent_layer };

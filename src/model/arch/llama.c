@@ -22,4 +22,4 @@ static int layer(struct tl_builder *builder)
     return tl_build_dense_ffn(builder, 0);
 }
 
-const struct tl_arch tl_arch_llama = { .name = "llama", .model_types = { "llama", "mistral" }, .read = read_llama, .layer = layer };
+const struct tl_arch tl_arch_llama = { .name = "llama", .model_types = { "llama", "mistral" }, .transformers = "LlamaForCausalLM", .read = read_llama, .layer = layer };

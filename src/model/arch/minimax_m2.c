@@ -19,5 +19,5 @@ static int layer(struct tl_builder *builder)
     return tl_build_expert_ffn(builder, 0);
 }
 
-const struct tl_arch tl_arch_minimax_m2 = { .name = "minimax-m2", .model_types = { "minimax_m2", "minimax" }, .names = names, .rope_share = 0.5f, .halves = true,
+const struct tl_arch tl_arch_minimax_m2 = { .name = "minimax-m2", .model_types = { "minimax_m2", "minimax" }, .transformers = "MiniMaxM2ForCausalLM", .names = names, .rope_share = 0.5f, .halves = true,
                                             .read = tl_router_read_sigmoid, .layer = layer };

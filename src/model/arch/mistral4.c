@@ -19,4 +19,4 @@ static int read_mistral4(const struct tl_modelfile *file, struct tl_geometry *g)
     return status < 0 ? status : tl_router_read_grouped(file, g, TL_ROUTER_SOFTMAX);
 }
 
-const struct tl_arch tl_arch_mistral4 = { .name = "mistral4", .model_types = { "mistral4" }, .names = names, .read = read_mistral4, .layer = tl_latent_layer };
+const struct tl_arch tl_arch_mistral4 = { .name = "mistral4", .model_types = { "mistral4" }, .transformers = "Mistral4ForCausalLM", .names = names, .read = read_mistral4, .layer = tl_latent_layer };

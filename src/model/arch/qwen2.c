@@ -8,4 +8,4 @@ static int layer(struct tl_builder *builder)
     return tl_build_dense_ffn(builder, 0);
 }
 
-const struct tl_arch tl_arch_qwen2 = { .name = "qwen2", .model_types = { "qwen2" }, .halves = true, .biases = { TL_R_Q_BIAS, TL_R_K_BIAS, TL_R_V_BIAS }, .layer = layer };
+const struct tl_arch tl_arch_qwen2 = { .name = "qwen2", .model_types = { "qwen2" }, .transformers = "Qwen2ForCausalLM", .halves = true, .biases = { TL_R_Q_BIAS, TL_R_K_BIAS, TL_R_V_BIAS }, .layer = layer };

@@ -8,4 +8,4 @@ static int layer(struct tl_builder *builder)
     return tl_build_dense_ffn(builder, 0);
 }
 
-const struct tl_arch tl_arch_qwen3 = { .name = "qwen3", .model_types = { "qwen3" }, .halves = true, .layer = layer };
+const struct tl_arch tl_arch_qwen3 = { .name = "qwen3", .model_types = { "qwen3" }, .transformers = "Qwen3ForCausalLM", .halves = true, .layer = layer };

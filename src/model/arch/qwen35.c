@@ -8,12 +8,6 @@ static const struct tl_name names[] = {
     { 0, NULL, NULL, 0 },
 };
 
-static int read_qwen35(const struct tl_modelfile *file, struct tl_geometry *g)
-{
-    g->delta_tiled = g->format == TL_MODELFILE_GGUF;
-    return tl_delta_read(file, g);
-}
-
 static int layer(struct tl_builder *b)
 {
     const struct tl_geometry *g = b->geometry;
@@ -21,5 +15,5 @@ static int layer(struct tl_builder *b)
     return tl_build_dense_ffn(b, 0);
 }
 
-const struct tl_arch tl_arch_qwen35 = { .name = "qwen35", .model_types = { "qwen3_5", "qwen3_5_text" }, .names = names, .halves = true, .rope_share = 0.25f,
-                                        .read = read_qwen35, .layer = layer };
+const struct tl_arch tl_arch_qwen35 = { .name = "qwen35", .model_types = { "qwen3_5", "qwen3_5_text" }, .transformers = "Qwen3_5ForCausalLM", .names = names, .halves = true, .less_one = true, .delta_tiled = true, .rope_share = 0.25f,
+                                        .read = tl_delta_read, .layer = layer };

@@ -9,4 +9,4 @@ static int layer(struct tl_builder *builder)
     return tl_build_expert_ffn(builder, 0);
 }
 
-const struct tl_arch tl_arch_qwen3moe = { .name = "qwen3moe", .model_types = { "qwen3_moe" }, .halves = true, .read = tl_router_read_softmax, .layer = layer };
+const struct tl_arch tl_arch_qwen3moe = { .name = "qwen3moe", .model_types = { "qwen3_moe" }, .transformers = "Qwen3MoeForCausalLM", .halves = true, .read = tl_router_read_softmax, .layer = layer };

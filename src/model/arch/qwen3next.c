@@ -8,16 +8,18 @@
 
 static const struct tl_name names[] = {
     { TL_R_FFN_NORM, "blk.%u.post_attention_norm.weight", "model.layers.%u.post_attention_layernorm.weight", 0 },
+    { TL_R_SHARED_GATE, "", "model.layers.%u.mlp.shared_expert.gate_proj.weight", 0 },
+    { TL_R_SHARED_UP, "", "model.layers.%u.mlp.shared_expert.up_proj.weight", 0 },
+    { TL_R_SHARED_DOWN, "", "model.layers.%u.mlp.shared_expert.down_proj.weight", 0 },
     { 0, NULL, NULL, 0 },
 };
 
 static int read_qwen3next(const struct tl_modelfile *file, struct tl_geometry *g)
 {
-    bool gguf = g->format == TL_MODELFILE_GGUF;
     int status = tl_delta_read(file, g);
     if (status >= 0)
         status = tl_router_read_softmax(file, g);
-    g->delta_fused = !gguf || tl_modelfile_find(file, "blk.0.ssm_in.weight");
+    g->delta_fused = g->delta_fused || tl_modelfile_find(file, "blk.0.ssm_in.weight");
     g->delta_fused_gates = true;
     return status;
 }
@@ -29,5 +31,5 @@ static int layer(struct tl_builder *b)
     return tl_build_expert_ffn(b, 0);
 }
 
-const struct tl_arch tl_arch_qwen3next = { .name = "qwen3next", .model_types = { "qwen3_next" }, .names = names, .halves = true, .rope_share = 0.25f,
+const struct tl_arch tl_arch_qwen3next = { .name = "qwen3next", .model_types = { "qwen3_next" }, .transformers = "Qwen3NextForCausalLM", .names = names, .halves = true, .less_one = true, .delta_fused = true, .rope_share = 0.25f,
                                            .read = read_qwen3next, .layer = layer };

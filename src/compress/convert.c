@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* Binds the source, lists the file: what the architecture asks of it there, as far as the source has it. */
+#include "compress/convert_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "model/across.h"
+#include "model/arch.h"
+#include "model/bind.h"
+#include "model/geometry_gguf.h"
+
+/* --- the source --------------------------------------------------------------------------------------------------- */
+
+struct binding { struct tl_conversion *c; struct tl_binder inner; };
+
+static int bind_source(void *context, const struct tl_want *want, uint32_t *ret_id, const struct tl_number **ret_number)
+{
+    struct binding *b = context;
+    struct tl_conversion *c = b->c;
+    uint32_t *slot = &c->part_of[tl_convert_slot(c, want->role, want->layer)];
+    int r = b->inner.bind(b->inner.context, want, ret_id, ret_number);
+    if (r < 0 || *ret_id == TL_NO_WEIGHT || *slot != TL_NO_PART)
+        return r;
+    if (tl_grow((void **)&c->parts, c->n_parts, &c->cap_parts, sizeof(*c->parts)) < 0)
+        return TL_E_NOMEM;
+    const struct tl_number *number = want->rows ? *ret_number : tl_store_tensor(c->store, *ret_id)->number;
+    *slot = (uint32_t)c->n_parts;
+    c->parts[c->n_parts++] = (struct tl_convert_part){*want, *ret_id, number};
+    return 0;
+}
+
+static int bank_source(void *context, const uint32_t ids[TL_BANK_MATRICES], uint32_t *ret_bank)
+{
+    const struct binding *b = context;
+    return b->inner.bank(b->inner.context, ids, ret_bank);
+}
+
+static int build(const struct tl_geometry *geometry, const struct tl_binder *binder)
+{
+    struct tl_program program;
+    int r = tl_program_build(geometry, binder, false, &program);
+    if (r >= 0)
+        tl_program_done(&program);
+    return r;
+}
+
+static int open_source(struct tl_conversion *c)
+{
+    int r = tl_geometry_read(c->source, &c->from);
+    if (r < 0)
+        return r;
+    if (c->from.n_stored != c->from.n_experts)
+        return tl_fail(TL_E_USAGE, "%s: %u experts are stored of %u: only trill knows such files", tl_modelfile_path(c->source), c->from.n_stored,
+                       c->from.n_experts);
+    uint64_t n = (c->from.n_layers + 1ull) * TL_ROLES;
+    c->part_of = tl_alloc(n, sizeof(*c->part_of));
+    c->listed_of = tl_alloc(n, sizeof(*c->listed_of));
+    if (!c->part_of || !c->listed_of)
+        return TL_E_NOMEM;
+    memset(c->part_of, 0xFF, n * sizeof(*c->part_of));
+    memset(c->listed_of, 0xFF, n * sizeof(*c->listed_of));
+    if ((r = tl_store_new(c->source, &c->meters, &c->store)) < 0)
+        return r;
+    struct tl_file_binding file = {.file = c->source, .geometry = &c->from, .store = c->store};
+    struct binding binding = {c, tl_bind_file(&file)};
+    return build(&c->from, &(struct tl_binder){.context = &binding, .bind = bind_source, .bank = bank_source});
+}
+
+/* Tensors that no text model needs are left out, and told; any other that nobody takes is refused. */
+static int check_rest(const struct tl_conversion *c)
+{
+    static const char ahead_text[] = "the layer that predicts a further token";
+    static const struct { const char *in, *what; } rest[] = {
+        {"rotary_emb.inv_freq", NULL}, {".attention.masked_bias", NULL}, {"rope_freqs.weight", NULL}, {"lm_head.weight", NULL}, {".weight_shape", NULL},
+        {"model.visual.", "what sees"}, {"visual.", "what sees"}, {"vision_tower.", "what sees"}, {"multi_modal_projector.", "what sees"},
+        {"mtp.", ahead_text}, {".nextn.", ahead_text},
+    };
+    TL_AUTO uint8_t *marks = tl_alloc(tl_modelfile_tensors(c->source) + 1, 1);
+    const char *said = NULL;
+    char ahead[2][32];
+    if (!marks)
+        return TL_E_NOMEM;
+    tl_store_mark(c->store, marks);
+    snprintf(ahead[0], sizeof(ahead[0]), "layers.%u.", c->from.n_layers);
+    snprintf(ahead[1], sizeof(ahead[1]), "blk.%u.", c->from.n_layers);
+    for (uint64_t i = 0; i < tl_modelfile_tensors(c->source); i++) {
+        const char *name = tl_modelfile_tensor(c->source, i)->name, *what = strstr(name, ahead[0]) || strstr(name, ahead[1]) ? ahead_text : NULL;
+        size_t k = 0;
+        while (k < TL_COUNT(rest) && !strstr(name, rest[k].in))
+            k++;
+        if (marks[i])
+            continue;
+        if (!what && k == TL_COUNT(rest))
+            return tl_fail(TL_E_USAGE, "%s: tensor %s is none that a model of the architecture %s is known to have, so it cannot be converted",
+                           tl_modelfile_path(c->source), name, c->from.arch->name);
+        what = what ? what : rest[k].what;
+        if (what && what != said && c->log) {
+            char text[200];
+            snprintf(text, sizeof(text), "%s is left out: %s", what, name);
+            c->log(c->context, 1, text);
+        }
+        said = what ? what : said;
+    }
+    return 0;
+}
+
+/* --- the file ----------------------------------------------------------------------------------------------------- */
+
+static const struct tl_convert_part *part_at(const struct tl_conversion *c, enum tl_role role, uint32_t layer)
+{
+    uint32_t at = role < TL_ROLES ? c->part_of[tl_convert_slot(c, role, layer)] : TL_NO_PART;
+    return at == TL_NO_PART ? NULL : &c->parts[at];
+}
+
+enum { FUSED = TL_LAYOUT_EVEN | TL_LAYOUT_ODD | TL_LAYOUT_TOP | TL_LAYOUT_BOTTOM, LATENT = TL_LAYOUT_LATENT_K | TL_LAYOUT_LATENT_V };
+
+static enum tl_role partner_of(enum tl_role role, unsigned layout)
+{
+    static const enum tl_role pairs[][2] = {
+        {TL_R_EXPERT_GATE, TL_R_EXPERT_UP}, {TL_R_EXPERT_GATE_BIAS, TL_R_EXPERT_UP_BIAS}, {TL_R_K_B, TL_R_V_B},
+    };
+    for (size_t i = 0; i < TL_COUNT(pairs) && layout & (FUSED | LATENT); i++)
+        if (pairs[i][0] == role || pairs[i][1] == role)
+            return pairs[i][pairs[i][0] == role];
+    return TL_ROLES;
+}
+
+enum tl_role tl_convert_partner(const struct tl_entry *entry)
+{
+    return partner_of(entry->listed->want.role, entry->layout);
+}
+
+/* The format that all weights of a tensor are in; NULL: in several. */
+static const struct tl_number *common_number(const struct tl_conversion *c, const struct tl_want *want, const struct tl_name *name)
+{
+    enum tl_role roles[] = {
+        tl_across_row(&c->to, &c->from, want->role, 0).role, partner_of(want->role, tl_name_layout(&c->to, name)),
+        want->role == TL_R_DELTA_QKVZ && !c->from.delta_fused ? TL_R_DELTA_Z : TL_ROLES,
+    };
+    const struct tl_number *number = NULL;
+    for (size_t i = 0; i < TL_COUNT(roles); i++) {
+        const struct tl_convert_part *part = part_at(c, roles[i], want->layer);
+        if (part && number && part->number != number)
+            return NULL;
+        number = part ? part->number : number;
+    }
+    return number;
+}
+
+/* Codes beside their scales are for those families whose vendors have them so: their tensors are no ".weight". */
+static bool stores(const struct tl_conversion *c, const struct tl_number *number, const struct tl_name *name)
+{
+    if (c->to.format == TL_MODELFILE_GGUF)
+        return number->gguf_type >= 0;
+    return number->safetensors || (number->apart && number->apart->split && !tl_text_ends(name->hf, ".weight"));
+}
+
+/* f32 holds the values of every format. Other programs want vectors and routers of GGUF in it. */
+static const struct tl_number *choose_number(const struct tl_conversion *c, const struct tl_want *want, const struct tl_name *name)
+{
+    const struct tl_number *number = common_number(c, want, name), *f32 = tl_number(TL_NUMBER_F32);
+    bool gguf = c->to.format == TL_MODELFILE_GGUF, routes = want->role == TL_R_ROUTER || want->role == TL_R_SHARED_SWITCH;
+    if (!number || !stores(c, number, name) || (gguf && (!want->rows || routes)))
+        return f32;
+    bool changes = !want->rows && (c->to.norm_add != c->from.norm_add || want->role == TL_R_DELTA_RATE);
+    return changes || (number->group && tl_across_turns_cols(&c->to, &c->from, want->role)) ? f32 : number;
+}
+
+static int bind_file(void *context, const struct tl_want *want, uint32_t *ret_id, const struct tl_number **ret_number)
+{
+    struct tl_conversion *c = context;
+    struct tl_listing *listing = &c->listing;
+    uint32_t *slot = &c->listed_of[tl_convert_slot(c, want->role, want->layer)];
+    char text[TL_NAME_BYTES];
+    enum tl_role role = tl_across_row(&c->to, &c->from, want->role, 0).role;
+    *ret_id = TL_NO_WEIGHT;
+    if (!part_at(c, role, want->layer))
+        return want->optional ? 0 : tl_fail(TL_E_FAIL, "role %d of layer %u is in one kind of file only", (int)want->role, want->layer);
+    if (*slot == TL_NO_PART) {
+        const struct tl_name *name = tl_name_write(&c->to, want->role, want->layer, 0, text);
+        if (!name)
+            return tl_fail(TL_E_USAGE, "%s: %s has no name in %s files of the architecture %s", tl_modelfile_path(c->source),
+                           tl_store_tensor(c->store, part_at(c, role, want->layer)->id)->name,
+                           c->to.format == TL_MODELFILE_GGUF ? "GGUF" : "safetensors", c->to.arch->name);
+        if (tl_grow((void **)&listing->tensors, listing->n_tensors, &listing->cap, sizeof(*listing->tensors)) < 0)
+            return TL_E_NOMEM;
+        *slot = listing->n_tensors;
+        listing->tensors[listing->n_tensors++] = (struct tl_listed){.want = *want, .number = choose_number(c, want, name)};
+    }
+    *ret_id = *slot;
+    *ret_number = listing->tensors[*slot].number;
+    return 0;
+}
+
+static int bank_file(void *context, const uint32_t ids[TL_BANK_MATRICES], uint32_t *ret_bank)
+{
+    struct tl_conversion *c = context;
+    (void)ids;
+    *ret_bank = c->listing.n_banks++;
+    return 0;
+}
+
+/* GGUF keeps llama3's scaling as a tensor. */
+static int add_factors(struct tl_conversion *c)
+{
+    float factors[TL_MAX_ROT / 2];
+    int r = c->to.format == TL_MODELFILE_GGUF ? tl_geometry_gguf_factors(&c->from, c->source, factors) : 0;
+    return r <= 0 ? r : tl_entries_add_factors(&c->entries, factors, c->to.n_rot / 2);
+}
+
+static int list_file(struct tl_conversion *c)
+{
+    tl_geometry_as(&c->from, c->from.format == TL_MODELFILE_GGUF ? TL_MODELFILE_SAFETENSORS : TL_MODELFILE_GGUF, &c->to);
+    int r = build(&c->to, &(struct tl_binder){.context = c, .bind = bind_file, .bank = bank_file});
+    if (r >= 0)
+        r = tl_entries_make(&c->to, &c->listing, false, &c->entries);
+    if (r >= 0)
+        r = add_factors(c);
+    if (r < 0)
+        return r;
+    TL_AUTO struct tl_tensor *tensors = tl_alloc(c->entries.n + 1, sizeof(*tensors));
+    for (uint64_t i = 0; i < c->entries.n && tensors; i++)
+        tensors[i] = tl_entry_tensor(&c->entries.entry[i]);
+    const struct tl_tensor_maker maker = {tl_convert_read, c};
+    return tensors ? tl_modelfile_made(tl_modelfile_path(c->source), c->to.format, tensors, c->entries.n, &maker, &c->file) : TL_E_NOMEM;
+}
+
+/* ------------------------------------------------------------------------------------------------------------------ */
+
+int tl_conversion_open(struct tl_modelfile *source, void (*log)(void *context, int level, const char *text), void *context,
+                       struct tl_conversion **ret_conversion)
+{
+    struct tl_conversion *c = tl_alloc(1, sizeof(*c));
+    if (!c)
+        return TL_E_NOMEM;
+    c->source = source;
+    c->log = log;
+    c->context = context;
+    int r = open_source(c);
+    if (r >= 0)
+        r = check_rest(c);
+    if (r >= 0)
+        r = list_file(c);
+    if (r >= 0)
+        r = tl_tokenizer_new(source, &c->tokenizer);
+    if (r >= 0)
+        r = tl_conversion_check(c);
+    if (r < 0) {
+        tl_conversion_close(c);
+        return r;
+    }
+    *ret_conversion = c;
+    return 0;
+}
+
+void tl_conversion_close(struct tl_conversion *c)
+{
+    if (!c)
+        return;
+    tl_modelfile_close(c->file);
+    tl_entries_done(&c->entries);
+    tl_listing_done(&c->listing);
+    tl_store_free(c->store);
+    tl_tokenizer_free(c->tokenizer);
+    tl_free(c->parts);
+    tl_free(c->part_of);
+    tl_free(c->listed_of);
+    tl_free(c);
+}
+
+struct tl_modelfile *tl_conversion_file(const struct tl_conversion *c) { return c->file; }
+
+const struct tl_geometry *tl_conversion_geometry(const struct tl_conversion *c) { return &c->to; }

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* A model of one kind of file seen as one of the other: GGUF as safetensors, safetensors as GGUF.
+ *
+ * The architecture is bound twice: to the source, and as files of the other kind have it. What the second asks for is made from
+ * the first when it is read, some rows at a time, so whoever writes a model (quantize.h) writes it across kinds as any other.
+ * A format that the other kind stores stays bit for bit; others become f32, which holds all of their values. */
+#ifndef TL_COMPRESS_CONVERT_H
+#define TL_COMPRESS_CONVERT_H
+
+#include "base/progress.h"
+#include "model/geometry.h"
+#include "modelfile/writer.h"
+
+struct tl_conversion;
+
+/* The source must outlive it, and is not changed but for its tokenizer's text. TL_E_FILE, TL_E_USAGE: what cannot be converted, in a
+ * sentence. `log` is told what is left out; may be NULL. */
+int tl_conversion_open(struct tl_modelfile *source, void (*log)(void *context, int level, const char *text), void *context,
+                       struct tl_conversion **ret_conversion);
+void tl_conversion_close(struct tl_conversion *conversion);           /* NULL is fine */
+
+/* Its tensors, which can be read; it has no metadata. Both are the conversion's. */
+struct tl_modelfile *tl_conversion_file(const struct tl_conversion *conversion);
+const struct tl_geometry *tl_conversion_geometry(const struct tl_conversion *conversion);
+
+/* Metadata of the file, of GGUF the tokenizer's too. n_kept: how many experts each layer has there [layers]; NULL: as many. */
+int tl_conversion_metadata(const struct tl_conversion *conversion, const uint32_t *n_kept, struct tl_writer *writer);
+/* What lies beside safetensors goes to the folder; nothing of a GGUF. `stored`: what most weights are stored as. */
+int tl_conversion_beside(const struct tl_conversion *conversion, const struct tl_number *stored, const char *folder);
+
+#endif

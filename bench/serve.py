@@ -5,12 +5,12 @@ together, and how even their tokens come.
 
   bench/serve.py [--peers FOLDER] [--model FILE] [--streams 8] [--tokens 128] [--rounds 5] [--threads 2] [--trill build/trill] [--no-record]
 
-FOLDER is what bench/build-peers made, with the target llama-server; the environment variable PEERS serves as well. Both servers run all the
+FOLDER is what bench/build-peers made; the environment variable PEERS serves as well. Both servers run all the
 time, one of them idle; each turn asks one of them for as many streamed chats at once as there are slots, each with a prompt of its own and
 an answer of exactly so many tokens, greedy. Total tokens/s: all tokens over the time from the first request to the last token, prompts
 included. Times between tokens: of all streams together. Writes bench/records/DATE-serve.json (raw samples) and DATE-serve.md.
 """
-import argparse, datetime, json, os, pathlib, socket, statistics, subprocess, sys, threading, time, urllib.request
+import argparse, bisect, datetime, itertools, json, os, pathlib, selectors, socket, statistics, subprocess, sys, time, urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from peers import CACHE, ROOT, git, machine
@@ -38,39 +38,68 @@ def start(command, port):
     sys.exit(f'{" ".join(map(str, command))}: does not get ready')
 
 
-class Stream(threading.Thread):
-    """One streamed chat: when each token came."""
+class Stream:
+    """One streamed chat. What comes is kept with its time and read afterwards: the client has no CPU of its own."""
     def __init__(self, port, number, turn, tokens):
-        super().__init__()
-        self.port, self.at, self.tokens = port, [], None
         text = f'{turn}: write a long story about {SUBJECTS[number % len(SUBJECTS)]} and what it meant to the people of a small town in the mountains.'
-        self.body = json.dumps({'model': 'any', 'messages': [{'role': 'user', 'content': text}], 'max_tokens': tokens, 'temperature': 0, 'stream': True,
-                                'ignore_eos': True, 'stream_options': {'include_usage': True}}).encode()
+        body = json.dumps({'model': 'any', 'messages': [{'role': 'user', 'content': text}], 'max_tokens': tokens, 'temperature': 0, 'stream': True,
+                           'ignore_eos': True, 'stream_options': {'include_usage': True}})
+        self.pieces, self.at, self.tokens = [], [], 0
+        self.socket = socket.create_connection(('127.0.0.1', port), timeout=600)
+        self.request = (f'POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nConnection: close\r\n'
+                        f'Content-Length: {len(body)}\r\n\r\n{body}').encode()
 
-    def run(self):
-        request = urllib.request.Request(f'http://127.0.0.1:{self.port}/v1/chat/completions', self.body, {'Content-Type': 'application/json'})
-        with urllib.request.urlopen(request, timeout=600) as response:
-            for line in response:
-                if not line.startswith(b'data: {'):
-                    continue
-                now = time.perf_counter()
-                chunk = json.loads(line[6:])
-                if chunk.get('usage'):
-                    self.tokens = chunk['usage']['completion_tokens']
-                if chunk['choices'] and chunk['choices'][0]['delta'].get('content'):
-                    self.at.append(now)
+    def lines(self):
+        """Those of the body, each with the time at which its last byte came. Chunks are those of RFC 9112, 7.1."""
+        raw, came = b''.join(piece for _, piece in self.pieces), list(itertools.accumulate(len(piece) for _, piece in self.pieces))
+        at = raw.index(b'\r\n\r\n') + 4
+        chunked, line = b'transfer-encoding: chunked' in raw[:at].lower(), b''
+        while at < len(raw):
+            size, start = len(raw) - at, at
+            if chunked:
+                start = raw.index(b'\r\n', at) + 2
+                size = int(raw[at:start].split(b';')[0], 16)
+            for part in raw[start:start + size].splitlines(keepends=True):
+                start, line = start + len(part), line + part
+                if line.endswith(b'\n'):
+                    yield self.pieces[bisect.bisect_left(came, start)][0], line
+                    line = b''
+            at = start + 2 if chunked and size else len(raw)
+
+    def read(self):
+        for came, line in self.lines():
+            if not line.startswith(b'data: {'):
+                continue
+            chunk = json.loads(line[6:])
+            if chunk.get('usage'):
+                self.tokens = chunk['usage']['completion_tokens']
+            if chunk['choices'] and chunk['choices'][0]['delta'].get('content'):
+                self.at.append(came)
+
+
+def take_all(streams):
+    with selectors.DefaultSelector() as waiting:
+        for stream in streams:
+            stream.socket.sendall(stream.request)
+            waiting.register(stream.socket, selectors.EVENT_READ, stream)
+        while waiting.get_map():
+            for key, _ in waiting.select():
+                piece = key.fileobj.recv(1 << 16)
+                key.data.pieces.append((time.perf_counter(), piece))
+                if not piece:
+                    waiting.unregister(key.fileobj)
+                    key.fileobj.close()
 
 
 def turn(port, options, number):
     streams = [Stream(port, i, number, options.tokens) for i in range(options.streams)]
     began = time.perf_counter()
+    take_all(streams)
     for stream in streams:
-        stream.start()
-    for stream in streams:
-        stream.join()
+        stream.read()
     ended = max(stream.at[-1] for stream in streams)
     gaps = sorted(b - a for stream in streams for a, b in zip(stream.at, stream.at[1:]))
-    tokens = sum(stream.tokens or 0 for stream in streams)
+    tokens = sum(stream.tokens for stream in streams)
     if tokens != options.streams * options.tokens:
         print(f'{tokens} tokens came instead of {options.streams * options.tokens}', file=sys.stderr)
     return {'tokens': tokens, 'seconds': ended - began, 'tokens_per_s': tokens / (ended - began), 'first_token_s': statistics.median(s.at[0] - began for s in streams),

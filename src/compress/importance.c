@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "compress/place.h"
 #include "compress/values.h"
+#include "model/names.h"
 
 enum { NAME_BYTES = 256, MAX_ENTRIES = 1 << 20 };
 #define LEAST_WEIGHT 1e-4f               /* of a column that nothing entered, where the mean is 1 */
@@ -278,6 +279,26 @@ static int split(struct tl_importance *importance, const struct tl_modelfile *mo
     return 0;
 }
 
+/* What a sweep of the model in the other kind of file saw has the names of that: GGUF's for safetensors, and the other way round. */
+static void translate(struct tl_importance *importance, const struct tl_modelfile *model, const struct tl_geometry *g)
+{
+    enum tl_modelfile_format here = tl_modelfile_format(model), there = here == TL_MODELFILE_GGUF ? TL_MODELFILE_SAFETENSORS : TL_MODELFILE_GGUF;
+    for (uint64_t i = 0; i < importance->n_entries; i++) {
+        struct entry *e = &importance->entries[i];
+        struct tl_place place = {.role = TL_ROLES};
+        char name[TL_NAME_BYTES];
+        if (!tl_modelfile_find(model, e->name))
+            place = tl_place_of(g, there, e->name);
+        for (uint32_t nth = 0; tl_name_each(g->arch, here, (enum tl_role)place.role, place.layer < 0 ? 0 : (uint32_t)place.layer, 0, nth, name); nth++) {
+            const struct tl_tensor *tensor = tl_modelfile_find(model, name);
+            if (!tensor || !tensor->n_dims || tensor->shape[tensor->n_dims - 1] != e->columns || (e->matrices != 1 && e->matrices != matrices_of(model, tensor)))
+                continue;
+            snprintf(e->name, sizeof(e->name), "%s", name);
+            break;
+        }
+    }
+}
+
 static int read_any(struct tl_importance *importance, const char *path)
 {
     TL_AUTO char *bytes = NULL;
@@ -292,11 +313,13 @@ static int read_any(struct tl_importance *importance, const char *path)
     return safetensors || tl_text_begins(bytes, "GGUF") ? read_tensors(importance, path) : read_old(importance, path, bytes, n_bytes);
 }
 
-int tl_importance_open(const char *path, const struct tl_modelfile *model, struct tl_importance **ret_importance)
+int tl_importance_open(const char *path, const struct tl_modelfile *model, const struct tl_geometry *geometry, struct tl_importance **ret_importance)
 {
     struct tl_importance *importance = tl_alloc(1, sizeof(*importance));
     int r = importance ? read_any(importance, path) : TL_E_NOMEM;
     if (r >= 0) {
+        if (geometry)
+            translate(importance, model, geometry);
         if (importance->n_entries)
             qsort(importance->entries, importance->n_entries, sizeof(*importance->entries), by_name);
         r = split(importance, model);

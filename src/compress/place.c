@@ -81,6 +81,13 @@ static struct tl_place place_of(const struct tl_geometry *g, const struct forms 
     return place;
 }
 
+struct tl_place tl_place_of(const struct tl_geometry *g, enum tl_modelfile_format format, const char *name)
+{
+    struct forms forms;
+    list_forms(g->arch, format, &forms);
+    return place_of(g, &forms, name);
+}
+
 int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, struct tl_place **ret_places)
 {
     const struct tl_geometry *g = tl_model_geometry(model);

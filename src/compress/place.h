@@ -20,6 +20,9 @@ struct tl_place {
 /* ret_places [tensors of the file]: tl_free. */
 int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, struct tl_place **ret_places);
 
+/* Of a tensor of that name in a file of that kind. */
+struct tl_place tl_place_of(const struct tl_geometry *geometry, enum tl_modelfile_format format, const char *name);
+
 enum { TL_PLACE_NAME_BYTES = 320 };
 /* "...experts.7.down_proj.weight", a tensor of one expert, as it would be called of another; ret_was: 7. False: it is none, or too long. */
 bool tl_place_rename(const char *name, uint64_t expert, char ret_name[TL_PLACE_NAME_BYTES], uint64_t *ret_was);

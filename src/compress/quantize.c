@@ -25,7 +25,7 @@ static int open_importance(struct tl_quantizing *q)
         return r;
     r = tl_quantize_afford(q, 2 * file->size_bytes, "its importance");
     tl_file_close(file);
-    return r < 0 ? r : tl_importance_open(q->how->importance, q->file, &q->importance);
+    return r < 0 ? r : tl_importance_open(q->how->importance, q->file, tl_model_geometry(q->model), &q->importance);
 }
 
 static bool same_file(const char *a, const char *b)

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     struct tl_importance *importance = NULL;
     char path[64];
     int fd = memory_file(bytes, n_bytes, path);
-    if (tl_importance_open(path, model, &importance) < 0)
+    if (tl_importance_open(path, model, NULL, &importance) < 0)
         require(!importance && strstr(tl_error_text(), path));
     else
         for (uint64_t i = 0; i < FUZZ_TENSORS; i++)

@@ -120,10 +120,12 @@ static void check_weights(const float *weights, uint64_t matrix)
 
 static void check_read(const char *path, bool counts_experts)
 {
+    static struct tl_geometry geometry;
     struct tl_modelfile *model;
     struct tl_importance *importance;
     must(tl_modelfile_open(golden_file("qwen3_moe/model.gguf"), &model));
-    must(tl_importance_open(path, model, &importance));
+    must(tl_geometry_read(model, &geometry));
+    must(tl_importance_open(path, model, &geometry, &importance));
     check_weights(tl_importance_of(importance, tl_modelfile_find(model, dense), 0), 0);
     for (uint64_t e = 0; e < EXPERTS; e++)
         if (counts_experts && e == 2)
@@ -160,29 +162,36 @@ static void reads_moments(void **state)
     check_read(in_folder("moments.safetensors"), true);
 }
 
-/* Experts that are tensors of their own: their sums stand under the name of the first. */
+/* Experts that are tensors of their own: their sums stand under the name of the first. What was seen of a GGUF fits the same model in
+ * safetensors, and the other way round. */
 static void reads_single_experts(void **state)
 {
-    static const char first[] = "model.layers.0.mlp.experts.0.gate_proj.weight", shape[] = "model.layers.0.mlp.experts.%u.%s_proj.weight";
-    struct tl_modelfile *model;
-    struct tl_importance *importance;
+    static const char single[] = "model.layers.0.mlp.experts.0.gate_proj.weight", shape[] = "model.layers.0.mlp.experts.%u.%s_proj.weight";
+    static struct tl_geometry geometry;
     (void)state;
-    make_moments_of(in_folder("single.safetensors"), "trill.moments", "model.layers.0.self_attn.q_proj.weight", first);
-    must(tl_modelfile_open(golden_file("qwen3_moe"), &model));
-    must(tl_importance_open(in_folder("single.safetensors"), model, &importance));
-    for (unsigned e = 0; e < EXPERTS; e++) {
-        char name[100];
-        snprintf(name, sizeof(name), shape, e, "gate");
-        const float *weights = tl_importance_of(importance, tl_modelfile_find(model, name), 0);
-        if (e == 2)
-            assert_null(weights);
-        else
-            check_weights(weights, e);
-        snprintf(name, sizeof(name), shape, e, "up");
-        assert_null(tl_importance_of(importance, tl_modelfile_find(model, name), 0));
+    make_moments_of(in_folder("single"), "trill.moments", "model.layers.0.self_attn.q_proj.weight", single);
+    make_moments(in_folder("stacked"), "trill.moments");
+    for (int i = 0; i < 2; i++) {
+        struct tl_modelfile *model;
+        struct tl_importance *importance;
+        must(tl_modelfile_open(golden_file("qwen3_moe"), &model));
+        must(tl_geometry_read(model, &geometry));
+        must(tl_importance_open(in_folder(i ? "stacked" : "single"), model, &geometry, &importance));
+        for (unsigned e = 0; e < EXPERTS; e++) {
+            char name[100];
+            snprintf(name, sizeof(name), shape, e, "gate");
+            const float *weights = tl_importance_of(importance, tl_modelfile_find(model, name), 0);
+            if (e == 2)
+                assert_null(weights);
+            else
+                check_weights(weights, e);
+            snprintf(name, sizeof(name), shape, e, "up");
+            assert_null(tl_importance_of(importance, tl_modelfile_find(model, name), 0));
+        }
+        tl_importance_close(importance);
+        tl_modelfile_close(model);
     }
-    tl_importance_close(importance);
-    tl_modelfile_close(model);
+    check_read(in_folder("single"), true);
 }
 
 /* --- what is refused ----------------------------------------------------------------------------------------------------------- */
@@ -192,7 +201,7 @@ static void refuse(const char *path, const char *model_name, const char *sentenc
     struct tl_modelfile *model;
     struct tl_importance *importance = NULL;
     must(tl_modelfile_open(golden_file("%s/model.gguf", model_name), &model));
-    int r = tl_importance_open(path, model, &importance);
+    int r = tl_importance_open(path, model, NULL, &importance);
     tl_modelfile_close(model);
     assert_null(importance);
     assert_true(r < 0);

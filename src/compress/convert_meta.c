@@ -192,7 +192,7 @@ int tl_conversion_check(const struct tl_conversion *c)
 {
     struct tl_buffer config;
     tl_buffer_init(&config, 0);
-    int r = to_gguf(c) ? 0 : write_config(c, NULL, &config);
+    int r = to_gguf(c) ? tl_geometry_check_gguf(&c->from, c->source) : write_config(c, NULL, &config);
     tl_buffer_done(&config);
     return r;
 }

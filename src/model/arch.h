@@ -25,6 +25,7 @@ struct tl_arch {
     const struct tl_name *names;         /* own names, ended by a NULL gguf; looked up before the common ones */
     float rope_share;                    /* of each head that turns, where config.json does not say; 0: all of it */
     bool halves;                         /* GGUF keeps the vendor's order of q and k rows, so rotation pairs halves */
+    uint32_t full_every;                 /* GGUF: of so many layers the last sees all, the others a window; 0: no layer has one */
     bool less_one;                       /* safetensors hold norm weights minus one */
     bool delta_fused, delta_tiled;       /* geometry.h's: in safetensors; in GGUF */
     bool planned;                        /* planned only: the interpreter lacks operations of it */

@@ -174,6 +174,19 @@ int tl_geometry_write_gguf(const struct tl_geometry *geometry, const struct tl_m
     return status;
 }
 
+int tl_geometry_check_gguf(const struct tl_geometry *g, const struct tl_modelfile *config)
+{
+    uint32_t every = g->window_pattern ? g->window_pattern : g->arch->full_every, interval = interval_of(g);
+    for (uint32_t i = 0; i < g->n_layers; i++) {
+        bool windowed = g->arch->full_every && (i + 1) % every != 0, recurrent = g->delta_v_heads && (i + 1) % interval != 0;
+        bool sees_less = g->layer_window[i] && g->layer_window[i] < g->context;
+        if (recurrent != g->layer_recurrent[i] || (windowed ? g->layer_window[i] != g->window : sees_less))
+            return tl_fail(TL_E_USAGE, "%s: GGUF files of the architecture %s cannot say what layer %u is: %s", tl_modelfile_path(config), g->arch->name, i,
+                           recurrent != g->layer_recurrent[i] ? "a delta net or attention" : "its window");
+    }
+    return 0;
+}
+
 int tl_geometry_gguf_factors(const struct tl_geometry *g, const struct tl_modelfile *config, float *ret_factors)
 {
     struct tl_rope_facts facts;

@@ -78,6 +78,10 @@ refused 3 'architecture "unheard" is not supported' "$place/odd" "$place/new.ggu
 cp "$golden/qwen3/config.json" "$place/odd/config.json"
 sed -i 's/(?i:/(?i:xyz|/' "$place/odd/tokenizer.json"
 refused 2 'cuts text as no pre-tokenizer' "$place/odd" "$place/new.gguf"
+cp "$golden/qwen3/tokenizer.json" "$place/odd/tokenizer.json"
+cp -r "$golden/gpt_oss" "$place/windows"
+sed -i '0,/"sliding_attention"/s//"full_attention"/' "$place/windows/config.json"
+refused 2 'cannot say what layer 0 is: its window' "$place/windows" "$place/new.gguf"
 rm "$place/odd/tokenizer.json"
 refused 3 'tokenizer' "$place/odd" "$place/new.gguf"
 [ ! -e "$place/new.gguf" ] && [ ! -e "$place/new.gguf.partial" ] && [ ! -e "$place/new" ] || fail 'something is left of what was refused'

@@ -85,5 +85,5 @@ static int layer(struct tl_builder *builder)
     return tl_build_dense_ffn(builder, TL_POST_NORMS);
 }
 
-const struct tl_arch tl_arch_gemma3 = { .name = "gemma3", .model_types = { "gemma3_text", "gemma3" }, .transformers = "Gemma3ForCausalLM", .names = names, .halves = true, .less_one = true, .tied = true,
+const struct tl_arch tl_arch_gemma3 = { .name = "gemma3", .model_types = { "gemma3_text", "gemma3" }, .transformers = "Gemma3ForCausalLM", .names = names, .halves = true, .full_every = 6, .less_one = true, .tied = true,
                                         .read = read_gemma3, .layer = layer };

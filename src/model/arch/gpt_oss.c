@@ -45,6 +45,6 @@ static int layer(struct tl_builder *builder)
     return tl_build_expert_ffn(builder, TL_EXPERT_BIASES);
 }
 
-const struct tl_arch tl_arch_gpt_oss = { .name = "gpt-oss", .model_types = { "gpt_oss" }, .transformers = "GptOssForCausalLM", .names = names, .halves = true,
+const struct tl_arch tl_arch_gpt_oss = { .name = "gpt-oss", .model_types = { "gpt_oss" }, .transformers = "GptOssForCausalLM", .names = names, .halves = true, .full_every = 2,
                                          .biases = { TL_R_Q_BIAS, TL_R_K_BIAS, TL_R_V_BIAS, TL_R_O_BIAS, TL_R_ROUTER_BIAS },
                                          .read = read_gpt_oss, .layer = layer };

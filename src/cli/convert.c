@@ -4,14 +4,13 @@
 #include <stddef.h>
 
 #include "cli/command.h"
-#include "cli/flat.h"
-#include "cli/job.h"
 #include "cli/output.h"
+#include "cli/written.h"
 
 struct settings {
     const char *model, *output, *to, *home;
     uint64_t threads, ram;
-    bool force, json, quiet;
+    bool force, json, quiet, no_ledger;
 };
 
 #define ROW(...) TL_COMMAND_OPTION(struct settings, __VA_ARGS__)
@@ -23,6 +22,7 @@ static const struct tl_option options[] = {
     ROW(ram, BYTES, 0, "ram", "BYTES", .min = 1, .max = 1e18, .help = "all memory the process may take: 4G, 512M; changes no bit"),
     ROW(force, FLAG, 0, "force", NULL, .help = "replace an output that is there"),
     ROW(json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),
+    ROW(no_ledger, FLAG, 0, "no-ledger", NULL, .help = "keep nothing of this run; trill ledger --off: of none"),
     ROW(quiet, FLAG, 'q', "quiet", NULL, .help = "no figures and no progress on standard error"),
     ROW(home, FILE, 0, "home", "DIR", .help = "folder of models, settings and state, instead of the usual ones"),
 };
@@ -35,10 +35,11 @@ static int tell(const char *report, const void *context)
     struct tl_flat flat = {0};
     int r = tl_flat_read("report", report, &flat);
     tl_job_note_warnings(&flat);
-    if (r >= 0 && !settings->quiet)
-        tl_output_note("%s: %.0f tensors, %.3f GB of %.3f GB, in %.1f s\n", settings->output, tl_flat_number(&flat, "", "tensors"),
-                       tl_flat_number(&flat, "", "bytes") * 1e-9, tl_flat_number(&flat, "", "source_bytes") * 1e-9,
-                       tl_flat_number(&flat, "", "seconds"));
+    if (r >= 0 && !settings->quiet) {
+        tl_output_note("%s: %.0f tensors, %.3f GB of %.3f GB\n", settings->output, tl_flat_number(&flat, "", "tensors"),
+                       tl_flat_number(&flat, "", "bytes") * 1e-9, tl_flat_number(&flat, "", "source_bytes") * 1e-9);
+        tl_written_tell(&flat);
+    }
     tl_flat_done(&flat);
     return r;
 }
@@ -50,7 +51,7 @@ static int run(const void *context)
         .kind = "convert", .options = options, .n_options = TL_COUNT(options), .settings = &settings, .json = settings.json,
         .quiet = settings.quiet, .tell = tell,
     };
-    return tl_job_carry_out_on(&order, &settings.model, settings.home);
+    return tl_written_carry_out(&order, &settings.model, settings.home, settings.no_ledger);
 }
 
 const struct tl_command_body tl_convert_command = {

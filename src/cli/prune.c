@@ -41,6 +41,7 @@ static int tell(const char *report, const void *context)
     const struct settings *settings = context;
     struct tl_flat flat = {0};
     int r = tl_flat_read("report", report, &flat);
+    tl_job_note_warnings(&flat);
     if (r >= 0 && !settings->quiet) {
         tell_kept(settings, &flat);
         tl_output_note("; %.1f %% of their saliency over %.0f tokens; %.3f GB of %.3f GB\n",

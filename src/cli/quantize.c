@@ -28,6 +28,7 @@ static int tell(const char *report, const void *context)
     const struct settings *settings = context;
     struct tl_flat flat = {0};
     int r = tl_flat_read("report", report, &flat);
+    tl_job_note_warnings(&flat);
     if (r >= 0 && !settings->quiet) {
         tl_output_note("%s: %.3f GB of %.3f GB, %.2f bits a weight, relative error %.3g\n", settings->output,
                        tl_flat_number(&flat, "", "bytes") * 1e-9, tl_flat_number(&flat, "", "source_bytes") * 1e-9, tl_flat_number(&flat, "", "bits"),

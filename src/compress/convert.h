@@ -23,6 +23,9 @@ void tl_conversion_close(struct tl_conversion *conversion);           /* NULL is
 struct tl_modelfile *tl_conversion_file(const struct tl_conversion *conversion);
 const struct tl_geometry *tl_conversion_geometry(const struct tl_conversion *conversion);
 
+/* Memory that one read takes at most, beside what it gives. */
+uint64_t tl_conversion_bytes(const struct tl_conversion *conversion);
+
 /* Metadata of the file, of GGUF the tokenizer's too. n_kept: how many experts each layer has there [layers]; NULL: as many. */
 int tl_conversion_metadata(const struct tl_conversion *conversion, const uint32_t *n_kept, struct tl_writer *writer);
 /* What lies beside safetensors goes to the folder; nothing of a GGUF. `stored`: what most weights are stored as. */

@@ -232,6 +232,19 @@ static int read_apart(struct reading *r, uint64_t from, uint64_t n, uint8_t *ret
     return status;
 }
 
+/* A span of rows, and whole matrices where columns are outermost. */
+uint64_t tl_conversion_bytes(const struct tl_conversion *c)
+{
+    uint64_t most = 0;
+    for (uint64_t i = 0; i < c->entries.n; i++) {
+        const struct tl_entry *entry = &c->entries.entry[i];
+        const struct tl_want *want = entry->kind == TL_ENTRY_GIVEN ? NULL : &entry->listed->want;
+        uint64_t bytes = want && entry->layout & TL_LAYOUT_TRANSPOSED ? 2 * (uint64_t)want->rows * want->cols * sizeof(float) : 0;
+        most = bytes > most ? bytes : most;
+    }
+    return SPAN_BYTES + most;
+}
+
 /* Whole rows, of which the first and the last may be wanted in part only. */
 int tl_convert_read(void *conversion, uint64_t index, uint64_t offset, void *ret_bytes, size_t n_bytes)
 {

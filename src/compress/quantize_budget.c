@@ -42,7 +42,8 @@ int tl_quantize_size(struct tl_quantizing *q)
         out = q->outputs[i].number && rows.out_bytes > out ? rows.out_bytes : out;
         cols = q->outputs[i].number && rows.cols > cols ? rows.cols : cols;
     }
-    uint64_t fixed = tl_run_scratch_bytes(cols, tl_pool_threads(q->pool)) + tl_outfile_most_bytes;
+    uint64_t fixed = tl_run_scratch_bytes(cols, tl_pool_threads(q->pool)) + tl_outfile_most_bytes +
+                     (q->conversion ? tl_conversion_bytes(q->conversion) : 0);
     if (r >= 0)
         r = tl_quantize_afford(q, fixed + LEAST_SLOTS * slot_bytes(in, out), "rows on their way");
     if (r < 0)

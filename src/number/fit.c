@@ -21,14 +21,19 @@ float tl_fit_largest(const float *values, uint32_t n)
     return tl_fit_flush(largest);
 }
 
-float tl_fit_magnitude(const float *values, uint32_t n)
+TL_WIDE float tl_fit_magnitude(const float *values, uint32_t n)
 {
+    tl_lanes most = {0};
     float magnitude = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        float size = fabsf(values[i]);
-        magnitude = size > magnitude ? size : magnitude;
+    uint32_t at = 0;
+    for (; at + TL_LANES <= n; at += TL_LANES) {
+        tl_lanes size = tl_lanes_size(tl_lanes_load(values + at));
+        most = tl_lanes_select(size > most, size, most);
     }
-    return tl_fit_flush(magnitude);
+    for (; at < n; at++)
+        magnitude = fabsf(values[at]) > magnitude ? fabsf(values[at]) : magnitude;
+    float lanes = -tl_lanes_least(-most);
+    return tl_fit_flush(lanes > magnitude ? lanes : magnitude);
 }
 
 void tl_fit_range(const float *values, uint32_t n, float *ret_low, float *ret_high)

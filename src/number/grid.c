@@ -10,8 +10,6 @@
 #include "number/fit.h"
 #include "number/lanes.h"
 
-enum { STARTS = 5, ROUNDS = 1 };
-
 /* Sixteen patterns at a time. Of two bits a coordinate four bits are two coordinates: places 0 and 1. Of three they are one
  * and the lowest bit of the next, which comes with its other bits as 0, 1, 2, 3: places 0 and 1 .. 4. */
 static void index_places(const struct tl_grid *grid, struct tl_grid_index *index)
@@ -30,10 +28,13 @@ static void index_places(const struct tl_grid *grid, struct tl_grid_index *index
 void tl_grid_index(const struct tl_grid *grid, struct tl_grid_index *ret_index)
 {
     uint32_t shift = grid->dims / 2 * grid->bits, n = 0;
+    memset(ret_index->run, 0, sizeof(ret_index->run));
     for (uint32_t p = 0; p < grid->count; p++) {
         uint16_t pattern = (uint16_t)(grid->points[p] >> shift);
+        ret_index->half[p] = (uint8_t)(grid->points[p] & ((1u << shift) - 1));
         if (n == 0 || ret_index->pattern[n - 1] != pattern) {
             ret_index->pattern[n] = pattern;
+            ret_index->run[pattern] = (uint8_t)n;
             ret_index->first[n++] = (uint16_t)p;
         }
     }
@@ -65,32 +66,65 @@ __attribute__((always_inline)) static inline float pattern_costs(const struct tl
     }
     low += place_costs(index->places[1], scale, values[1], weights[1]);
     high = place_costs(index->places[0], scale, values[2], weights[2]) + place_costs(index->places[1], scale, values[3], weights[3]);
-    for (uint32_t i = 0; i < TL_LANES; i++) {
+    for (uint32_t i = 0; i < TL_LANES - 5; i++) {
         tl_lanes both = low + high[i];
-        memcpy(ret_costs + TL_LANES * i, &both, sizeof(both));
+        if (i % 4 < 3)                                       /* a fourth level there is not */
+            memcpy(ret_costs + TL_LANES * i, &both, sizeof(both));
     }
     return tl_lanes_least(low) + tl_lanes_least(high);
+}
+
+/* The least cost of the first halves of points from..to. Four at a time: what is least needs to wait for fewer others. */
+__attribute__((always_inline)) static inline float least_half(const uint8_t *halves, uint32_t from, uint32_t to, const float *costs)
+{
+    float least[4] = {FLT_MAX, FLT_MAX, FLT_MAX, FLT_MAX};
+    for (; from + 4 <= to; from += 4)
+        for (uint32_t i = 0; i < 4; i++)
+            least[i] = costs[halves[from + i]] < least[i] ? costs[halves[from + i]] : least[i];
+    for (; from < to; from++)
+        least[0] = costs[halves[from]] < least[0] ? costs[halves[from]] : least[0];
+    least[0] = least[1] < least[0] ? least[1] : least[0];
+    least[2] = least[3] < least[2] ? least[3] : least[2];
+    return least[2] < least[0] ? least[2] : least[0];
+}
+
+/* The run of points whose second half has the levels nearest to the values. */
+static uint32_t guess_run(const struct tl_grid *grid, const struct tl_grid_index *index, const float *values, float scale)
+{
+    uint32_t pattern = 0;
+    for (uint32_t i = 0; i < grid->dims / 2; i++)
+        for (uint32_t l = 1; l < grid->n_levels; l++)
+            pattern += (uint32_t)(values[i] > scale * 0.5f * (grid->levels[l - 1] + grid->levels[l])) << grid->bits * i;
+    return index->run[pattern];
 }
 
 TL_WIDE static float nearest(const struct tl_grid *grid, const struct tl_grid_index *index, const float *values, const float *weights,
                              float scale, uint16_t *point)
 {
-    float first[TL_GRID_PATTERNS], second[TL_GRID_PATTERNS];
-    uint32_t half = grid->dims / 2, shift = half * grid->bits, mask = (1u << shift) - 1, best = *point;
+    float first[TL_GRID_PATTERNS], second[TL_GRID_PATTERNS], least;
+    uint32_t half = grid->dims / 2, best = index->n_runs;
     float at_least = pattern_costs(grid, index, values, weights, scale, first);
     pattern_costs(grid, index, values + half, weights + half, scale, second);
-    float least = first[grid->points[best] & mask] + second[grid->points[best] >> shift];
+    if (*point == TL_GRID_NO_POINT) {
+        best = guess_run(grid, index, values + half, scale);
+        least = second[index->pattern[best]] + least_half(index->half, index->first[best], index->first[best + 1], first);
+    } else {
+        least = first[index->half[*point]] + second[grid->points[*point] >> half * grid->bits];
+    }
     for (uint32_t run = 0; run < index->n_runs; run++) {
         float base = second[index->pattern[run]];
         if (!(base + at_least < least))
             continue;
-        for (uint32_t p = index->first[run]; p < index->first[run + 1]; p++) {
-            float cost = base + first[grid->points[p] & mask];
-            best = cost < least ? p : best;
-            least = cost < least ? cost : least;
-        }
+        float cost = base + least_half(index->half, index->first[run], index->first[run + 1], first);
+        best = cost < least ? run : best;
+        least = cost < least ? cost : least;
     }
-    *point = (uint16_t)best;
+    if (best < index->n_runs) {
+        uint32_t p = index->first[best], last = index->first[best + 1] - 1u;
+        while (p < last && second[index->pattern[best]] + first[index->half[p]] > least)
+            p++;
+        *point = (uint16_t)p;
+    }
     return least;
 }
 
@@ -103,40 +137,80 @@ float tl_grid_nearest(const struct tl_grid *grid, const struct tl_grid_index *in
     return sum;
 }
 
-/* The best scale for these points, by least squares. */
-static float solve(const struct tl_grid *grid, const float *values, const float *weights, uint32_t n, const uint16_t *points)
+void tl_grid_sums(const struct tl_grid *grid, const float *values, const float *weights, uint32_t n, const uint16_t *points,
+                  float *with_levels, float *of_levels)
 {
     uint8_t at[TL_GRID_DIMS];
-    float with = 0, of = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (i % grid->dims == 0)
             tl_grid_point(grid, points[i / grid->dims], at);
         float level = grid->levels[at[i % grid->dims]];
-        with += weights[i] * values[i] * level;
-        of += weights[i] * level * level;
+        *with_levels += weights[i] * values[i] * level;
+        *of_levels += weights[i] * level * level;
     }
-    return of > 0 && with > 0 ? with / of : 0;
 }
 
-float tl_grid_scale(const struct tl_grid *grid, const struct tl_grid_index *index, const float *values, const float *weights, uint32_t n)
+/* --- scales ----------------------------------------------------------------------------------------------------------- */
+
+enum { TRIALS = 12 };
+
+/* What values cost at a scale, less their own squares, where every coordinate has the level that is nearest, point or not. */
+TL_WIDE static float cost_of_levels(const struct tl_grid *grid, const float *values, const float *weights, uint32_t n, float scale)
 {
-    uint16_t points[8] = {0};            /* of a group of 32 at most */
-    float top = grid->levels[grid->n_levels - 1], best = 0, least = 0, most = 0;
-    for (uint32_t i = 0; i < n; i++)
-        most = fabsf(values[i]) > most ? fabsf(values[i]) : most;
-    most = tl_fit_flush(most);
-    for (uint32_t start = 0; start < STARTS && most > 0 && most <= FLT_MAX; start++) {
-        float scale = most / (top * (0.55f + 0.14f * (float)start));
-        for (uint32_t round = 0; round <= ROUNDS && scale > 0; round++) {
-            float cost = tl_grid_nearest(grid, index, values, weights, n, scale, points);
-            if (cost < least) {
-                least = cost;
-                best = scale;
+    float level = scale * grid->levels[0];
+    tl_lanes sum = {0};
+    for (uint32_t at = 0; at < n; at += TL_LANES) {
+        tl_lanes x = tl_lanes_load(values + at), found = tl_lanes_of(level);
+        for (uint32_t l = 1; l < grid->n_levels; l++) {
+            float below = scale * grid->levels[l - 1], above = scale * grid->levels[l];
+            found = tl_lanes_select(x > 0.5f * (below + above), tl_lanes_of(above), found);
+        }
+        sum += found * (found - 2 * x) * tl_lanes_load(weights + at);
+    }
+    return tl_lanes_fold(sum);
+}
+
+void tl_grid_starts(const struct tl_grid *grid, const float *values, const float *weights, uint32_t n,
+                    struct tl_grid_start ret_starts[TL_GRID_STARTS])
+{
+    float top = grid->levels[grid->n_levels - 1], most = tl_fit_magnitude(values, n);
+    for (uint32_t i = 0; i < TL_GRID_STARTS; i++)
+        ret_starts[i] = (struct tl_grid_start){0, FLT_MAX};
+    for (uint32_t trial = 0; trial < TRIALS && most > 0 && most <= FLT_MAX; trial++) {
+        struct tl_grid_start start = {.scale = most / (top * (0.5f + (float)trial / (TRIALS - 1)))};
+        start.cost = cost_of_levels(grid, values, weights, n, start.scale);
+        for (uint32_t i = 0; i < TL_GRID_STARTS; i++)
+            if (start.cost < ret_starts[i].cost) {
+                struct tl_grid_start other = ret_starts[i];
+                ret_starts[i] = start;
+                start = other;
             }
-            scale = solve(grid, values, weights, n, points);
+    }
+}
+
+float tl_grid_scale(const struct tl_grid *grid, const struct tl_grid_index *index, const float *values, const float *weights, uint32_t n,
+                    uint16_t *ret_points)
+{
+    uint16_t points[TL_GRID_GROUP_RUNS];
+    uint32_t bytes = n / grid->dims * (uint32_t)sizeof(*points);
+    struct tl_grid_start starts[TL_GRID_STARTS];
+    float best = 0, least = 0, with = 0, of = 0;
+    tl_grid_starts(grid, values, weights, n, starts);
+    for (uint32_t i = 0; i < TL_GRID_GROUP_RUNS; i++)
+        points[i] = TL_GRID_NO_POINT;
+    memset(ret_points, 0, bytes);
+    for (uint32_t i = 0; i < TL_GRID_STARTS && starts[i].scale > 0; i++) {
+        float cost = tl_grid_nearest(grid, index, values, weights, n, starts[i].scale, points);
+        if (cost < least) {
+            least = cost;
+            best = starts[i].scale;
+            memcpy(ret_points, points, bytes);
         }
     }
-    return best;
+    tl_grid_sums(grid, values, weights, n, ret_points, &with, &of);
+    if (!(best > 0 && with > 0 && of > 0))
+        return best;
+    return tl_grid_nearest(grid, index, values, weights, n, with / of, ret_points) < least ? with / of : best;
 }
 
 void tl_grid_split(const float *values, const float *weights, uint32_t n, int even, float *ret_sizes, uint8_t *ret_signs)

@@ -4,6 +4,7 @@
 #ifndef TL_NUMBER_IQ1_H
 #define TL_NUMBER_IQ1_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum { TL_IQ1_ELEMS = 256, TL_IQ1_RUNS = TL_IQ1_ELEMS / 8, TL_IQ1_OFFSET = 9, TL_IQ1_STEPS = 8 };
@@ -16,8 +17,10 @@ struct tl_iq1_fit {
     uint16_t points[TL_IQ1_RUNS];
 };
 
-/* values, weights: [256]; groups of `group` values share a scale, runs of `shared` values the sign of the eighth. */
-void tl_iq1_fit(const float *values, const float *weights, uint32_t group, uint32_t shared, struct tl_iq1_fit *ret_fit);
+/* A format's fit, block after block, written by `put`; groups of `group` values share a scale, runs of `shared` values the sign
+ * of the eighth. weights may be NULL. */
+void tl_iq1_blocks_fit(const float *values, const float *weights, size_t n_elems, uint32_t group, uint32_t shared,
+                       void (*put)(const struct tl_iq1_fit *fit, uint8_t *block), uint32_t block_bytes, void *ret_bytes);
 void tl_iq1_codes(uint32_t point, uint32_t minus, uint8_t *ret_codes);
 
 #endif

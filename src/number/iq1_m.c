@@ -45,12 +45,7 @@ static void put(const struct tl_iq1_fit *found, uint8_t *block)
 
 static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
 {
-    uint8_t *block = ret_bytes;
-    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
-        struct tl_iq1_fit found;
-        tl_iq1_fit(values + at, tl_fit_weights(weights, at), GROUP, 8, &found);
-        put(&found, block);
-    }
+    tl_iq1_blocks_fit(values, weights, n_elems, GROUP, 8, put, BYTES, ret_bytes);
 }
 
 static void encode(const float *values, size_t n_elems, void *ret_bytes) { fit(values, NULL, n_elems, ret_bytes); }

@@ -25,6 +25,7 @@ typedef int32_t tl_lane_masks __attribute__((vector_size(64)));
 /* Where the mask is set the first, elsewhere the second. */
 #define tl_lanes_select(mask, yes, no) ((tl_lanes)(((mask) & (tl_lane_masks)(yes)) | (~(mask) & (tl_lane_masks)(no))))
 #define tl_lanes_of(value) ((value) - (tl_lanes){0})
+#define tl_lanes_size(lanes) ((tl_lanes)((tl_lane_masks)(lanes) & 0x7fffffff))
 
 /* Nearest integers within [low, high], halves to even, for |low| and |high| far below 2^22; NaN: low. All are lanes. */
 #define tl_lanes_nearest(values, low, high)                                                                            \

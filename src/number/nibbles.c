@@ -18,18 +18,19 @@ const uint8_t tl_iq4_codes[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153
         found_;                                                                                                        \
     })
 
-static const float e2m1_sizes[8] = {0, 1, 2, 3, 4, 6, 8, 12}, e2m1_middles[7] = {0.5f, 1.5f, 2.5f, 3.5f, 5, 7, 10};
-#define e2m1_size(i) e2m1_sizes[i]
-#define e2m1_middle(i) e2m1_middles[i]
+static const float e2m1_middles[7] = {0.5f, 1.5f, 2.5f, 3.5f, 5, 7, 10};
 
+/* Doubled sizes are whole below 4, even below 8, then 8 and 12: adding what has that spacing at its end rounds to it. */
 TL_WIDE float tl_e2m1_cost(const float *values, const float *weights, uint32_t n, float scale)
 {
+    const tl_lanes ones = tl_lanes_of(12582912.0f), most = tl_lanes_of(12.0f);
     float inverse = tl_fit_inverse(scale);
     tl_lanes sum = {0};
     for (uint32_t at = 0; at < n; at += TL_LANES) {
-        tl_lanes x = tl_lanes_load(values + at);
-        tl_lanes size = tl_lanes_select(x < 0, -x, x);
-        tl_lanes off = size - scale * nearest_entries(size * inverse, 8, e2m1_size, e2m1_middle);
+        tl_lanes x = tl_lanes_load(values + at), size = tl_lanes_size(x), held = size * inverse;
+        held = tl_lanes_select(held < most, held, most);
+        tl_lanes shift = tl_lanes_select(held < 4, ones, tl_lanes_select(held < 8, 2 * ones, 4 * ones));
+        tl_lanes off = size - scale * ((held + shift) - shift);
         sum += tl_lanes_load(weights + at) * off * off;
     }
     return tl_lanes_fold(sum);
@@ -39,11 +40,11 @@ TL_WIDE void tl_e2m1_nibbles(const float *values, uint32_t n, float scale, uint8
 {
     float inverse = tl_fit_inverse(scale);
     for (uint32_t at = 0; at < n; at += TL_LANES) {
-        tl_lanes x = tl_lanes_load(values + at) * inverse, size = tl_lanes_select(x < 0, -x, x);
+        tl_lanes x = tl_lanes_load(values + at) * inverse, size = tl_lanes_size(x);
         tl_lane_masks nibbles = {0};
         for (int i = 0; i < 7; i++)
             nibbles -= size > e2m1_middles[i];
-        nibbles |= (x < 0) & (nibbles != 0) & 8;
+        nibbles |= ((tl_lane_masks)x & -nibbles) >> 31 & 8;  /* no sign of 0 */
         tl_lanes_store_bytes(nibbles, ret_nibbles + at);
     }
 }

@@ -154,6 +154,9 @@ void tl_grid_sums(const struct tl_grid *grid, const float *values, const float *
 
 enum { TRIALS = 12 };
 
+/* Of smaller values no f16 scale comes, and squares of their levels might be subnormal. */
+#define SMALLEST 0x1p-50f
+
 /* What values cost at a scale, less their own squares, where every coordinate has the level that is nearest, point or not. */
 TL_WIDE static float cost_of_levels(const struct tl_grid *grid, const float *values, const float *weights, uint32_t n, float scale)
 {
@@ -176,7 +179,7 @@ void tl_grid_starts(const struct tl_grid *grid, const float *values, const float
     float top = grid->levels[grid->n_levels - 1], most = tl_fit_magnitude(values, n);
     for (uint32_t i = 0; i < TL_GRID_STARTS; i++)
         ret_starts[i] = (struct tl_grid_start){0, FLT_MAX};
-    for (uint32_t trial = 0; trial < TRIALS && most > 0 && most <= FLT_MAX; trial++) {
+    for (uint32_t trial = 0; trial < TRIALS && most >= SMALLEST && most <= FLT_MAX; trial++) {
         struct tl_grid_start start = {.scale = most / (top * (0.5f + (float)trial / (TRIALS - 1)))};
         start.cost = cost_of_levels(grid, values, weights, n, start.scale);
         for (uint32_t i = 0; i < TL_GRID_STARTS; i++)

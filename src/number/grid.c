@@ -152,7 +152,7 @@ void tl_grid_sums(const struct tl_grid *grid, const float *values, const float *
 
 /* --- scales ----------------------------------------------------------------------------------------------------------- */
 
-enum { TRIALS = 12 };
+enum { TRIALS = 16 };
 
 /* Of smaller values no f16 scale comes, and squares of their levels might be subnormal. */
 #define SMALLEST 0x1p-50f
@@ -180,7 +180,7 @@ void tl_grid_starts(const struct tl_grid *grid, const float *values, const float
     for (uint32_t i = 0; i < TL_GRID_STARTS; i++)
         ret_starts[i] = (struct tl_grid_start){0, FLT_MAX};
     for (uint32_t trial = 0; trial < TRIALS && most >= SMALLEST && most <= FLT_MAX; trial++) {
-        struct tl_grid_start start = {.scale = most / (top * (0.5f + (float)trial / (TRIALS - 1)))};
+        struct tl_grid_start start = {.scale = most / (top * (0.5f + 2 * (float)trial / (TRIALS - 1)))};
         start.cost = cost_of_levels(grid, values, weights, n, start.scale);
         for (uint32_t i = 0; i < TL_GRID_STARTS; i++)
             if (start.cost < ret_starts[i].cost) {

@@ -94,7 +94,7 @@ static void open_all(char **words, uint64_t most_rows)
 {
     struct tl_modelfile *file;
     struct tl_importance *importance;
-    check(tl_modelfile_open(words[2], &file) >= 0 && tl_importance_open(words[4], file, &importance) >= 0, words[2]);
+    check(tl_modelfile_open(words[2], &file) >= 0 && tl_importance_open(words[4], file, NULL, &importance) >= 0, words[2]);
     const struct tl_tensor *tensor = tl_modelfile_find(file, words[3]);
     check(tensor && tensor->number && tensor->n_dims == 2, words[3]);
     cols = tensor->shape[1];

@@ -33,13 +33,15 @@ int tl_quantize_size(struct tl_quantizing *q)
 {
     struct tl_flow_sizes *s = &q->sizes;
     struct tl_rows rows;
-    uint64_t in = 1, out = 1, cols = 1;              /* of the largest rows */
+    uint64_t in = 1, out = 1, cols = 1, whole = 1;   /* of the largest rows; of the largest tensor, on either side */
     int r = 0;
     for (uint64_t i = 0; i < q->n_outputs && r >= 0; i++) {
         if ((r = tl_rows_measure(q, &q->outputs[i], &rows)) < 0)
             break;
         in = rows.in_bytes > in ? rows.in_bytes : in;
         out = q->outputs[i].number && rows.out_bytes > out ? rows.out_bytes : out;
+        whole = rows.rows * rows.in_bytes > whole ? rows.rows * rows.in_bytes : whole;
+        whole = rows.rows * rows.out_bytes > whole ? rows.rows * rows.out_bytes : whole;
         cols = q->outputs[i].number && rows.cols > cols ? rows.cols : cols;
     }
     uint64_t fixed = tl_run_scratch_bytes(cols, tl_pool_threads(q->pool)) + tl_outfile_most_bytes +
@@ -52,6 +54,7 @@ int tl_quantize_size(struct tl_quantizing *q)
     uint64_t side = room / USUAL_SLOTS / 2;
     side = side > 2 * TL_DRIVE_ALIGN ? side - 2 * TL_DRIVE_ALIGN : 0;
     side = side < USUAL_BYTES ? side : USUAL_BYTES;
+    side = side < whole ? side : whole;
     *s = (struct tl_flow_sizes){.in_bytes = side > in ? side : in, .out_bytes = side > out ? side : out, .cols = cols};
     uint64_t slots = room / slot_bytes(s->in_bytes, s->out_bytes);
     s->slots = slots < LEAST_SLOTS ? LEAST_SLOTS : slots > TL_RUN_SLOTS ? TL_RUN_SLOTS : (uint32_t)slots;

@@ -17,12 +17,13 @@
 static const struct tl_quantize_how hows[] = {
     {.scheme = "* q4_0\nattention q8_0", .scheme_name = "f", .threads = 1},
     {.bits = 12, .threads = 2},
+    {.input = "llama", .threads = 1},                /* safetensors, as a GGUF */
 };
 
 static int quantize(const struct tl_quantize_how *as, const char *output, struct tl_progress *progress, struct tl_quantize_report *report)
 {
     struct tl_quantize_how how = *as;
-    how.input = golden_file("llama/model.gguf");
+    how.input = golden_file(as->input ? as->input : "llama/model.gguf");
     how.output = output;
     return tl_quantize(&how, progress, report);
 }
@@ -74,6 +75,7 @@ static void allocations(void **state)
     (void)state;
     try_all(&hows[0], tl_memory_fail_after, true);
     try_all(&hows[1], tl_memory_fail_after, true);
+    try_all(&hows[2], tl_memory_fail_after, true);
 }
 
 static void calls(void **state)
@@ -82,6 +84,7 @@ static void calls(void **state)
     try_all(&hows[0], tl_file_fail_after, true);
     try_all(&hows[1], tl_file_fail_after, true);
     try_all(&hows[0], tl_file_fail_after, false);
+    try_all(&hows[2], tl_file_fail_after, true);
 }
 
 /* --- killed ------------------------------------------------------------------------------------------------------------------- */

@@ -39,8 +39,8 @@ struct tl_task {
     int64_t began;
     uint64_t began_ns;
     _Atomic uint64_t first_ns;           /* a part was taken on; 0: it waits */
-    _Atomic uint64_t last_byte_ns;       /* of what was written; 0: nothing */
-    _Atomic uint32_t pieces;             /* that were written: about a token each */
+    _Atomic uint64_t last_piece_ns;      /* when the last piece was written; 0: none was */
+    _Atomic uint32_t pieces;             /* that were written, signs of life aside: about a token each */
     atomic_bool gone;
     bool dropped;                        /* what waited of it was taken out of the queue */
     uint64_t prompt_tokens;

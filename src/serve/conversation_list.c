@@ -85,33 +85,34 @@ static bool searches(const struct search *s) { return s->match.len || s->n_like;
 
 /* --- the list ------------------------------------------------------------------------------------------------------------- */
 
-/* ?1 before, ?2 most, ?3 match, ?4... patterns */
+/* ?1 and ?2 place, ?3 most, ?4 match, ?5... patterns */
+#define BEHIND_PLACE "(changed, conversation.number) < (?1, ?2)"
 static void list_statement(const struct search *s, struct tl_buffer *sql)
 {
     tl_buffer_printf(sql, "SELECT conversation.number, id, title, created, changed, (SELECT count(*) FROM message WHERE conversation = conversation.number%s",
                      searches(s) ? "), place FROM conversation JOIN (SELECT conversation AS owner, min(rowid) AS place FROM found WHERE 1"
-                                 : ") FROM conversation WHERE changed < ?1");
+                                 : ") FROM conversation WHERE " BEHIND_PLACE);
     if (s->match.len)
-        tl_buffer_printf(sql, " AND found MATCH ?3");
+        tl_buffer_printf(sql, " AND found MATCH ?4");
     for (int i = 0; i < s->n_like; i++)
-        tl_buffer_printf(sql, " AND text LIKE ?%d ESCAPE '\\'", 4 + i);
+        tl_buffer_printf(sql, " AND text LIKE ?%d ESCAPE '\\'", 5 + i);
     if (searches(s))
-        tl_buffer_printf(sql, " GROUP BY conversation) ON owner = conversation.number WHERE changed < ?1");
-    tl_buffer_printf(sql, " ORDER BY changed DESC, conversation.number DESC LIMIT ?2");
+        tl_buffer_printf(sql, " GROUP BY conversation) ON owner = conversation.number WHERE " BEHIND_PLACE);
+    tl_buffer_printf(sql, " ORDER BY changed DESC, conversation.number DESC LIMIT ?3");
 }
 
-static int ask_for_list(const struct tl_sql *sql, const struct search *s, int64_t before, uint32_t most, sqlite3_stmt **ret_statement)
+static int ask_for_list(const struct tl_sql *sql, const struct search *s, struct tl_conversation_place from, uint32_t most, sqlite3_stmt **ret_statement)
 {
     struct tl_buffer text;
     tl_buffer_init(&text, 0);
     list_statement(s, &text);
     int status = text.status < 0 ? text.status
-                                 : tl_sql_ask(sql, ret_statement, text.data, "ii", before ? before : INT64_MAX, (int64_t)most + 1);
+                                 : tl_sql_ask(sql, ret_statement, text.data, "iii", from.changed, from.number, (int64_t)most + 1);
     tl_buffer_done(&text);
     if (status >= 0 && s->match.len)
-        sqlite3_bind_text64(*ret_statement, 3, s->match.data, s->match.len, SQLITE_STATIC, SQLITE_UTF8);
+        sqlite3_bind_text64(*ret_statement, 4, s->match.data, s->match.len, SQLITE_STATIC, SQLITE_UTF8);
     for (int i = 0; i < s->n_like && status >= 0; i++)
-        sqlite3_bind_text64(*ret_statement, 4 + i, s->like[i].data, s->like[i].len, SQLITE_STATIC, SQLITE_UTF8);
+        sqlite3_bind_text64(*ret_statement, 5 + i, s->like[i].data, s->like[i].len, SQLITE_STATIC, SQLITE_UTF8);
     return status;
 }
 
@@ -150,28 +151,33 @@ static int put_row(const struct tl_sql *sql, const struct search *s, sqlite3_stm
     return status < 0 ? status : tl_buffer_append(json, "}", 1);
 }
 
-static int put_list(const struct tl_sql *sql, const struct search *s, int64_t before, uint32_t most, struct tl_buffer *json)
+static int put_list(const struct tl_sql *sql, const struct search *s, const struct tl_conversation_place *from, uint32_t most, struct tl_buffer *json)
 {
     sqlite3_stmt *statement = NULL;
+    struct tl_conversation_place last = from ? *from : (struct tl_conversation_place){INT64_MAX, INT64_MAX};
     uint32_t n = 0;
-    int status = ask_for_list(sql, s, before, most, &statement);
+    int status = ask_for_list(sql, s, last, most, &statement);
     tl_buffer_printf(json, "{\"conversations\":[");
     while (status >= 0 && (status = tl_sql_step(sql, statement)) > 0 && n++ < most) {
         if (n > 1)
             tl_buffer_append(json, ",", 1);
         status = put_row(sql, s, statement, json);
+        last = (struct tl_conversation_place){sqlite3_column_int64(statement, 4), sqlite3_column_int64(statement, 0)};
     }
     sqlite3_finalize(statement);
-    return status < 0 ? status : tl_buffer_printf(json, "],\"more\":%s}", status > 0 ? "true" : "false");
+    if (status <= 0)
+        return status < 0 ? status : tl_buffer_printf(json, "],\"next\":null}");
+    return tl_buffer_printf(json, "],\"next\":\"%" PRId64 ".%" PRId64 "\"}", last.changed, last.number);
 }
 
-int tl_conversations_list(struct tl_conversations *c, const char *search, int64_t before, uint32_t most, struct tl_buffer *json)
+int tl_conversations_list(struct tl_conversations *c, const char *search, const struct tl_conversation_place *from, uint32_t most,
+                          struct tl_buffer *json)
 {
     struct search s;
     search_init(&s);
     int status = read_search(&s, search ? search : "");
     if (status >= 0 && (status = tl_conversations_enter(c)) >= 0) {
-        status = put_list(&c->sql, &s, before, most < TL_CONVERSATION_LIST ? most : TL_CONVERSATION_LIST, json);
+        status = put_list(&c->sql, &s, from, most < TL_CONVERSATION_LIST ? most : TL_CONVERSATION_LIST, json);
         status = tl_conversations_leave(c, status);
     }
     search_done(&s);

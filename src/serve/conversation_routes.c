@@ -46,23 +46,37 @@ static int refuse(struct tl_exchange *exchange, const char *message)
     return 0;
 }
 
-static bool read_number(const struct tl_exchange *exchange, const char *name, uint64_t most, uint64_t *number)
+static bool read_limit(const char *text, uint32_t *limit)
 {
-    const char *text = tl_exchange_query(exchange, name);
-    return !text || (tl_parse_u64(text, strlen(text), number) && *number <= most);
+    uint64_t number;
+    if (!tl_parse_u64(text, strlen(text), &number) || number > TL_CONVERSATION_LIST)
+        return false;
+    *limit = (uint32_t)number;
+    return true;
+}
+
+/* "CHANGED.NUMBER" */
+static bool read_place(const char *text, struct tl_conversation_place *place)
+{
+    size_t n = strcspn(text, ".");
+    return text[n] && tl_parse_i64(text, n, &place->changed) && tl_parse_i64(text + n + 1, strlen(text + n + 1), &place->number);
 }
 
 int tl_conversation_routes_list(struct tl_exchange *exchange)
 {
     struct tl_conversations *conversations = store(exchange);
-    uint64_t before = 0, limit = DEFAULT_LIST;
+    const char *most = tl_exchange_query(exchange, "limit"), *from = tl_exchange_query(exchange, "from");
+    struct tl_conversation_place place;
+    uint32_t limit = DEFAULT_LIST;
     struct tl_buffer out;
     if (!conversations)
         return 0;
-    if (!read_number(exchange, "before", (uint64_t)1 << 52, &before) || !read_number(exchange, "limit", TL_CONVERSATION_LIST, &limit))
-        return refuse(exchange, "before and limit are whole numbers");
+    if (most && !read_limit(most, &limit))
+        return refuse(exchange, "limit: expected a whole number, not too large");
+    if (from && !read_place(from, &place))
+        return refuse(exchange, "from: expected what a list says in next");
     tl_buffer_init(&out, MOST_DOCUMENT);
-    int status = tl_conversations_list(conversations, tl_exchange_query(exchange, "search"), (int64_t)before, (uint32_t)limit, &out);
+    int status = tl_conversations_list(conversations, tl_exchange_query(exchange, "search"), from ? &place : NULL, limit, &out);
     return conclude(exchange, status < 0 ? status : 1, 200, NULL, &out);
 }
 

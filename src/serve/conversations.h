@@ -27,10 +27,14 @@ struct tl_conversations;
 int tl_conversations_new(const char *folder, struct tl_conversations **ret_conversations);
 void tl_conversations_free(struct tl_conversations *conversations);
 
-/* {"conversations":[{"id","title","created","changed","messages","found"}],"more":bool}, the last changed first. search: words that
+/* A place in the list, behind one of its rows: several may have changed in the same millisecond. */
+struct tl_conversation_place { int64_t changed, number; };
+
+/* {"conversations":[{"id","title","created","changed","messages","found"}],"next"}, the last changed first. search: words that
  * a title or a message must hold, all of them, each as a part of any word, NULL or "" for none; "found" then is the place, the
- * words between U+0002 and U+0003. before: only those changed before, 0 for all. */
-int tl_conversations_list(struct tl_conversations *conversations, const char *search, int64_t before, uint32_t most, struct tl_buffer *json);
+ * words between U+0002 and U+0003. from: NULL: the beginning. "next": the place of further ones, "CHANGED.NUMBER"; null: no more. */
+int tl_conversations_list(struct tl_conversations *conversations, const char *search, const struct tl_conversation_place *from, uint32_t most,
+                          struct tl_buffer *json);
 
 /* 0: there is none of that id; 1: its document. */
 int tl_conversations_get(struct tl_conversations *conversations, const char *id, struct tl_buffer *json);

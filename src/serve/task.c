@@ -19,9 +19,16 @@ enum { DOCUMENT_BYTES = 256 << 20 };
 
 /* --- what is written ------------------------------------------------------------------------------------------------------ */
 
+/* A sign of life says nothing of the answer: a comment, or the frame that messages have for it. */
+static bool is_beat(const char *bytes, size_t n_bytes)
+{
+    static const char ping[] = "event: ping\n";
+    return bytes[0] == ':' || (n_bytes >= sizeof ping - 1 && memcmp(bytes, ping, sizeof ping - 1) == 0);
+}
+
 static void note_piece(struct tl_task *task)
 {
-    uint64_t now = tl_clock_ns(), before = atomic_exchange(&task->last_byte_ns, now);
+    uint64_t now = tl_clock_ns(), before = atomic_exchange(&task->last_piece_ns, now);
     if (++task->pieces > 2)                  /* the first tells that it begins, the next waited for the prompt */
         tl_metrics_observe(&task->server->metrics, TL_HISTOGRAM_INTER_TOKEN_LATENCY, (double)(now - before) * 1e-9);
 }
@@ -34,7 +41,7 @@ static int write_piece(void *context, const char *bytes, size_t n_bytes)
         return 1;
     if (!task->stream)
         return tl_buffer_append(&task->document, bytes, n_bytes) < 0;
-    if (bytes[0] != ':')
+    if (!is_beat(bytes, n_bytes))
         note_piece(task);
     return tl_stream_write(task->stream, bytes, n_bytes) < 0;
 }

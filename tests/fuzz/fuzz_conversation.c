@@ -80,7 +80,7 @@ static void search(const uint8_t *bytes, size_t n_bytes)
     memcpy(words, bytes, n);
     words[n] = 0;
     tl_buffer_init(&list, 0);
-    int status = tl_conversations_list(store, words, 0, 5, &list);
+    int status = tl_conversations_list(store, words, NULL, 5, &list);
     require(status >= 0 ? is_document(&list) : status == TL_E_USAGE);
     tl_buffer_done(&list);
 }

@@ -40,7 +40,19 @@ def test_life():
         assert ask(server, "DELETE", name)[0] == 200
         for method in ("GET", "PUT", "DELETE"):
             assert ask(server, method, name, {} if method == "PUT" else None)[0] == 404
-        assert ask(server, "GET", "")[1] == {"conversations": [], "more": False}
+        assert ask(server, "GET", "")[1] == {"conversations": [], "next": None}
+
+
+def test_pages():
+    """Of one millisecond more than a page holds: each is listed, and once."""
+    with Server() as server:
+        names = {ask(server, "POST", "", {"title": f"{i}", "changed": 1000})[1]["id"] for i in range(5)}
+        seen, query = [], "?limit=2"
+        while query:
+            answer = ask(server, "GET", query)[1]
+            seen += [row["id"] for row in answer["conversations"]]
+            query = answer["next"] and "?limit=2&from=" + answer["next"]
+        assert len(seen) == 5 and set(seen) == names, seen
 
 
 def test_hostile():
@@ -50,7 +62,7 @@ def test_hostile():
             assert server.request("POST", PLACE, body)[0] == 400, body[:50]
         for name in ("x" * 3000, "%00", "..%2f..", "%ff", "'", "a/b", "a'%20OR%201=1--"):
             assert server.get(PLACE + "/" + name)[0] in (400, 404), name
-        for query in ("before=-1", "before=x", "limit=1000000", "limit=x", "search=" + "x" * 3000, "search=%ff", "search=a+b+c+d+e+f+g+h+i"):
+        for query in ("from=-1", "from=x", "from=1", "from=.", "from=1.", "from=1.2.3", "from=1.99999999999999999999", "limit=1000000", "limit=x", "search=" + "x" * 3000, "search=%ff", "search=a+b+c+d+e+f+g+h+i"):
             assert server.get(PLACE + "?" + query)[0] == 400, query
         assert server.get(PLACE + "/x?format=xml")[0] == 400
         assert server.request("PATCH", PLACE + "/x", b"{}")[0] == 405

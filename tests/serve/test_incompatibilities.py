@@ -196,6 +196,11 @@ def test_14_thinking_signature():
         assert block["type"] != "thinking" or "signature" in block
 
 
+def tokens_waited_for(server):
+    name = "trill:inter_token_latency_seconds_count{"
+    return next(float(line.split()[-1]) for line in server.get("/metrics")[2].decode().splitlines() if line.startswith(name))
+
+
 def test_15_silence_in_prefill():
     prompt = "a long prompt " * 900
     with Server("--sessions", "1", "-c", "8192", "--ping", "0.05", "-t", "1", "--chunk", "64", model=smollm2()) as slow:
@@ -212,7 +217,7 @@ def test_15_silence_in_prefill():
         assert text.count("\n:") + text.startswith(":") >= 1, "no sign of life in a prompt's computing"
         connection.close()
         slow.idle()
-        body = {"messages": [{"role": "user", "content": prompt + "!"}], "max_tokens": 4, "stream": True}
+        body = {"messages": [{"role": "user", "content": "another long prompt " * 400}], "max_tokens": 4, "stream": True}
         left = slow.connect()                        # leaves in the prompt; what was computed serves the retry
         send_post(left, CHAT, body)
         until(lambda: slow.live()["queue"]["running"])
@@ -221,6 +226,14 @@ def test_15_silence_in_prefill():
         slow.idle()
         usage = slow.chat(**{**body, "stream": False})[2]["usage"]
         assert usage["prompt_tokens_details"]["cached_tokens"] > 0, usage
+        before = tokens_waited_for(slow)             # signs of life are no tokens
+        body = {"max_tokens": 4, "stream": True, "messages": [{"role": "user", "content": "a third prompt " * 500}]}
+        connection, status, pieces = slow.stream("/v1/messages", body)
+        text = "".join(pieces)
+        connection.close()
+        slow.idle()
+        assert text.count("event: ping") > 0, "no sign of life in a prompt's computing"
+        assert tokens_waited_for(slow) - before <= text.count("event: content_block_delta"), text
 
 
 def test_16_overflow_is_recognised():

@@ -7,18 +7,18 @@ import * as store from "./store.js";
 import {t} from "./strings.js";
 import {newConversation} from "./tree.js";
 
-let rows = [], more = false, turn = 0;
+let rows = [], next = null, turn = 0;
 
 /* --- what is listed --- */
 
 export async function refresh(further = false) {
     const mine = ++turn, search = byId("search").value.trim();
     try {
-        const answer = await store.list(search, further ? rows.at(-1).changed : 0);
+        const answer = await store.list(search, further ? next : null);
         if (mine !== turn)
             return;
         rows = further ? rows.concat(answer.conversations) : answer.conversations;
-        more = answer.more;
+        next = answer.next;
         draw();
     } catch {
         /* the server is away; main.js says so */
@@ -66,7 +66,7 @@ function draw() {
     byId("list").replaceChildren(
         ...groups.flatMap(({age, items}) => [age && el("h2", {}, t(age)), el("ul", {}, items)]).filter(Boolean),
         ...(rows.length ? [] : [el("p", {class: "none"}, t(byId("search").value.trim() ? "nothing_found" : "no_conversations"))]),
-        ...(more ? [el("button", {type: "button", class: "plain", on: {click: () => refresh(true)}}, t("more"))] : []));
+        ...(next ? [el("button", {type: "button", class: "plain", on: {click: () => refresh(true)}}, t("more"))] : []));
 }
 
 /* --- what is done with one --- */

@@ -21,11 +21,11 @@ function listInPage(search) {
         .map(({id, title, changed}) => ({id, title, changed}));
 }
 
-/* {conversations: [{id, title, changed, found}], more} */
-export async function list(search, before = 0) {
+/* {conversations: [{id, title, changed, found}], next}; from: the next of another list */
+export async function list(search, from = null) {
     if (state.history !== "none") {
         try {
-            const answer = await get(`${base}?limit=60&search=${encodeURIComponent(search)}${before ? "&before=" + before : ""}`);
+            const answer = await get(`${base}?limit=60&search=${encodeURIComponent(search)}${from ? "&from=" + from : ""}`);
             setHistory("kept");
             return answer;
         } catch (failure) {
@@ -37,7 +37,7 @@ export async function list(search, before = 0) {
                 throw failure;
         }
     }
-    return {conversations: listInPage(search), more: false};
+    return {conversations: listInPage(search), next: null};
 }
 
 function setHistory(history, reason = "") {
@@ -160,14 +160,13 @@ export async function exported(id, format) {
 
 export async function exportAll() {
     const parts = [];
-    for (let before = 0, more = true; more;) {
-        const answer = await list("", before);
-        for (const {id, changed} of answer.conversations) {
+    let from = null;
+    do {
+        const {conversations, next} = await list("", from);
+        for (const {id} of conversations)
             parts.push(await exported(id, "json"));
-            before = changed;
-        }
-        more = answer.more;
-    }
+        from = next;
+    } while (from);
     return `{"conversations":[${parts.join(",\n")}]}\n`;
 }
 

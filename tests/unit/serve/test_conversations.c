@@ -3,6 +3,7 @@
  * folders that cannot be written and damaged files cost a sentence and nothing that was kept. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -69,7 +70,7 @@ static const char *get(const char *id)
 static const char *list(const char *search)
 {
     tl_buffer_clear(&out);
-    must(tl_conversations_list(store, search, 0, 50, &out));
+    must(tl_conversations_list(store, search, NULL, 50, &out));
     return out.data;
 }
 
@@ -188,8 +189,8 @@ static void words_are_found(void **state)
             fail_msg("\"%s\" finds %d, not %d", cases[i].search, found(cases[i].search), cases[i].n);
     assert_non_null(strstr(list("zürich"), "\\u0002Zürich\\u0003"));
     tl_buffer_clear(&out);
-    assert_int_equal(tl_conversations_list(store, "a b c d e f g h i", 0, 50, &out), TL_E_USAGE);
-    assert_int_equal(tl_conversations_list(store, "a\xff" "b", 0, 50, &out), TL_E_USAGE);
+    assert_int_equal(tl_conversations_list(store, "a b c d e f g h i", NULL, 50, &out), TL_E_USAGE);
+    assert_int_equal(tl_conversations_list(store, "a\xff" "b", NULL, 50, &out), TL_E_USAGE);
 }
 
 static void a_changed_text_is_found_by_its_new_words_alone(void **state)
@@ -212,14 +213,35 @@ static void a_list_goes_on_where_it_ended(void **state)
         add(text);
     }
     tl_buffer_clear(&out);
-    must(tl_conversations_list(store, NULL, 0, 2, &out));
+    must(tl_conversations_list(store, NULL, NULL, 2, &out));
     assert_int_equal(count(out.data, "\"id\":"), 2);
     assert_true(strstr(out.data, "number 5") < strstr(out.data, "number 4"));
-    assert_non_null(strstr(out.data, "\"more\":true"));
+    assert_non_null(strstr(out.data, "\"next\":\"40.4\""));
     tl_buffer_clear(&out);
-    must(tl_conversations_list(store, "number", 40, 3, &out));
+    must(tl_conversations_list(store, "number", &(struct tl_conversation_place){40, 4}, 3, &out));
     assert_int_equal(count(out.data, "\"id\":"), 3);
-    assert_non_null(strstr(out.data, "\"more\":false"));
+    assert_non_null(strstr(out.data, "\"next\":null"));
+}
+
+static void those_of_one_millisecond_are_listed_once_each(void **state)
+{
+    (void)state;
+    static const char *const pages[] = {"number 5", "number 4", "number 3", "number 2", "number 1"};
+    struct tl_conversation_place place = {INT64_MAX, INT64_MAX};
+    char text[64];
+    for (int i = 1; i <= 5; i++) {
+        snprintf(text, sizeof text, "{\"title\":\"number %d\",\"changed\":7}", i);
+        add(text);
+    }
+    for (int i = 0; i < 5; i++) {
+        tl_buffer_clear(&out);
+        must(tl_conversations_list(store, i % 2 ? "number" : NULL, &place, 1, &out));
+        assert_int_equal(count(out.data, "\"id\":"), 1);
+        assert_non_null(strstr(out.data, pages[i]));
+        const char *next = strstr(out.data, "\"next\":\"");
+        assert_int_equal(next != NULL, i < 4);
+        assert_true(!next || sscanf(next, "\"next\":\"%" SCNd64 ".%" SCNd64, &place.changed, &place.number) == 2);
+    }
 }
 
 /* --- what is hostile ---------------------------------------------------------------------------------------------------------- */
@@ -339,7 +361,7 @@ static void every_allocation_may_fail(void **state)
         tl_buffer_done(&out);
         tl_buffer_init(&out, 0);
         tl_memory_fail_after(i);
-        good = tl_conversations_list(store, "train xx ten", 0, 50, &out) >= 0 && tl_conversations_get(store, id, &out) > 0 &&
+        good = tl_conversations_list(store, "train xx ten", NULL, 50, &out) >= 0 && tl_conversations_get(store, id, &out) > 0 &&
                tl_conversations_markdown(store, id, &out) > 0 && tl_conversations_change(store, id, title, strlen(title), &out) > 0;
         tl_memory_fail_after(-1);
         assert_true(i < 999);
@@ -438,7 +460,7 @@ static void what_is_damaged_says_so_and_is_kept(void **state)
     make_text(in_folder("conversations.db"), "this is no database, and it is long enough to be looked at as if it were one, which takes a hundred bytes");
     must(tl_conversations_new(folder, &store));
     tl_buffer_clear(&out);
-    assert_int_equal(tl_conversations_list(store, NULL, 0, 50, &out), TL_E_FAIL);
+    assert_int_equal(tl_conversations_list(store, NULL, NULL, 50, &out), TL_E_FAIL);
     assert_non_null(strstr(tl_error_text(), "damaged"));
     assert_int_equal(rename(in_folder("conversations.db"), in_folder("old.db")), 0);
     assert_int_equal(found(NULL), 0);                            /* without a restart */
@@ -457,7 +479,7 @@ static void a_newer_file_is_left_alone(void **state)
     tl_sql_close(&sql);
     must(tl_conversations_new(folder, &store));
     tl_buffer_clear(&out);
-    assert_int_equal(tl_conversations_list(store, NULL, 0, 50, &out), TL_E_FAIL);
+    assert_int_equal(tl_conversations_list(store, NULL, NULL, 50, &out), TL_E_FAIL);
     assert_non_null(strstr(tl_error_text(), "version 2"));
 }
 
@@ -467,7 +489,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_put_comes_back), TEST(a_change_replaces_what_it_names), TEST(an_export_can_be_added_again),
         TEST(the_way_to_the_head_is_markdown), TEST(what_is_removed_is_gone), TEST(it_is_there_after_a_restart), TEST(words_are_found),
-        TEST(a_changed_text_is_found_by_its_new_words_alone), TEST(a_list_goes_on_where_it_ended), TEST(hostile_documents_are_refused),
+        TEST(a_changed_text_is_found_by_its_new_words_alone), TEST(a_list_goes_on_where_it_ended), TEST(those_of_one_millisecond_are_listed_once_each),
+        TEST(hostile_documents_are_refused),
         TEST(texts_have_bounds), TEST(conversations_have_bounds), TEST(a_failed_change_changes_nothing), TEST(broken_documents_break_nothing), TEST(zero_bytes_are_replaced), TEST(every_allocation_may_fail),
         TEST(a_full_drive_loses_nothing), TEST(a_folder_that_cannot_be_written_can_be_read), TEST(what_is_damaged_says_so_and_is_kept),
         TEST(a_newer_file_is_left_alone),

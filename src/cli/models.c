@@ -147,12 +147,13 @@ static int run(const void *context)
     int r = list_all(&rows, settings->home);
     if (r >= 0 && rows.n)
         qsort(rows.rows, rows.n, sizeof *rows.rows, compare);
-    if (settings->json)
-        put_json(&rows, &out);
-    else
-        put_table(&rows, settings->names, &out);
-    if (r >= 0)
+    if (r >= 0) {                            /* else a row may lack its name */
+        if (settings->json)
+            put_json(&rows, &out);
+        else
+            put_table(&rows, settings->names, &out);
         r = tl_output_buffer(&out);
+    }
     if (r >= 0 && !rows.n && !settings->json && !settings->names)
         tl_output_note("no models are at hand; trill pull OWNER/NAME fetches one\n");
     for (uint64_t i = 0; i < rows.n; i++) {

@@ -7,6 +7,12 @@ makes the same tokens of the same texts and gives the logits that are stored for
 PEERS is the folder that bench/build-peers made; without both this is skipped (77)."""
 import json, os, pathlib, subprocess, sys, tempfile
 
+try:
+    import numpy, torch, transformers
+    transformers.utils.logging.disable_progress_bar()
+except ImportError:
+    transformers = None
+
 ROOT = pathlib.Path(os.environ.get('TRILL_ROOT', pathlib.Path(__file__).resolve().parents[2]))
 TRILL = os.environ.get('TRILL', str(ROOT / 'build/trill'))
 CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache') / 'trill'
@@ -46,7 +52,6 @@ def in_llama(model, folder):
 
 
 def in_transformers(case, folder):
-    import numpy, torch, transformers
     out = folder / case
     trill('convert', GOLDEN / case / 'model.gguf', out, '-q')
     tokenizer = transformers.AutoTokenizer.from_pretrained(out)
@@ -68,15 +73,10 @@ def main():
         folder = pathlib.Path(place)
         for model in MODELS if PROGRAM.exists() else []:
             good, some = in_llama(model, folder) and good, True
-        try:
-            import torch, transformers
-            transformers.utils.logging.disable_progress_bar()
-            for path in sorted(GOLDEN.glob('*/model.gguf')):
-                case = path.parent.name
-                if case not in OWN_CODE and (path.parent / 'texts.json').exists():
-                    good, some = in_transformers(case, folder) and good, True
-        except ImportError:
-            print('transformers is not here')
+        for path in sorted(GOLDEN.glob('*/model.gguf')) if transformers else []:
+            case = path.parent.name
+            if case not in OWN_CODE and (path.parent / 'texts.json').exists():
+                good, some = in_transformers(case, folder) and good, True
     if not some:
         print(f'skipped: neither models with {PROGRAM} (PEERS) nor transformers are here')
     return 77 if not some else 0 if good else 1

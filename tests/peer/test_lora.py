@@ -41,9 +41,10 @@ def trill(model, *more):
 
 
 def peer(program, model, *more):
+    """llama-completion writes from a thread of its own and now and then ends before it is done: the longest of some runs is whole."""
     command = [program, '-m', model, '-p', PROMPT, '-n', str(TOKENS), '--temp', '0', '-no-cnv', '--no-display-prompt', '-t', '2', *more]
-    done = subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
-    return done.stdout.decode(errors='replace').replace('[end of text]', '').strip()
+    runs = [subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL).stdout for _ in range(3)]
+    return max(runs, key=len).decode(errors='replace').replace('[end of text]', '').strip()
 
 
 def same(program, model, adapter, *more):

@@ -24,7 +24,7 @@ export async function readFile(file) {
 
 /* A fence that the text does not hold. */
 function fenceFor(text) {
-    const longest = Math.max(2, ...(text.match(/`{3,}/g) ?? []).map((run) => run.length));
+    const longest = (text.match(/`{3,}/g) ?? []).reduce((most, run) => Math.max(most, run.length), 2);
     return "`".repeat(longest + 1);
 }
 

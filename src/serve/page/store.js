@@ -158,15 +158,22 @@ export async function exported(id, format) {
     return (await request(`${base}/${encodeURIComponent(id)}?format=${format}`)).text();
 }
 
+/* Listed first, as a conversation that goes on meanwhile moves to the front; one that is removed meanwhile is left out. */
 export async function exportAll() {
-    const parts = [];
+    const ids = [], parts = [];
     let from = null;
     do {
         const {conversations, next} = await list("", from);
-        for (const {id} of conversations)
-            parts.push(await exported(id, "json"));
+        ids.push(...conversations.map(({id}) => id));
         from = next;
     } while (from);
+    for (const id of ids)
+        try {
+            parts.push(await exported(id, "json"));
+        } catch (failure) {
+            if (failure.status !== 404)
+                throw failure;
+        }
     return `{"conversations":[${parts.join(",\n")}]}\n`;
 }
 

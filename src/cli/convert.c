@@ -17,7 +17,7 @@ struct settings {
 static const struct tl_option options[] = {
     ROW(model, TEXT, 'm', "model", "MODEL", .help = "the model: a file, a folder or a name in the cache"),
     ROW(output, FILE, 'o', "output", "PATH", .help = "where it is written: NAME.gguf, or a folder for safetensors"),
-    ROW(to, TEXT, 0, "to", "FORMAT|FILE", .help = "matrices in another format: bf16, f16 or f32; of a GGUF any that quantize knows"),
+    ROW(to, TEXT, 0, "to", "FORMAT|FILE", .help = "matrices in bf16, f16 or f32; of a GGUF in any that quantize knows"),
     ROW(threads, U64, 't', "threads", "N", .min = 1, .max = 4096, .help = "threads; one per CPU unless given"),
     ROW(ram, BYTES, 0, "ram", "BYTES", .min = 1, .max = 1e18, .help = "all memory the process may take: 4G, 512M; changes no bit"),
     ROW(force, FLAG, 0, "force", NULL, .help = "replace an output that is there"),
@@ -55,11 +55,11 @@ static int run(const void *context)
 }
 
 const struct tl_command_body tl_convert_command = {
-    .about = "Writes a model as the other kind of file: safetensors of Hugging Face as a GGUF, or a GGUF as a folder\n"
-             "of safetensors, with names, order of rows, configuration and tokenizer as programs of that kind\n"
-             "expect them, tensor by tensor in little memory. Formats stay bit for bit where the other kind has\n"
-             "them; all others become f32, which holds their exact values, unless --to names a smaller one. A run\n"
-             "that was stopped goes on where it was. trill quantize crosses kinds as well.",
+    .about = "Writes a model as the other kind of file: safetensors of Hugging Face as a GGUF, or a GGUF\n"
+             "as a folder of safetensors, with names, order of rows, configuration and tokenizer as programs of\n"
+             "that kind expect them, tensor by tensor in little memory. Formats stay bit for bit where the other\n"
+             "kind has them; all others become f32, which holds their exact values, unless --to names a smaller\n"
+             "one. A run that was stopped goes on where it was. trill quantize crosses kinds as well.",
     .examples = "trill convert SmolLM2-135M-Instruct smollm2.gguf\n"
                 "trill convert model.gguf folder --to bf16\n"
                 "trill quantize Qwen3-30B-A3B qwen3.gguf --to q4_k\n",

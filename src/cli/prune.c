@@ -20,7 +20,7 @@ static const struct tl_option options[] = {
     ROW(output, FILE, 'o', "output", "PATH", .help = "where it is written"),
     ROW(experts, FILE, 0, "experts", "FILE", .help = "what trill score --experts wrote: how much each expert adds"),
     ROW(keep, F64, 0, "keep", "SHARE", .min = 0, .max = 1, .help = "how many of the experts stay: 0.5"),
-    ROW(uneven, FLAG, 0, "uneven", NULL, .help = "ranked over all layers: some keep more than others; only trill reads it"),
+    ROW(uneven, FLAG, 0, "uneven", NULL, .help = "ranked over all layers, some keep more; only trill reads it"),
 #include "cli/write_options.def"
 };
 

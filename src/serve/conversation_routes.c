@@ -16,16 +16,14 @@ static int http_status(int status)
     return status == TL_E_USAGE || status == TL_E_FILE ? 400 : status == TL_E_BUDGET ? 507 : 500;
 }
 
-/* NULL: refused. */
-static struct tl_conversations *store(struct tl_exchange *exchange)
+/* Behind an answer, a refusal too, the exchange is gone: there is no failure to tell of. */
+static int keeps_none(struct tl_exchange *exchange)
 {
-    struct tl_conversations *conversations = exchange->server->conversations;
-    if (!conversations)
-        tl_exchange_fail(exchange, 404, "this server keeps no conversations", "no_history");
-    return conversations;
+    tl_exchange_fail(exchange, 404, "this server keeps no conversations", "no_history");
+    return 0;
 }
 
-/* What became of one of an id. Behind this the exchange is gone: there is no failure to tell of. */
+/* What became of one of an id. */
 static int conclude(struct tl_exchange *exchange, int status, int http_good, const char *type, struct tl_buffer *out)
 {
     if (status > 0) {
@@ -64,13 +62,13 @@ static bool read_place(const char *text, struct tl_conversation_place *place)
 
 int tl_conversation_routes_list(struct tl_exchange *exchange)
 {
-    struct tl_conversations *conversations = store(exchange);
+    struct tl_conversations *conversations = exchange->server->conversations;
     const char *most = tl_exchange_query(exchange, "limit"), *from = tl_exchange_query(exchange, "from");
     struct tl_conversation_place place;
     uint32_t limit = DEFAULT_LIST;
     struct tl_buffer out;
     if (!conversations)
-        return 0;
+        return keeps_none(exchange);
     if (most && !read_limit(most, &limit))
         return refuse(exchange, "limit: expected a whole number, not too large");
     if (from && !read_place(from, &place))
@@ -82,11 +80,11 @@ int tl_conversation_routes_list(struct tl_exchange *exchange)
 
 int tl_conversation_routes_get(struct tl_exchange *exchange)
 {
-    struct tl_conversations *conversations = store(exchange);
+    struct tl_conversations *conversations = exchange->server->conversations;
     const char *format = tl_exchange_query(exchange, "format");
     struct tl_buffer out;
     if (!conversations)
-        return 0;
+        return keeps_none(exchange);
     bool markdown = format && strcmp(format, "markdown") == 0;
     if (format && !markdown && strcmp(format, "json") != 0)
         return refuse(exchange, "format: expected json or markdown");
@@ -97,20 +95,20 @@ int tl_conversation_routes_get(struct tl_exchange *exchange)
 
 int tl_conversation_routes_add(struct tl_exchange *exchange)
 {
-    struct tl_conversations *conversations = store(exchange);
+    struct tl_conversations *conversations = exchange->server->conversations;
     struct tl_buffer out;
     if (!conversations)
-        return 0;
+        return keeps_none(exchange);
     tl_buffer_init(&out, 0);
     return conclude(exchange, tl_conversations_add(conversations, exchange->body, exchange->n_bytes, &out), 201, NULL, &out);
 }
 
 int tl_conversation_routes_change(struct tl_exchange *exchange)
 {
-    struct tl_conversations *conversations = store(exchange);
+    struct tl_conversations *conversations = exchange->server->conversations;
     struct tl_buffer out;
     if (!conversations)
-        return 0;
+        return keeps_none(exchange);
     tl_buffer_init(&out, 0);
     int status = tl_conversations_change(conversations, exchange->rest, exchange->body, exchange->n_bytes, &out);
     return conclude(exchange, status, 200, NULL, &out);
@@ -118,10 +116,10 @@ int tl_conversation_routes_change(struct tl_exchange *exchange)
 
 int tl_conversation_routes_remove(struct tl_exchange *exchange)
 {
-    struct tl_conversations *conversations = store(exchange);
+    struct tl_conversations *conversations = exchange->server->conversations;
     struct tl_buffer out;
     if (!conversations)
-        return 0;
+        return keeps_none(exchange);
     tl_buffer_init(&out, 0);
     tl_buffer_printf(&out, "{}\n");
     return conclude(exchange, tl_conversations_remove(conversations, exchange->rest), 200, NULL, &out);

@@ -23,7 +23,7 @@ static const struct tl_quantize_how hows[] = {
 static int quantize(const struct tl_quantize_how *as, const char *output, struct tl_progress *progress, struct tl_quantize_report *report)
 {
     struct tl_quantize_how how = *as;
-    how.input = golden_file(as->input ? as->input : "llama/model.gguf");
+    how.input = golden_file("%s", as->input ? as->input : "llama/model.gguf");
     how.output = output;
     return tl_quantize(&how, progress, report);
 }

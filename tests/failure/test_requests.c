@@ -19,7 +19,7 @@ static struct tl_session *session;
 
 static int open_engine(void **state)
 {
-    struct tl_engine_options options = {.threads = 1, .context = 128, .sessions = 1, .chunk = 32};
+    struct tl_engine_options options = {.threads = 1, .context = 1024, .sessions = 1, .chunk = 32};
     (void)state;
     if (tl_engine_open(golden_file("llama/model.gguf"), &options, &engine) < 0)
         return -1;
@@ -50,7 +50,7 @@ static int hear(void *context, const char *bytes, size_t n_bytes)
 static int answer(const char *form, const char *body, struct reader *reader)
 {
     struct tl_ask ask;
-    struct tl_ask_how how = {.context = 128, .now = 5};
+    struct tl_ask_how how = {.context = 1024, .now = 5};
     struct tl_reply *reply = NULL;
     reader->n = 0;
     reader->bytes[0] = 0;

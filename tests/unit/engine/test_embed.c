@@ -143,13 +143,21 @@ static int allow_all(struct tl_guide *guide, uint32_t left, uint64_t *allowed)
 
 struct drawn { struct tl_guide guide; struct tl_engine *engine; _Atomic uint32_t n; _Atomic bool begun; };
 
+static bool somebody_enters(struct tl_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    bool enters = engine->n_entering > 0;
+    pthread_mutex_unlock(&engine->lock);
+    return enters;
+}
+
 /* The first step lasts until somebody wants to enter. */
 static int count(struct tl_guide *guide, int32_t id)
 {
     struct drawn *drawn = (struct drawn *)guide;
     (void)id;
     drawn->begun = true;
-    while (drawn->n == 0 && !__atomic_load_n(&drawn->engine->n_entering, __ATOMIC_RELAXED))
+    while (drawn->n == 0 && !somebody_enters(drawn->engine))
         sched_yield();
     drawn->n++;
     return 1;

@@ -36,21 +36,18 @@ static void tell_kept(const struct settings *settings, const struct tl_flat *fla
                        layers, tl_flat_number(flat, "", "experts_kept"), tl_flat_number(flat, "", "experts"));
 }
 
-static int tell(const char *report, const void *context)
+static void tell_written(const struct tl_flat *report, const void *context)
 {
     const struct settings *settings = context;
-    struct tl_flat flat = {0};
-    int r = tl_flat_read("report", report, &flat);
-    tl_job_note_warnings(&flat);
-    if (r >= 0 && !settings->quiet) {
-        tell_kept(settings, &flat);
-        tl_output_note("; %.1f %% of their saliency over %.0f tokens; %.3f GB of %.3f GB\n",
-                       100 * tl_flat_number(&flat, "", "saliency_kept"), tl_flat_number(&flat, "", "tokens"),
-                       tl_flat_number(&flat, "", "bytes") * 1e-9, tl_flat_number(&flat, "", "source_bytes") * 1e-9);
-        tl_written_tell(&flat);
-    }
-    tl_flat_done(&flat);
-    return r;
+    tell_kept(settings, report);
+    tl_output_note("; %.1f %% of their saliency over %.0f tokens; %.3f GB of %.3f GB\n",
+                   100 * tl_flat_number(report, "", "saliency_kept"), tl_flat_number(report, "", "tokens"),
+                   tl_flat_number(report, "", "bytes") * 1e-9, tl_flat_number(report, "", "source_bytes") * 1e-9);
+}
+
+static int tell(const char *report, const void *context)
+{
+    return tl_written_tell(report, ((const struct settings *)context)->quiet, tell_written, context);
 }
 
 static int run(const void *context)

@@ -23,20 +23,17 @@ static const struct tl_option options[] = {
 
 static const struct tl_command_word words[] = {{"MODEL", offsetof(struct settings, model)}, {"PATH", offsetof(struct settings, output)}};
 
-static int tell(const char *report, const void *context)
+static void tell_written(const struct tl_flat *report, const void *context)
 {
     const struct settings *settings = context;
-    struct tl_flat flat = {0};
-    int r = tl_flat_read("report", report, &flat);
-    tl_job_note_warnings(&flat);
-    if (r >= 0 && !settings->quiet) {
-        tl_output_note("%s: %.3f GB of %.3f GB, %.2f bits a weight, relative error %.3g\n", settings->output,
-                       tl_flat_number(&flat, "", "bytes") * 1e-9, tl_flat_number(&flat, "", "source_bytes") * 1e-9, tl_flat_number(&flat, "", "bits"),
-                       tl_flat_number(&flat, "", "relative_error"));
-        tl_written_tell(&flat);
-    }
-    tl_flat_done(&flat);
-    return r;
+    tl_output_note("%s: %.3f GB of %.3f GB, %.2f bits a weight, relative error %.3g\n", settings->output,
+                   tl_flat_number(report, "", "bytes") * 1e-9, tl_flat_number(report, "", "source_bytes") * 1e-9, tl_flat_number(report, "", "bits"),
+                   tl_flat_number(report, "", "relative_error"));
+}
+
+static int tell(const char *report, const void *context)
+{
+    return tl_written_tell(report, ((const struct settings *)context)->quiet, tell_written, context);
 }
 
 static int run(const void *context)

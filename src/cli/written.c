@@ -14,7 +14,7 @@ int tl_written_carry_out(const struct tl_job_order *order, const char **model, c
     return r;
 }
 
-void tl_written_tell(const struct tl_flat *report)
+static void tell_speed(const struct tl_flat *report)
 {
     const char *limit = tl_flat_text(report, "", "limit");
     double seconds = tl_flat_number(report, "", "flow_seconds"), read = tl_flat_number(report, "", "read_bytes");
@@ -26,4 +26,17 @@ void tl_written_tell(const struct tl_flat *report)
                        100 * tl_flat_number(report, "", "limit_share"), limit, tl_flat_number(report, "", "encoder_limit_seconds"),
                        tl_flat_number(report, "", "drive_limit_seconds"), tl_flat_number(report, "", "drive_bytes_per_s") * 1e-9);
     tl_output_note("\n");
+}
+
+int tl_written_tell(const char *report, bool quiet, void (*line)(const struct tl_flat *report, const void *settings), const void *settings)
+{
+    struct tl_flat flat = {0};
+    int r = tl_flat_read("report", report, &flat);
+    tl_job_note_warnings(&flat);
+    if (r >= 0 && !quiet) {
+        line(&flat, settings);
+        tell_speed(&flat);
+    }
+    tl_flat_done(&flat);
+    return r;
 }

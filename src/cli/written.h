@@ -9,7 +9,8 @@
 
 /* tl_job_carry_out_on, with a row of the ledger. */
 int tl_written_carry_out(const struct tl_job_order *order, const char **model, const char *home, bool no_ledger);
-/* Bytes, seconds, the limit and the share of it that was reached, as far as the report has them. */
-void tl_written_tell(const struct tl_flat *report);
+/* A report's warnings, then, unless quiet, the command's own line and what all have: bytes, seconds, the limit and the share of it that
+ * was reached, as far as the report has them. */
+int tl_written_tell(const char *report, bool quiet, void (*line)(const struct tl_flat *report, const void *settings), const void *settings);
 
 #endif

@@ -6,8 +6,8 @@
 
 The reference is the MODEL's file decoded to f32. Files of the web are quantised already: then formats that hold the same grid look
 better than they would on the original weights. Importance comes from `trill score --moments` on the topics of Python's own help,
-what is lost from `trill eval` on pages of docs/, which are no part of that. Speed is `trill bench`, one run of three samples a file,
-in turns. Files in the work folder are used again.
+what is lost from `trill eval` on pages of docs/, which are no part of that. Speed is `trill bench` with one thread, seven runs of
+three samples a file, in turns. Files in the work folder are used again.
 Writes bench/records/DATE-ladder.json, DATE-ladder.md and docs/ladder.svg.
 """
 import argparse, datetime, json, pathlib, pydoc_data.topics, statistics, subprocess, tempfile
@@ -25,6 +25,12 @@ def make(options, output, *how):
     return path
 
 
+def write_texts(options):
+    options.text, options.corpus = options.work / 'evaluated.txt', options.work / 'corpus.txt'
+    options.text.write_bytes(b''.join((ROOT / 'docs' / page).read_bytes() for page in PAGES)[:options.bytes])
+    options.corpus.write_text('\n\n'.join(pydoc_data.topics.topics[key] for key in sorted(pydoc_data.topics.topics))[:64000])
+
+
 def prepare(options, model):
     options.reference = options.work / f'{model.stem}-f32.gguf'
     options.moments = options.work / f'{model.stem}.moments'
@@ -37,9 +43,9 @@ def prepare(options, model):
 def speeds(options, paths):
     """{path: {test: samples}}, in turns."""
     samples = {path: {} for path in paths}
-    for _ in range(0 if options.no_speed else 3):
+    for _ in range(0 if options.no_speed else 7):
         for path in paths:
-            for row in run_json([options.trill, 'bench', path, '-p', 128, '-n', 32, '-r', 1, '-t', 1, '--json', '--no-ledger']):
+            for row in run_json([options.trill, 'bench', path, '-p', 128, '-n', 128, '-r', 3, '-t', 1, '--json', '--no-ledger']):
                 samples[path].setdefault(row['test'], []).extend(row['samples_tokens_per_s'])
     return samples
 
@@ -63,7 +69,7 @@ def climb(options, model):
 def table(rows):
     lines = ['| model | formats | MB | bits | KL | perplexity | top-1 | prompt t/s | answer t/s |', '|---|---|---:|---:|---:|---:|---:|---:|---:|']
     for r in sorted(rows, key=lambda r: (r['model'], -r['bytes'], r['format'])):
-        pp, tg = (statistics.median(r['samples_tokens_per_s'].get(test) or [0]) for test in ('pp128', 'tg32'))
+        pp, tg = (statistics.median(r['samples_tokens_per_s'].get(test) or [0]) for test in ('pp128', 'tg128'))
         lines.append(f'| {r["model"]} | {r["format"]} | {r["bytes"] / 1e6:.1f} | {8 * r["bytes"] / r["parameters"]:.2f} | {r["kl"]:.5f} ± {r["kl_se"]:.5f} | '
                      f'{r["perplexity"]:.2f} | {r["agreement"]:.3f} | {pp:.0f} | {tg:.1f} |')
     return '\n'.join(lines)
@@ -109,9 +115,7 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         options.work = options.work or pathlib.Path(folder)
-        options.text, options.corpus = options.work / 'evaluated.txt', options.work / 'corpus.txt'
-        options.text.write_bytes(b''.join((ROOT / 'docs' / page).read_bytes() for page in PAGES)[:options.bytes])
-        options.corpus.write_text('\n\n'.join(pydoc_data.topics.topics[key] for key in sorted(pydoc_data.topics.topics))[:64000])
+        write_texts(options)
         ladders = [climb(options, model) for model in options.models]
     rows = [row for ladder in ladders for row in ladder['rows']]
     print(table(rows))

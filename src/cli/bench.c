@@ -58,6 +58,7 @@ struct bench {
     struct tl_bench_report *report;
     int32_t *ids;            /* room for the longest prompt */
     int32_t start;           /* the token that generation starts from */
+    uint64_t drafted_tokens; /* of the samples so far */
 };
 
 static int parse_list(const char *name, const char *text, uint32_t low, uint32_t high, struct list *list)
@@ -95,7 +96,7 @@ static void fill_ids(int32_t *ids, uint32_t count, uint32_t vocabulary, uint64_t
 }
 
 /* Seconds that `n_new` tokens behind a prompt take, the prompt included. Nothing of a former run is reused. */
-static int time_run(const struct bench *bench, const int32_t *ids, size_t n_ids, uint32_t n_new, double *ret_seconds)
+static int time_run(struct bench *bench, const int32_t *ids, size_t n_ids, uint32_t n_new, double *ret_seconds)
 {
     struct trill_generate_options options_of;
     struct trill_generation generation = {0};
@@ -115,20 +116,21 @@ static int time_run(const struct bench *bench, const int32_t *ids, size_t n_ids,
         r = tl_fail(TL_E_CANCEL, "interrupted");
     else if (r >= 0 && generation.count != n_new)
         r = tl_fail(TL_E_FAIL, "%zu tokens were generated, %u expected", generation.count, n_new);
+    bench->drafted_tokens += generation.drafted_tokens;
     trill_generation_done(&generation);
     if (r >= 0)
         *ret_seconds = seconds;
     return r;
 }
 
-static int time_prompt(const struct bench *bench, uint32_t tokens, uint64_t seed, double *ret_seconds)
+static int time_prompt(struct bench *bench, uint32_t tokens, uint64_t seed, double *ret_seconds)
 {
     fill_ids(bench->ids, tokens, bench->figures.vocabulary, seed);
     return time_run(bench, bench->ids, tokens, 1, ret_seconds);
 }
 
 /* Repeats one test. `prompt`: pp of this many tokens, else tg. */
-static int run_test(const struct bench *bench, bool prompt, uint32_t tokens)
+static int run_test(struct bench *bench, bool prompt, uint32_t tokens)
 {
     uint64_t repeats = bench->settings->repeats, chunk = bench->settings->setup.chunk;
     struct tl_bench_test test = {.prompt = prompt, .tokens = tokens, .threads = bench->figures.threads};
@@ -140,6 +142,7 @@ static int run_test(const struct bench *bench, bool prompt, uint32_t tokens)
     if (r >= 0)
         r = tl_command_status(trill_model_figures(bench->model, &streaming->before, sizeof streaming->before));
     double drive = r < 0 ? 0 : tl_streaming_measure(bench->model, &streaming->before);
+    bench->drafted_tokens = 0;
     for (uint64_t i = 0; i < repeats && r >= 0; i++) {
         r = prompt ? time_prompt(bench, tokens, i + 1, &seconds) : time_run(bench, &bench->start, 1, tokens, &seconds);
         if (r >= 0)
@@ -148,6 +151,7 @@ static int run_test(const struct bench *bench, bool prompt, uint32_t tokens)
     if (r < 0 || (r = tl_command_status(trill_model_figures(bench->model, after, sizeof *after))) < 0)
         return r;
     streaming->drive_bytes_per_s = (drive + tl_streaming_measure(bench->model, after)) / 2;
+    test.drafted_tokens = bench->drafted_tokens;
     test.read_bytes = after->read_bytes - streaming->before.read_bytes;
     test.limit = prompt ? tl_roofline_prefill(&bench->figures, &bench->peaks, tokens, chunk ? (uint32_t)chunk : CHUNK)
                         : tl_roofline_decode(&bench->figures, &bench->peaks, tokens);
@@ -202,6 +206,7 @@ static int run_threads(const struct settings *settings, uint32_t threads, const 
     uint32_t longest = largest(prompts) > largest(tokens) ? largest(prompts) : largest(tokens);
     struct tl_setup_needs needs = {.context = longest + 1};
     setup.threads = threads;
+    setup.drafts = setup.drafts || setup.draft_model ? setup.drafts : "off";
     struct trill_account *account = tl_account_open("bench", &setup);
     int r = tl_command_status(trill_measure_peaks(threads, setup.cpu, room(&setup), &bench.peaks, sizeof bench.peaks));
     if (r >= 0)
@@ -262,6 +267,7 @@ const struct tl_command_body tl_bench_command = {
     .about = "Measures prompt processing (pp: a prompt of N tokens at once) and generation (tg: N tokens one\n"
              "after another) and prints a table with mean and standard deviation, the rate at which weights are\n"
              "read, and the share of the limit: memory bandwidth or arithmetic, measured in the same run.\n"
+             "Nothing is drafted unless --draft is given: then what repeats itself passes that limit.\n"
              "--peaks prints these measurements alone.",
     .examples = "trill bench smollm2-135m-instruct\n"
                 "trill bench model.gguf -p 128,512 -n 128 -t 1,2 -r 5\n"

@@ -53,8 +53,8 @@ static void append_json(struct tl_bench_report *report, const struct tl_bench_te
                      deviation_of(test, mean));
     for (size_t i = 0; i < test->n_samples; i++)
         tl_buffer_printf(out, "%s%.6g", i ? "," : "", test->samples[i]);
-    tl_buffer_printf(out, "],\"read_bytes\":%" PRIu64 ",\"weight_bytes_per_token\":%" PRIu64, test->read_bytes,
-                     figures->bytes_per_token);
+    tl_buffer_printf(out, "],\"read_bytes\":%" PRIu64 ",\"weight_bytes_per_token\":%" PRIu64 ",\"drafted_tokens\":%" PRIu64, test->read_bytes,
+                     figures->bytes_per_token, test->drafted_tokens);
     tl_buffer_printf(out, ",\"roofline_share\":%.6g,\"bound\":\"%s\"", share_of(test, mean), test->limit.bound);
     tl_buffer_printf(out, ",\"architecture\":\"%s\",\"format\":\"%s\",\"cpu\":\"%s\",\"kv\":\"%s\"", figures->architecture,
                      figures->format, figures->cpu, figures->kv);
@@ -78,7 +78,7 @@ static void append_row(struct tl_bench_report *report, const struct tl_bench_tes
     snprintf(model, sizeof model, "%.30s %.30s", figures->architecture, figures->format);
     snprintf(name, sizeof name, "%s%" PRIu32, test->prompt ? "pp" : "tg", test->tokens);
     snprintf(speed, sizeof speed, "%.2f ± %.2f", mean, deviation_of(test, mean));
-    if (!test->prompt)
+    if (!test->prompt && !test->drafted_tokens)          /* a step with a draft reads the weights once, too */
         snprintf(rate, sizeof rate, "%.2f", mean * (double)figures->bytes_per_token * 1e-9);
     if (test->limit.seconds > 0)
         snprintf(share, sizeof share, "%.0f %% %s", 100 * share_of(test, mean), test->limit.bound);

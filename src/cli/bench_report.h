@@ -20,6 +20,7 @@ struct tl_bench_test {
     double samples[TL_BENCH_REPEATS];        /* tokens per second */
     size_t n_samples;
     uint64_t read_bytes;     /* from model files, during the samples */
+    uint64_t drafted_tokens;
     struct tl_roofline limit;
     struct tl_streaming streaming;           /* during the samples */
 };

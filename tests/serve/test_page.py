@@ -209,6 +209,30 @@ def test_search_rename_delete():
         assert [row["title"] for row in conversations(server)] == ["Ships"]
 
 
+def test_delete_during_an_answer():
+    with serve(longest=5000) as server, Browser() as page:
+        page.open(server)
+        page.ask(LONG, wait=False)
+        until(lambda: len(page.answers()[0]) > 5 and page.listed() and conversations(server))
+        page.js("document.querySelector('#list button').click()")
+        page.press("Delete", ".menu")
+        page.press("Delete", "dialog")
+        until(lambda: page.listed() == [] and page.answers() == [])
+        server.idle()                                            # the answer ends with it
+        time.sleep(2)                                            # what was on its way would have come
+        assert conversations(server) == [], "it is back"
+
+
+def test_addresses_that_name_none():
+    with serve() as server, Browser() as page:
+        page.expected = ["404"]
+        page.open(server, "#%")
+        page.ask("Say one word.")
+        assert page.answers() != [""]
+        page.js("location.hash = 'nobody'")
+        until(lambda: "not here any more" in page.one("#notices").text)
+
+
 def test_export_and_import():
     with serve() as server, Browser() as page:
         add(server, DOCUMENT)
@@ -603,7 +627,7 @@ def test_lost_and_busy():
         assert server.asked[-1]["messages"][-1] == {"role": "assistant", "content": "Half of"}
         server.answer = fails
         page.ask("Two?")
-        assert page.answers()[1] == "Half of" and page.one(".note.bad")
+        assert page.answers()[1] == "Half of" and "the drive failed" in page.all(".note.bad")[-1].text
         server.answer = busy
         page.ask("Three?", wait=False)
         until(lambda: "busy" in page.one("article .note.busy").text)

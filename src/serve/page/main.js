@@ -87,8 +87,17 @@ function drawTitle() {
 
 /* --- which conversation is shown --- */
 
+/* An address may be anything. */
+function idOfAddress() {
+    try {
+        return decodeURIComponent(location.hash.slice(1));
+    } catch {
+        return "";
+    }
+}
+
 async function follow() {
-    const id = decodeURIComponent(location.hash.slice(1));
+    const id = idOfAddress();
     closeDrawers();
     if (!id) {
         if (state.conversation.id)
@@ -98,14 +107,17 @@ async function follow() {
     if (id === state.conversation.id)
         return;
     notice("open", "");
-    try {
-        state.conversation = await store.open(id);
-        tell("conversation");
-        goOnAfterReload();
-    } catch (failure) {
-        notice("open", failure.status === 404 ? t("no_such") : t("failed", {reason: failure.message}));
+    const found = await store.open(id).catch((failure) => failure);
+    if (id !== idOfAddress())
+        return;                              /* another one was chosen meanwhile */
+    if (found instanceof Error) {
+        notice("open", found.status === 404 ? t("no_such") : t("failed", {reason: found.message}));
         sidebar.beginNew();
+        return;
     }
+    state.conversation = found;
+    tell("conversation");
+    goOnAfterReload();
 }
 
 /* A conversation that was new has its name now. */

@@ -88,8 +88,6 @@ function changed(run) {
         run.drawing = false;
         tell("message", run.message);
     }), Math.min(200, run.message.content.length / 200));
-    if (document.hidden)
-        run.drawing = false;
 }
 
 /* --- asking --- */
@@ -117,6 +115,7 @@ async function ask(run) {
             tell("run", run.conversation);
             await pause(run, 1000 * run.again);
             run.stage = "waiting";
+            tell("message", run.message);
         }
     }
 }
@@ -127,8 +126,8 @@ function conclude(run, failure) {
         data.finish = "stopped";
     } else if (failure) {
         data.finish = "failed";
-        data.error = {message: failure.message, status: failure.status ?? 0, code: failure.code ?? "",
-                      needed: failure.details?.n_prompt_tokens, most: failure.details?.n_ctx, got: run.pieces > 0};
+        data.error = {message: failure.message, status: failure.status, code: failure.code ?? "",
+                      needed: failure.details?.n_prompt_tokens, most: failure.details?.n_ctx, lost: run.pieces > 0 && !failure.details};
     }
     delete data.partial;
     data.seconds = (data.seconds ?? 0) + (performance.now() - run.begunAt) / 1000;
@@ -160,6 +159,7 @@ export async function answer(conversation, message) {
         await take(run, await ask(run));
     } catch (failure) {
         failed = failure;
+        run.controller.abort();              /* where nobody listens the answer ends, too */
     }
     conclude(run, failed);
     message.data.figures = await figuresOf(run);

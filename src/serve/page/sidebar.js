@@ -2,6 +2,7 @@
 /* The list of conversations: searching, opening, renaming, deleting, exporting, importing. */
 import {button, byId, download, el, icon} from "./dom.js";
 import {ask, notice} from "./notices.js";
+import {stop} from "./run.js";
 import {hear, state, tell} from "./state.js";
 import * as store from "./store.js";
 import {t} from "./strings.js";
@@ -85,6 +86,9 @@ async function rename(row) {
 async function remove(row) {
     if (!await ask(t("delete_question", {title: titleOf(row)}), state.history === "kept" ? t("delete_hint") : null, [], t("delete"), () => true, true))
         return;
+    for (const conversation of state.runs.keys())
+        if (conversation.id === row.id)
+            stop(conversation);
     await store.remove(row.id);
     if (row.id === state.conversation.id)
         location.hash = "";

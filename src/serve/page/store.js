@@ -89,7 +89,7 @@ async function flush(conversation, work) {
     if (work.busy || state.history === "none")
         return;
     work.busy = true;
-    while (work.fields.size || work.messages.size) {
+    while (!conversation.removed && (work.fields.size || work.messages.size)) {
         const document = documentOf(conversation, work), fields = [...work.fields], messages = [...work.messages];
         work.fields.clear();
         work.messages.clear();
@@ -114,6 +114,8 @@ async function put(conversation, document) {
         conversation.changed = answer.changed;
         conversation.id = answer.id;
     } catch (failure) {
+        if (conversation.removed)
+            return;
         if (failure.status !== 404 || isNew)
             throw failure;
         known.delete(conversation.id);       /* deleted elsewhere, and still written here: it is a new one */
@@ -137,9 +139,17 @@ export function markUnsaved(conversation, message) {
 
 /* --- whole conversations --- */
 
+/* What is still on its way into one that is removed is let go. */
 export async function remove(id) {
-    if (state.history === "kept")
-        await send("DELETE", `${base}/${encodeURIComponent(id)}`);
+    const here = known.get(id) ?? {};
+    here.removed = true;
+    try {
+        if (state.history === "kept")
+            await send("DELETE", `${base}/${encodeURIComponent(id)}`);
+    } catch (failure) {
+        here.removed = false;
+        throw failure;
+    }
     known.delete(id);
 }
 

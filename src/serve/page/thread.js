@@ -88,7 +88,7 @@ function reasonOf(error) {
     if (error.code === "context_length_exceeded" || error.needed)
         return error.needed && error.most ? t("context_full", {needed: number(error.needed), most: number(error.most)})
                                           : t("context_full_plain", {reason: error.message});
-    if (error.got)
+    if (error.lost)
         return t("lost");
     return error.status === 0 ? t("gone").split(".")[0] + "." : t("failed", {reason: error.message});
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The job "quantize": a model file in other number formats (compress/quantize.h). */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "api/job_quantize.h"
@@ -22,7 +23,7 @@ int tl_job_check_quantize(const struct tl_quantize_options *o)
 {
     if (!o->model)
         return tl_fail(TL_E_USAGE, "MODEL is missing: a file or a folder");
-    if (!o->output)
+    if (!o->output || !*o->output)
         return tl_fail(TL_E_USAGE, "-o PATH is missing: where the model is written");
     if (o->bits > 0 && o->size_bytes)
         return tl_fail(TL_E_USAGE, "--bits and --size both say how large: give one of them");
@@ -35,14 +36,17 @@ int tl_job_check_quantize(const struct tl_quantize_options *o)
 static int read_scheme(const struct tl_quantize_options *o, struct tl_quantize_how *how, char **ret_text)
 {
     size_t n_bytes;
-    how->scheme_name = how->scheme = o->to;
+    how->scheme = o->to;
     if (!o->to || tl_number_by_name(o->to))
         return 0;
+    how->scheme_name = o->to;
     if (!tl_file_exists(o->to))
         return tl_fail(TL_E_USAGE, "--to: found \"%.80s\", expected a number format such as q4_k, or a file of lines \"WHAT [LAYERS] FORMAT\"", o->to);
     int r = tl_file_slurp(o->to, SCHEME_BYTES, ret_text, &n_bytes);
+    if (r < 0)
+        return r == TL_E_FILE ? tl_error_set(TL_E_USAGE, tl_error_text()) : r;         /* no model file, so not its fault */
     how->scheme = *ret_text;
-    return r;
+    return memchr(*ret_text, 0, n_bytes) ? tl_fail(TL_E_USAGE, "%s: a byte is zero: no text", o->to) : 0;
 }
 
 static void note_warning(void *run, int level, const char *text)
@@ -78,11 +82,15 @@ int tl_job_write_model(struct tl_job_run *run, const struct tl_quantize_options 
     tl_buffer_printf(&run->report, "{\"output\":");
     tl_buffer_json_string(&run->report, o->output, strlen(o->output));
     write_speed(&run->report, &report);
+    if (isfinite(report.error))
+        tl_buffer_printf(&run->report, ",\"relative_error\":%.6g", report.error);
+    else
+        tl_buffer_printf(&run->report, ",\"relative_error\":null");
     return tl_buffer_printf(&run->report,
                             ",\"tensors\":%" PRIu64 ",\"changed\":%" PRIu64 ",\"resumed\":%" PRIu64 ",\"parameters\":%" PRIu64
-                            ",\"source_bytes\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"bits\":%.4f,\"relative_error\":%.6g,\"seconds\":%.3f",
+                            ",\"source_bytes\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"bits\":%.4f,\"seconds\":%.3f",
                             report.tensors, report.changed, report.resumed, report.parameters, report.in_bytes, report.out_bytes, report.bits,
-                            report.error, report.seconds);
+                            report.seconds);
 }
 
 int tl_job_quantize(struct tl_job_run *run)

@@ -141,6 +141,12 @@ bool tl_file_is_folder(const char *path)
     return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
+bool tl_file_is_named(int fd, const char *path)
+{
+    struct stat held, named;
+    return fstat(fd, &held) == 0 && stat(path, &named) == 0 && held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
 char *tl_file_join(const char *folder, const char *name)
 {
     size_t n = strlen(folder), m = strlen(name);
@@ -171,7 +177,7 @@ int tl_file_make_folders(const char *path)
     TL_AUTO char *folder = tl_strdup(path);
     if (!folder)
         return TL_E_NOMEM;
-    for (char *slash = folder; (slash = strchr(slash + 1, '/')); *slash = '/') {
+    for (char *slash = folder; *slash && (slash = strchr(slash + 1, '/')); *slash = '/') {
         *slash = 0;
         if (!tl_file_is_folder(folder) && mkdir(folder, 0700) < 0 && errno != EEXIST)
             return tl_fail(TL_E_IO, "%s: the folder cannot be made: %m", folder);

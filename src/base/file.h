@@ -26,6 +26,7 @@ int tl_file_slurp(const char *path, size_t limit, char **ret_text, size_t *ret_b
 bool tl_file_glance(const char *path, char *ret_text, size_t room_bytes);
 bool tl_file_exists(const char *path);
 bool tl_file_is_folder(const char *path);
+bool tl_file_is_named(int fd, const char *path);                      /* is the open file the one that has this name now? */
 char *tl_file_join(const char *folder, const char *name);             /* tl_free; NULL: out of memory */
 char *tl_file_beside(const char *path, const char *ending);           /* "PATH.part" of ".part"; as above */
 int tl_file_make_folders(const char *path);          /* those on the way to a file, for the user alone where they are not there */
@@ -43,7 +44,7 @@ int tl_outfile_save(const char *path, const void *bytes, size_t n_bytes);
 extern const uint64_t tl_outfile_most_bytes;                          /* of memory that one takes */
 void tl_outfile_close(struct tl_outfile *file);                       /* NULL is fine; removes what was not committed */
 /* Written as PATH.partial, which stays where it is closed without a commit, with what was there before: tl_outfile_keep says how much
- * of it is gone on with. TL_E_USAGE: another process is writing it. Not for targets that are no regular files. */
+ * of it is gone on with. TL_E_USAGE: another process is writing it, or the target is there and no regular file. */
 int tl_outfile_open_lasting(const char *path, struct tl_outfile **ret_file);
 int tl_outfile_keep(struct tl_outfile *file, uint64_t n_bytes);
 /* Removes what processes that are gone left half written of this file; tl_outfile_open does so itself. */

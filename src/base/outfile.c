@@ -118,8 +118,31 @@ int tl_outfile_open(const char *path, struct tl_outfile **ret_file)
     return 0;
 }
 
+/* Nobody else's, and still the file of that name once it is locked: who had it may have put it in place meanwhile. */
+static int open_partial(struct tl_outfile *file)
+{
+    struct stat held;
+    for (int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
+        file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+        if (file->fd < 0 || fstat(file->fd, &held) < 0)
+            return tl_fail(TL_E_IO, "%s: cannot be created: %m", file->temporary);
+        if (!S_ISREG(held.st_mode))
+            return tl_fail(TL_E_IO, "%s: cannot be created: found a device or pipe", file->temporary);
+        if (flock(file->fd, LOCK_EX | LOCK_NB) < 0)
+            break;
+        if (tl_file_is_named(file->fd, file->temporary))
+            return 0;
+        close(file->fd);
+        file->fd = -1;
+    }
+    return tl_fail(TL_E_USAGE, "%s: another process is writing it", file->path);
+}
+
 int tl_outfile_open_lasting(const char *path, struct tl_outfile **ret_file)
 {
+    struct stat target;
+    if (stat(path, &target) == 0 && !S_ISREG(target.st_mode))
+        return tl_fail(TL_E_USAGE, "%s: found a folder, device or pipe, expected the name of a file", path);
     struct tl_outfile *file = tl_alloc(1, sizeof *file);
     if (!file)
         return TL_E_NOMEM;
@@ -127,11 +150,7 @@ int tl_outfile_open_lasting(const char *path, struct tl_outfile **ret_file)
     file->lasting = true;
     file->path = tl_strdup(path);
     file->temporary = tl_file_beside(path, ".partial");
-    int r = file->path && file->temporary ? 0 : TL_E_NOMEM;
-    if (r >= 0 && (file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_CLOEXEC, 0666)) < 0)
-        r = tl_fail(TL_E_IO, "%s: cannot be created: %m", file->temporary);
-    if (r >= 0 && flock(file->fd, LOCK_EX | LOCK_NB) < 0)
-        r = tl_fail(TL_E_USAGE, "%s: another process is writing it", path);
+    int r = file->path && file->temporary ? open_partial(file) : TL_E_NOMEM;
     if (r < 0) {
         tl_outfile_close(file);
         return r;

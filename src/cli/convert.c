@@ -55,8 +55,9 @@ const struct tl_command_body tl_convert_command = {
     .about = "Writes a model as the other kind of file: safetensors of Hugging Face as a GGUF, or a GGUF\n"
              "as a folder of safetensors, with names, order of rows, configuration and tokenizer as programs of\n"
              "that kind expect them, tensor by tensor in little memory. Formats stay bit for bit where the other\n"
-             "kind has them; all others become f32, which holds their exact values, unless --to names a smaller\n"
-             "one. A run that was stopped goes on where it was. trill quantize crosses kinds as well.",
+             "kind has them, or their values in another (int4 in q4_0); all others become f32, which holds their\n"
+             "exact values, unless --to names a smaller one. A run that was stopped goes on where it was. trill\n"
+             "quantize crosses kinds as well.",
     .examples = "trill convert SmolLM2-135M-Instruct smollm2.gguf\n"
                 "trill convert model.gguf folder --to bf16\n"
                 "trill quantize Qwen3-30B-A3B qwen3.gguf --to q4_k\n",

@@ -138,6 +138,15 @@ static int find_folders(struct settings *s, struct places *places)
     return r;
 }
 
+/* Whether the picture can be written is known before hours are spent on it. */
+static int try_picture(const char *path)
+{
+    struct tl_outfile *file = NULL;
+    int r = path ? tl_outfile_open(path, &file) : 0;
+    tl_outfile_close(file);
+    return r;
+}
+
 static int run(const void *context)
 {
     struct settings settings = *(const struct settings *)context;
@@ -145,6 +154,8 @@ static int run(const void *context)
     int r = settings.models.count ? 0 : tl_fail(TL_E_USAGE, "MODEL is missing: a file, a folder, or a name in the cache folder; or several");
     if (r >= 0 && settings.csv && settings.json)
         r = tl_fail(TL_E_USAGE, "--csv and --json are not given together");
+    if (r >= 0)
+        r = try_picture(settings.svg);
     if (r >= 0)
         r = find_models(&settings, &places);
     if (r >= 0)

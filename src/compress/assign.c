@@ -3,6 +3,7 @@
 #include "compress/assign.h"
 
 #include <float.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "compress/scheme.h"
 
 enum { CHOICES = 32, SAMPLED_ROWS = 32, BISECTIONS = 100, LARGE_PART = 8, ADDED_BYTES = 1024, LINE_BYTES = 48 };
+static const double dearest = 1e30;      /* price of a byte at which size is all that counts */
 
 static const struct { enum tl_number_id id; bool needs_importance; } candidates[] = {
 #define CANDIDATE(format, needs) {TL_NUMBER_##format, needs},
@@ -20,7 +22,7 @@ static const struct { enum tl_number_id id; bool needs_importance; } candidates[
 #undef CANDIDATE
 #undef WEIGHT
 };
-_Static_assert(TL_COUNT(candidates) <= CHOICES, "the candidates have room");
+_Static_assert(TL_COUNT(candidates) < CHOICES, "the candidates and its own have room");
 
 static const struct { double weight; bool by_layers; } weight_of[TL_ROLES + 1] = {
 #define CANDIDATE(format, needs)
@@ -42,6 +44,7 @@ struct assigning {
     const struct tl_assign *how;
     struct open_tensor *open;
     uint64_t n_open, fixed_bytes;
+    uint64_t n_elems;                    /* of all that is written */
     const struct open_tensor *pinned;    /* keeps what is chosen; NULL: none does */
     /* of the tensor that is measured */
     const struct tl_tensor *tensor;
@@ -83,6 +86,9 @@ static void measure_piece(void *context, uint32_t piece, uint32_t thread)
     float *back = a->back + thread * a->cols;
     uint8_t *stored = a->stored + thread * a->cols * sizeof(float);
     double error = 0;
+    a->error[piece] = 0;
+    if (number == a->tensor->number)
+        return;
     tl_number_fit(number, values, weights, a->cols, stored);
     tl_number_decode(number, stored, a->cols, back);
     for (uint64_t c = 0; c < a->cols; c++) {
@@ -152,17 +158,22 @@ uint64_t tl_assign_bytes(const struct tl_modelfile *file, uint32_t threads)
 
 /* --- choices -------------------------------------------------------------------------------------------------------------- */
 
+static void add_choice(const struct tl_tensor *tensor, const struct tl_number *number, struct open_tensor *open)
+{
+    uint64_t n_bytes;
+    if (tensor->shape[tensor->n_dims - 1] % number->block_elems || !tl_number_bytes(number, open->n_elems, &n_bytes))
+        return;
+    open->number[open->n_choices] = number;
+    open->n_bytes[open->n_choices++] = n_bytes;
+}
+
+/* Its own first: of those that lose as little the first is taken. */
 static void list_choices(const struct assigning *a, const struct tl_tensor *tensor, struct open_tensor *open)
 {
-    for (size_t i = 0; i < TL_COUNT(candidates); i++) {
-        const struct tl_number *number = tl_number(candidates[i].id);
-        uint64_t n_bytes;
-        if ((candidates[i].needs_importance && !a->how->importance) || tensor->shape[tensor->n_dims - 1] % number->block_elems ||
-            !tl_number_bytes(number, open->n_elems, &n_bytes))
-            continue;
-        open->number[open->n_choices] = number;
-        open->n_bytes[open->n_choices++] = n_bytes;
-    }
+    add_choice(tensor, tensor->number, open);
+    for (size_t i = 0; i < TL_COUNT(candidates); i++)
+        if (candidates[i].id != tensor->number->id && (a->how->importance || !candidates[i].needs_importance))
+            add_choice(tensor, tl_number(candidates[i].id), open);
 }
 
 /* Of what is written of a tensor whose format does not change. */
@@ -178,9 +189,10 @@ static int list_open(struct assigning *a, const struct tl_number *const *numbers
     for (uint64_t i = 0; i < n && a->open; i++) {
         const struct tl_tensor *tensor = tl_modelfile_tensor(a->how->file, i);
         struct open_tensor *open = &a->open[a->n_open];
-        bool kept = numbers[i] || !tl_place_rounds(&a->how->places[i], tensor) || (!a->how->force && tl_place_native(&a->how->places[i], tensor));
+        bool kept = numbers[i] || !tl_place_rounds(&a->how->places[i], tensor) || (!a->how->force && a->how->places[i].native);
         uint64_t n_bytes = bytes_of(tensor, a->how->n_elems[i]);
         *open = (struct open_tensor){.index = i, .n_elems = a->how->n_elems[i]};
+        a->n_elems += open->n_elems;
         if (!kept && open->n_elems)
             list_choices(a, tensor, open);
         if (numbers[i])
@@ -238,27 +250,29 @@ static void fill(struct assigning *a, uint64_t room)
     }
 }
 
-/* Bytes that tensors may take. A file has more: its header and metadata as they were, and what is added, the scheme at its longest. */
-static uint64_t room_for(const struct assigning *a)
+/* What a file has besides tensors: what there is around them, and the scheme at its longest. */
+static uint64_t around(const struct assigning *a)
 {
     const struct tl_modelfile *file = a->how->file;
-    uint64_t elems = 0, around = tl_modelfile_bytes(file) + ADDED_BYTES;
-    for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++) {
-        const struct tl_tensor *tensor = tl_modelfile_tensor(file, i);
-        elems += a->how->n_elems[i];
-        around += strlen(tensor->name) + LINE_BYTES;
-        around -= tensor->n_bytes;
-    }
+    uint64_t sum = a->how->around_bytes + ADDED_BYTES;
+    for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++)
+        sum += strlen(tl_modelfile_tensor(file, i)->name) + LINE_BYTES;
+    return sum;
+}
+
+/* Bytes that tensors may take. */
+static uint64_t room_for(const struct assigning *a)
+{
     if (a->how->bits > 0)
-        return (uint64_t)(a->how->bits * (double)elems / 8);
-    return a->how->size_bytes > around ? a->how->size_bytes - around : 0;
+        return (uint64_t)(a->how->bits * (double)a->n_elems / 8);
+    return a->how->size_bytes > around(a) ? a->how->size_bytes - around(a) : 0;
 }
 
 /* The best choices within the room; the sum of their losses, INFINITY where none fit. */
 static double share_out(struct assigning *a, uint64_t room)
 {
-    uint64_t least = choose(a, 1e30), most = choose(a, 0);
-    double low = 0, high = 1e30, loss = 0;
+    uint64_t least = choose(a, dearest), most = choose(a, 0);
+    double low = 0, high = dearest, loss = 0;
     if (least > room)
         return INFINITY;
     for (int i = 0; i < BISECTIONS && most > room; i++) {
@@ -293,6 +307,17 @@ static void try_large(struct assigning *a, uint64_t room, struct open_tensor *op
     (void)share_out(a, room);
 }
 
+static int refuse(struct assigning *a)
+{
+    const char *path = tl_modelfile_path(a->how->file), *more = a->how->importance ? "" : "; with --importance formats of fewer bits may be used";
+    uint64_t least = choose(a, dearest);
+    if (a->how->bits > 0)
+        return tl_fail(TL_E_USAGE, "%s: %.4g bits a weight are too few: the least that the formats give is %.2f%s", path, a->how->bits,
+                       ceil(800 * (double)least / (double)a->n_elems) / 100, more);
+    return tl_fail(TL_E_USAGE, "%s: %" PRIu64 " bytes are too few: the least that the formats give is %" PRIu64 "%s", path, a->how->size_bytes,
+                   least + around(a), more);
+}
+
 static int solve(struct assigning *a)
 {
     uint64_t room = room_for(a), elems = 0;
@@ -303,8 +328,7 @@ static int solve(struct assigning *a)
             largest = &a->open[i];
     }
     if (share_out(a, room) == INFINITY)
-        return tl_fail(TL_E_USAGE, "%s: %.4g GB are too few: the least that the formats give is %.4g GB%s", tl_modelfile_path(a->how->file),
-                       (double)room * 1e-9, (double)choose(a, 1e30) * 1e-9, a->how->importance ? "" : "; with --importance formats of fewer bits may be used");
+        return refuse(a);
     if (largest && largest->n_elems > elems / LARGE_PART)
         try_large(a, room, largest);
     return 0;

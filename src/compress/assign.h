@@ -2,7 +2,7 @@
 /* Formats within a size: which matrix gets which, so that what rounding does to the outputs of all of them is least.
  *
  * A matrix's loss in a format is modelled as the weighted squared error of its values over that of zeros (what its outputs are off
- * by, relative to what they are), measured on a part of its rows, times a weight of its role (assign.def). The choice
+ * by, relative to what they are), measured on a part of its rows, times a weight of its role (assign.def); in the format that it has it loses nothing. The choice
  * minimises the sum of losses + lambda * bytes, by bisection over lambda (Everett 1963; for bit allocation Shoham and Gersho 1988). Of a
  * matrix that is a large part of the model each format is tried. */
 #ifndef TL_COMPRESS_ASSIGN_H
@@ -21,7 +21,8 @@ struct tl_assign {
     const struct tl_importance *importance;          /* may be NULL */
     struct tl_pool *pool;
     double bits;                         /* a weight, over all that is written; or 0 and */
-    uint64_t size_bytes;                 /* of the file */
+    uint64_t size_bytes;                 /* of the file, in which */
+    uint64_t around_bytes;               /* are so many besides tensors and scheme */
     bool force;
     struct tl_progress *progress;
 };

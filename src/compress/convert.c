@@ -2,7 +2,6 @@
 /* Binds the source, lists the file: what the architecture asks of it there, as far as the source has it. */
 #include "compress/convert_impl.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -71,42 +70,22 @@ static int open_source(struct tl_conversion *c)
     return build(&c->from, &(struct tl_binder){.context = &binding, .bind = bind_source, .bank = bank_source});
 }
 
-/* Tensors that no text model needs are left out, and told; any other that nobody takes is refused. */
-static int check_rest(const struct tl_conversion *c)
+/* The layer behind the last one, as a model of one layer. One that is not as trill runs it stays away. */
+static int open_ahead(struct tl_conversion *c)
 {
-    static const char ahead_text[] = "the layer that predicts a further token";
-    static const struct { const char *in, *what; } rest[] = {
-        {"rotary_emb.inv_freq", NULL}, {".attention.masked_bias", NULL}, {"rope_freqs.weight", NULL}, {"lm_head.weight", NULL}, {".weight_shape", NULL},
-        {"model.visual.", "what sees"}, {"visual.", "what sees"}, {"vision_tower.", "what sees"}, {"multi_modal_projector.", "what sees"},
-        {"mtp.", ahead_text}, {".nextn.", ahead_text},
-    };
-    TL_AUTO uint8_t *marks = tl_alloc(tl_modelfile_tensors(c->source) + 1, 1);
-    const char *said = NULL;
-    char ahead[2][32];
-    if (!marks)
+    TL_AUTO struct tl_geometry *ahead = tl_alloc(1, sizeof(*ahead));
+    char name[TL_NAME_BYTES];
+    const struct tl_name *row;
+    if (!ahead)
         return TL_E_NOMEM;
-    tl_store_mark(c->store, marks);
-    snprintf(ahead[0], sizeof(ahead[0]), "layers.%u.", c->from.n_layers);
-    snprintf(ahead[1], sizeof(ahead[1]), "blk.%u.", c->from.n_layers);
-    for (uint64_t i = 0; i < tl_modelfile_tensors(c->source); i++) {
-        const char *name = tl_modelfile_tensor(c->source, i)->name, *what = strstr(name, ahead[0]) || strstr(name, ahead[1]) ? ahead_text : NULL;
-        size_t k = 0;
-        while (k < TL_COUNT(rest) && !strstr(name, rest[k].in))
-            k++;
-        if (marks[i])
-            continue;
-        if (!what && k == TL_COUNT(rest))
-            return tl_fail(TL_E_USAGE, "%s: tensor %s is none that a model of the architecture %s is known to have, so it cannot be converted",
-                           tl_modelfile_path(c->source), name, c->from.arch->name);
-        what = what ? what : rest[k].what;
-        if (what && what != said && c->log) {
-            char text[200];
-            snprintf(text, sizeof(text), "%s is left out: %s", what, name);
-            c->log(c->context, 1, text);
-        }
-        said = what ? what : said;
-    }
-    return 0;
+    tl_geometry_ahead(&c->from, ahead);
+    if (!tl_name_find(c->source, ahead, TL_R_AHEAD_JOIN, ahead->ahead, 0, &row, name))
+        return 0;
+    struct tl_file_binding file = {.file = c->source, .geometry = ahead, .store = c->store};
+    struct binding binding = {c, tl_bind_file(&file)};
+    int r = build(ahead, &(struct tl_binder){.context = &binding, .bind = bind_source, .bank = bank_source});
+    c->ahead = r >= 0;
+    return r == TL_E_FILE ? 0 : r;
 }
 
 /* --- the file ----------------------------------------------------------------------------------------------------- */
@@ -165,17 +144,26 @@ static const struct tl_number *choose_number(const struct tl_conversion *c, cons
 {
     const struct tl_number *number = common_number(c, want, name), *f32 = tl_number(TL_NUMBER_F32);
     bool gguf = c->to.format == TL_MODELFILE_GGUF, routes = want->role == TL_R_ROUTER || want->role == TL_R_SHARED_SWITCH;
-    if (!number || !stores(c, number, name) || (gguf && (!want->rows || routes)))
+    if (number && number->restated && !c->widens && !stores(c, number, name))
+        number = tl_number(number->restated->as);
+    if (!number || !stores(c, number, name) || (gguf && (!want->rows || routes)) || (want->rows && want->cols % number->block_elems))
         return f32;
     bool changes = !want->rows && (c->to.norm_add != c->from.norm_add || want->role == TL_R_DELTA_RATE);
     return changes || (number->group && tl_across_turns_cols(&c->to, &c->from, want->role)) ? f32 : number;
+}
+
+/* A layer that predicts a further token may have no last norm but the model's. */
+static bool shares_norm(const struct tl_conversion *c, enum tl_role role)
+{
+    const struct tl_convert_part *own = part_at(c, role, c->from.n_layers), *last = part_at(c, TL_R_OUT_NORM, c->from.n_layers);
+    return role == TL_R_AHEAD_NORM && own && last && tl_store_tensor(c->store, own->id) == tl_store_tensor(c->store, last->id);
 }
 
 static int bind_file(void *context, const struct tl_want *want, uint32_t *ret_id, const struct tl_number **ret_number)
 {
     struct tl_conversion *c = context;
     struct tl_listing *listing = &c->listing;
-    uint32_t *slot = &c->listed_of[tl_convert_slot(c, want->role, want->layer)];
+    uint32_t *slot = &c->listed_of[tl_convert_slot(c, shares_norm(c, want->role) ? TL_R_OUT_NORM : want->role, want->layer)];
     char text[TL_NAME_BYTES];
     enum tl_role role = tl_across_row(&c->to, &c->from, want->role, 0).role;
     *ret_id = TL_NO_WEIGHT;
@@ -213,10 +201,22 @@ static int add_factors(struct tl_conversion *c)
     return r <= 0 ? r : tl_entries_add_factors(&c->entries, factors, c->to.n_rot / 2);
 }
 
+static int list_ahead(struct tl_conversion *c)
+{
+    TL_AUTO struct tl_geometry *ahead = tl_alloc(1, sizeof(*ahead));
+    if (!ahead)
+        return TL_E_NOMEM;
+    tl_geometry_ahead(&c->to, ahead);
+    return build(ahead, &(struct tl_binder){.context = c, .bind = bind_file, .bank = bank_file});
+}
+
 static int list_file(struct tl_conversion *c)
 {
     tl_geometry_as(&c->from, c->from.format == TL_MODELFILE_GGUF ? TL_MODELFILE_SAFETENSORS : TL_MODELFILE_GGUF, &c->to);
+    c->to.n_heads_ahead = c->ahead;
     int r = build(&c->to, &(struct tl_binder){.context = c, .bind = bind_file, .bank = bank_file});
+    if (r >= 0 && c->ahead)
+        r = list_ahead(c);
     if (r >= 0)
         r = tl_entries_make(&c->to, &c->listing, false, &c->entries);
     if (r >= 0)
@@ -232,18 +232,22 @@ static int list_file(struct tl_conversion *c)
 
 /* ------------------------------------------------------------------------------------------------------------------ */
 
-int tl_conversion_open(struct tl_modelfile *source, void (*log)(void *context, int level, const char *text), void *context,
-                       struct tl_conversion **ret_conversion)
+int tl_conversion_open(struct tl_modelfile *source, bool widens, struct tl_pool *pool, void (*log)(void *context, int level, const char *text),
+                       void *context, struct tl_conversion **ret_conversion)
 {
     struct tl_conversion *c = tl_alloc(1, sizeof(*c));
     if (!c)
         return TL_E_NOMEM;
     c->source = source;
+    c->widens = widens;
+    c->pool = pool;
     c->log = log;
     c->context = context;
     int r = open_source(c);
     if (r >= 0)
-        r = check_rest(c);
+        r = open_ahead(c);
+    if (r >= 0)
+        r = tl_convert_check_rest(c);
     if (r >= 0)
         r = list_file(c);
     if (r >= 0)
@@ -276,3 +280,10 @@ void tl_conversion_close(struct tl_conversion *c)
 struct tl_modelfile *tl_conversion_file(const struct tl_conversion *c) { return c->file; }
 
 const struct tl_geometry *tl_conversion_geometry(const struct tl_conversion *c) { return &c->to; }
+
+const struct tl_number *tl_conversion_number(const struct tl_conversion *c, uint64_t tensor)
+{
+    const struct tl_entry *entry = &c->entries.entry[tensor];
+    const struct tl_want *want = entry->kind == TL_ENTRY_GIVEN ? NULL : &entry->listed->want;
+    return want ? part_at(c, tl_across_row(&c->to, &c->from, want->role, 0).role, want->layer)->number : entry->number;
+}

@@ -3,30 +3,38 @@
  *
  * The architecture is bound twice: to the source, and as files of the other kind have it. What the second asks for is made from
  * the first when it is read, some rows at a time, so whoever writes a model (quantize.h) writes it across kinds as any other.
- * A format that the other kind stores stays bit for bit; others become f32, which holds all of their values. */
+ * The layer that predicts a further token is one of them, where trill runs it and knows all that it has.
+ * A format that the other kind stores stays bit for bit, and one that another says value for value becomes that; others become f32,
+ * which holds all of their values. */
 #ifndef TL_COMPRESS_CONVERT_H
 #define TL_COMPRESS_CONVERT_H
 
+#include "base/pool.h"
 #include "base/progress.h"
 #include "model/geometry.h"
 #include "modelfile/writer.h"
 
 struct tl_conversion;
 
-/* The source must outlive it, and is not changed but for its tokenizer's text. TL_E_FILE, TL_E_USAGE: what cannot be converted, in a
- * sentence. `log` is told what is left out; may be NULL. */
-int tl_conversion_open(struct tl_modelfile *source, void (*log)(void *context, int level, const char *text), void *context,
-                       struct tl_conversion **ret_conversion);
+/* The source and the pool, whose threads take part in reading, must outlive it; of the source nothing is changed but its tokenizer's
+ * text. TL_E_FILE, TL_E_USAGE: what cannot be converted, in a sentence. widens: what the other kind stores in other blocks only
+ * becomes f32, for who rounds it anew anyhow; blocks that have no equal among those are then no failure of reading. `log` is told
+ * what is left out; may be NULL. */
+int tl_conversion_open(struct tl_modelfile *source, bool widens, struct tl_pool *pool, void (*log)(void *context, int level, const char *text),
+                       void *context, struct tl_conversion **ret_conversion);
 void tl_conversion_close(struct tl_conversion *conversion);           /* NULL is fine */
 
 /* Its tensors, which can be read; it has no metadata. Both are the conversion's. */
 struct tl_modelfile *tl_conversion_file(const struct tl_conversion *conversion);
 const struct tl_geometry *tl_conversion_geometry(const struct tl_conversion *conversion);
+/* The format that the source has a tensor of the file in. */
+const struct tl_number *tl_conversion_number(const struct tl_conversion *conversion, uint64_t tensor);
 
 /* Memory that one read takes at most, beside what it gives. */
 uint64_t tl_conversion_bytes(const struct tl_conversion *conversion);
 
-/* Metadata of the file, of GGUF the tokenizer's too. n_kept: how many experts each layer has there [layers]; NULL: as many. */
+/* Metadata of the file, of GGUF the tokenizer's too. n_kept: how many experts each layer has there [layers], and none predicts further
+ * tokens; NULL: as many. */
 int tl_conversion_metadata(const struct tl_conversion *conversion, const uint32_t *n_kept, struct tl_writer *writer);
 /* What lies beside safetensors goes to the folder; nothing of a GGUF. `stored`: what most weights are stored as. */
 int tl_conversion_beside(const struct tl_conversion *conversion, const struct tl_number *stored, const char *folder);

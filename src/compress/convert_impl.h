@@ -24,6 +24,9 @@ struct tl_conversion {
     struct tl_entries entries;           /* a tensor of the file each */
     uint32_t *part_of, *listed_of;       /* [layers + 1][TL_ROLES]: TL_NO_PART: none */
     struct tl_tokenizer *tokenizer;
+    bool widens;
+    struct tl_pool *pool;                /* not the conversion's */
+    bool ahead;                          /* with the layer that predicts a further token */
     void (*log)(void *context, int level, const char *text);
     void *context;
 };
@@ -35,6 +38,10 @@ static inline uint64_t tl_convert_slot(const struct tl_conversion *c, enum tl_ro
 
 /* Of the other side's weight, what is in a tensor beside the first: the second half of fused ones; TL_ROLES: nothing. */
 enum tl_role tl_convert_partner(const struct tl_entry *entry);
+
+/* convert_rest.c: what is left out is told; TL_E_USAGE: a tensor that nobody knows. A layer ahead of which something is not known stays
+ * away (c->ahead). */
+int tl_convert_check_rest(struct tl_conversion *c);
 
 /* convert_read.c: bytes of a tensor of the file; the maker's function. */
 int tl_convert_read(void *conversion, uint64_t index, uint64_t offset, void *ret_bytes, size_t n_bytes);

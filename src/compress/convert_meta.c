@@ -83,7 +83,7 @@ static int write_gguf(const struct tl_conversion *c, const uint32_t *n_kept, str
     int32_t padding = padding_id(c);
     if (n_kept)
         keep_experts(&geometry, n_kept);
-    int r = tl_geometry_write_gguf(&geometry, c->source, false, writer);
+    int r = tl_geometry_write_gguf(&geometry, c->source, c->ahead && !n_kept, writer);
     if (r >= 0)
         r = copy_general(c, &named, writer);
     tl_modelfile_name(path, strlen(path), name, sizeof(name));
@@ -100,7 +100,7 @@ static int write_gguf(const struct tl_conversion *c, const uint32_t *n_kept, str
 
 int tl_conversion_metadata(const struct tl_conversion *c, const uint32_t *n_kept, struct tl_writer *writer)
 {
-    bool named;
+    bool named = false;
     if (to_gguf(c))
         return write_gguf(c, n_kept, writer);
     int r = tl_writer_string(writer, "format", "pt", 2);             /* transformers asks for it */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes of a tensor of the file, from rows of the source's weights. A row that is stored the same way is copied bit for bit; others
- * are decoded, their columns put in order, and encoded. Transposed matrices are taken whole. */
+/* Bytes of a tensor of the file, from rows of the source's weights. A row that is stored the same way is copied bit for bit, one whose
+ * blocks another format says is restated; others are decoded, their columns put in order, and encoded. Transposed matrices are taken
+ * whole. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -55,20 +57,60 @@ static void begin(struct reading *r, const struct tl_conversion *c, const struct
 
 /* --- rows --------------------------------------------------------------------------------------------------------- */
 
-static void convert_row(const struct reading *r, const struct tl_want *want, const struct tl_convert_part *part, const uint8_t *from,
-                        float *values, uint8_t *ret_row)
+/* Rows of a weight of the source that are there, for rows of the file. */
+struct span {
+    const struct reading *r;
+    const struct tl_want *want;
+    const struct tl_convert_part *part;
+    uint32_t matrix;
+    uint64_t from;                       /* of the file's rows the first */
+    uint64_t low, row_bytes;             /* of the source's rows: the first that is there; of each */
+    const uint8_t *rows;
+    float *values;                       /* [threads][2][cols] */
+    uint8_t *ret_rows;
+};
+
+/* The source's row of the file's row from + i. */
+static uint64_t row_of(const struct span *s, uint64_t i)
 {
-    const struct tl_conversion *c = r->c;
-    uint32_t cols = want->cols;
-    float *ordered = values + cols;
-    if (part->number == r->entry->number && !tl_across_turns_cols(&c->to, &c->from, want->role)) {
-        memcpy(ret_row, from, r->row_bytes);
+    return tl_across_row(&s->r->c->to, &s->r->c->from, s->want->role, s->from + i).row;
+}
+
+static const uint8_t *bytes_of(const struct span *s, uint64_t row) { return s->rows + (row - s->low) * s->row_bytes; }
+
+/* As blocks of another format that say the same. */
+static int restate_rows(const struct span *s, uint64_t n)
+{
+    const struct tl_number *number = s->part->number, *as = s->r->entry->number;
+    for (uint64_t i = 0; i < n; i++)
+        if (number->restated->restate(bytes_of(s, row_of(s, i)), s->want->cols, s->ret_rows + i * s->r->row_bytes) != s->want->cols)
+            return tl_fail(TL_E_USAGE, "%s: %s, matrix %" PRIu32 ", row %" PRIu64 ": %s cannot say a scale of %s exactly; trill quantize stores such "
+                           "weights in another format, with --native-too --to q8_0 or --to f32", tl_modelfile_path(s->r->c->source), s->r->entry->name,
+                           s->matrix, row_of(s, i), as->name, number->name);
+    return 0;
+}
+
+static void convert_row(const struct span *s, const uint8_t *from, float *values, uint8_t *ret_row)
+{
+    const struct tl_conversion *c = s->r->c;
+    const struct tl_number *number = s->r->entry->number;
+    uint32_t cols = s->want->cols;
+    bool turns = tl_across_turns_cols(&c->to, &c->from, s->want->role);
+    if (s->part->number == number && !turns) {
+        memcpy(ret_row, from, s->r->row_bytes);
         return;
     }
-    tl_number_decode(part->number, from, cols, values);
-    for (uint32_t i = 0; i < cols; i++)
-        ordered[i] = values[tl_across_col(&c->to, &c->from, want->role, i)];
-    r->entry->number->encode(ordered, cols, ret_row);
+    tl_number_decode(s->part->number, from, cols, values);
+    for (uint32_t i = 0; i < cols && turns; i++)
+        values[cols + i] = values[tl_across_col(&c->to, &c->from, s->want->role, i)];
+    number->encode(turns ? values + cols : values, cols, ret_row);
+}
+
+static void convert_piece(void *context, uint32_t piece, uint32_t thread)
+{
+    const struct span *s = context;
+    float *values = s->values + 2 * (uint64_t)thread * s->want->cols;
+    convert_row(s, bytes_of(s, row_of(s, piece)), values, s->ret_rows + piece * s->r->row_bytes);
 }
 
 /* Rows of no whole blocks are read with the whole matrix. */
@@ -103,12 +145,16 @@ static int read_span(const struct reading *r, const struct tl_want *want, uint32
         return status < 0 ? status : read_span(r, want, matrix, from + n / 2, n - n / 2, ret_rows + n / 2 * r->row_bytes);
     }
     TL_AUTO uint8_t *rows = tl_alloc(high - low + 1, bytes);
-    TL_AUTO float *values = tl_alloc(2 * (uint64_t)want->cols, sizeof(float));
-    int status = rows && values ? tl_store_stored_rows(c->store, part->id, matrix, (uint32_t)low, (uint32_t)(high - low + 1), rows) : TL_E_NOMEM;
-    for (uint64_t i = 0; i < n && status >= 0; i++) {
-        uint64_t row = tl_across_row(&c->to, &c->from, want->role, from + i).row;
-        convert_row(r, want, part, rows + (row - low) * bytes, values, ret_rows + i * r->row_bytes);
-    }
+    TL_AUTO float *values = tl_alloc(tl_pool_threads(c->pool), 2 * want->cols * sizeof(float));
+    if (!rows || !values)
+        return TL_E_NOMEM;
+    struct span span = {.r = r, .want = want, .part = part, .matrix = matrix, .from = from, .low = low, .row_bytes = bytes, .rows = rows, .values = values,
+                        .ret_rows = ret_rows};
+    int status = tl_store_stored_rows(c->store, part->id, matrix, (uint32_t)low, (uint32_t)(high - low + 1), rows);
+    if (status >= 0 && part->number != r->entry->number && tl_number_says(r->entry->number, part->number))
+        return restate_rows(&span, n);
+    if (status >= 0)
+        tl_pool_run(c->pool, (uint32_t)n, convert_piece, &span);
     return status;
 }
 
@@ -232,17 +278,18 @@ static int read_apart(struct reading *r, uint64_t from, uint64_t n, uint8_t *ret
     return status;
 }
 
-/* A span of rows, and whole matrices where columns are outermost. */
+/* A span of rows, whole matrices where columns are outermost, and the values of a row a thread. */
 uint64_t tl_conversion_bytes(const struct tl_conversion *c)
 {
-    uint64_t most = 0;
+    uint64_t most = 0, cols = 0;
     for (uint64_t i = 0; i < c->entries.n; i++) {
         const struct tl_entry *entry = &c->entries.entry[i];
         const struct tl_want *want = entry->kind == TL_ENTRY_GIVEN ? NULL : &entry->listed->want;
         uint64_t bytes = want && entry->layout & TL_LAYOUT_TRANSPOSED ? 2 * (uint64_t)want->rows * want->cols * sizeof(float) : 0;
         most = bytes > most ? bytes : most;
+        cols = want && want->cols > cols ? want->cols : cols;
     }
-    return SPAN_BYTES + most;
+    return SPAN_BYTES + most + 2 * tl_pool_threads(c->pool) * cols * sizeof(float);
 }
 
 /* Whole rows, of which the first and the last may be wanted in part only. */

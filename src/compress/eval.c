@@ -167,7 +167,7 @@ static int count(struct tl_eval_run *run)
     int status = tl_eval_tally(run);
     if (status >= 0)
         status = tl_eval_pairs(run);
-    return status >= 0 && run->order->answers ? tl_eval_answers_write(run) : status;
+    return status >= 0 && run->answers ? tl_eval_answers_write(run) : status;
 }
 
 /* --- begin and end ------------------------------------------------------------------------------------------------ */
@@ -194,6 +194,7 @@ static void clean_up(struct tl_eval_run *run)
     tl_free(run->stored_path);
     tl_free(run->checkpoint_path);
     tl_reference_close(run->stored);
+    tl_outfile_close(run->answers);
     tl_eval_requests_done(&run->task_requests);
     tl_eval_requests_done(&run->prompt_requests);
     tl_eval_items_done(&run->tasks);
@@ -208,6 +209,8 @@ int tl_eval(const struct tl_eval_order *order, struct tl_progress *progress, str
     int status = check(order);
     if (status >= 0)
         status = read_items(&run);
+    if (status >= 0 && order->answers)
+        status = tl_outfile_open(order->answers, &run.answers);
     if (status >= 0)
         status = make_subjects(&run);
     if (status >= 0)

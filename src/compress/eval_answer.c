@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers: items become requests of a batch, the same for all models; each model answers them in lockstep, greedily. What a run that was
  * stopped has answered stays in the order's folder, and the same evaluation goes on from there. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -47,9 +49,12 @@ static int keep(const struct tl_eval_run *run, const char *what, const struct tl
     if (!(requests->path = tl_eval_store_path(run, what, requests->digest, "jsonl")))
         return TL_E_NOMEM;
     int status = tl_file_make_folders(requests->path);
-    if (status < 0 || tl_file_exists(requests->path))
-        return status;                               /* of a run that was killed */
-    return tl_outfile_save(requests->path, lines->data, lines->len);
+    if (status >= 0 && !tl_file_exists(requests->path))              /* else of a run that was killed, or that goes on beside this one */
+        status = tl_outfile_save(requests->path, lines->data, lines->len);
+    if (status < 0)
+        return status;
+    requests->fd = open(requests->path, O_RDONLY | O_CLOEXEC);
+    return requests->fd >= 0 && flock(requests->fd, LOCK_SH) == 0 ? 0 : tl_fail(TL_E_IO, "%s: cannot be opened: %m", requests->path);
 }
 
 int tl_eval_requests_write(struct tl_eval_run *run, const struct tl_eval_items *items, const char *what, struct tl_eval_requests *requests)
@@ -75,8 +80,10 @@ int tl_eval_requests_write(struct tl_eval_run *run, const struct tl_eval_items *
 
 void tl_eval_requests_done(struct tl_eval_requests *requests)
 {
-    if (requests->path)
+    if (requests->fd > 0 && flock(requests->fd, LOCK_EX | LOCK_NB) == 0)
         unlink(requests->path);
+    if (requests->fd > 0)
+        close(requests->fd);
     tl_free(requests->path);
     tl_free(requests->item);
 }

@@ -39,8 +39,8 @@ struct tl_eval_subject {
     struct tl_eval_cost cost[TL_EVAL_STAGES], all;
 };
 
-/* A file of requests for the items that are answered with text. */
-struct tl_eval_requests { char *path; uint8_t digest[TL_SHA256_BYTES]; uint64_t *item, n; };
+/* A file of requests for the items that are answered with text; evaluations of the same items share it. */
+struct tl_eval_requests { char *path; int fd /* > 0: held */; uint8_t digest[TL_SHA256_BYTES]; uint64_t *item, n; };
 
 struct tl_eval_run {
     const struct tl_eval_order *order;
@@ -55,6 +55,7 @@ struct tl_eval_run {
     float *reference_nll;                /* [n_ids] */
     uint32_t window, stride;
     struct tl_eval *eval;
+    struct tl_outfile *answers;          /* opened before anything is computed; NULL: nowhere */
     /* progress (eval_progress.c) */
     struct tl_progress *told, progress;  /* the caller's; that of the work below */
     uint64_t seen_ns;
@@ -90,7 +91,7 @@ int tl_eval_choice_score(struct tl_eval_run *run, struct tl_eval_subject *subjec
 
 /* eval_answer.c: answers in lockstep. */
 int tl_eval_requests_write(struct tl_eval_run *run, const struct tl_eval_items *items, const char *what, struct tl_eval_requests *ret_requests);
-void tl_eval_requests_done(struct tl_eval_requests *requests);       /* the file goes too */
+void tl_eval_requests_done(struct tl_eval_requests *requests);       /* the file goes with the last that has it */
 int tl_eval_answer_count(struct tl_eval_run *run, const struct tl_engine *engine, struct tl_eval_subject *subject);
 int tl_eval_answer_all(struct tl_eval_run *run, struct tl_eval_subject *subject);
 

@@ -248,8 +248,8 @@ static int write_answer(struct tl_outfile *file, const struct tl_eval_subject *s
 
 int tl_eval_answers_write(const struct tl_eval_run *run)
 {
-    struct tl_outfile *file = NULL;
-    int status = tl_outfile_open(run->order->answers, &file);
+    struct tl_outfile *file = run->answers;
+    int status = 0;
     for (uint32_t s = 0; s < run->n_subjects; s++) {
         const struct tl_eval_subject *subject = &run->subject[s];
         for (uint64_t i = 0; i < run->tasks.n && status >= 0 && !subject->is_reference; i++)
@@ -257,8 +257,5 @@ int tl_eval_answers_write(const struct tl_eval_run *run)
         for (uint64_t i = 0; i < run->prompts.n && status >= 0; i++)
             status = write_answer(file, subject, &run->prompts.item[i], &subject->prompt[i]);
     }
-    if (status >= 0)
-        status = tl_outfile_commit(file);
-    tl_outfile_close(file);
-    return status;
+    return status < 0 ? status : tl_outfile_commit(file);
 }

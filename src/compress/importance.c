@@ -19,7 +19,7 @@
 #include "compress/values.h"
 #include "model/names.h"
 
-enum { NAME_BYTES = 256, MAX_ENTRIES = 1 << 20 };
+enum { NAME_BYTES = TL_PLACE_NAME_BYTES, MAX_ENTRIES = 1 << 20 };
 #define LEAST_WEIGHT 1e-4f               /* of a column that nothing entered, where the mean is 1 */
 
 struct entry {
@@ -139,18 +139,24 @@ static int take_tensor(struct tl_importance *importance, const struct tl_modelfi
     return take_pair(importance, file, name, tensor, tl_modelfile_find(file, counts));
 }
 
-static int read_tensors(struct tl_importance *importance, const char *path)
+static int check_imatrix(const struct tl_modelfile *file)
+{
+    const char *kind = "";
+    size_t n_bytes;
+    int r = tl_meta_string(file, "general.type", &kind, &n_bytes);
+    if (r >= 0 && strcmp(kind, "imatrix") != 0)
+        return tl_fail(TL_E_FILE, "%s: general.type: found \"%.40s\", expected \"imatrix\"", tl_modelfile_path(file), kind);
+    return r;
+}
+
+static int read_tensors(struct tl_importance *importance, const char *path, const struct tl_geometry *g)
 {
     struct tl_modelfile *file;
     int r = tl_modelfile_open(path, &file);
     if (r < 0)
         return r;
     bool gguf = tl_modelfile_format(file) == TL_MODELFILE_GGUF;
-    const char *kind = "", *key = gguf ? "general.type" : "__metadata__.format", *expected = gguf ? "imatrix" : "trill.moments";
-    size_t n_bytes;
-    r = tl_meta_string(file, key, &kind, &n_bytes);
-    if (r >= 0 && strcmp(kind, expected) != 0)
-        r = tl_fail(TL_E_FILE, "%s: %s: found \"%.40s\", expected \"%s\"", path, key, kind, expected);
+    r = gguf ? check_imatrix(file) : tl_values_check(file, "moments", g);
     for (uint64_t i = 0; i < tl_modelfile_tensors(file) && r >= 0; i++)
         r = take_tensor(importance, file, tl_modelfile_tensor(file, i), gguf ? ".in_sum2" : "", gguf ? ".counts" : ".tokens");
     tl_modelfile_close(file);
@@ -299,7 +305,7 @@ static void translate(struct tl_importance *importance, const struct tl_modelfil
     }
 }
 
-static int read_any(struct tl_importance *importance, const char *path)
+static int read_any(struct tl_importance *importance, const char *path, const struct tl_geometry *g)
 {
     TL_AUTO char *bytes = NULL;
     size_t n_bytes;
@@ -310,13 +316,13 @@ static int read_any(struct tl_importance *importance, const char *path)
     tl_sha256_of(bytes, n_bytes, digest);
     tl_sha256_hex(digest, importance->hash);
     bool safetensors = n_bytes > 8 && bytes[8] == '{';
-    return safetensors || tl_text_begins(bytes, "GGUF") ? read_tensors(importance, path) : read_old(importance, path, bytes, n_bytes);
+    return safetensors || tl_text_begins(bytes, "GGUF") ? read_tensors(importance, path, g) : read_old(importance, path, bytes, n_bytes);
 }
 
 int tl_importance_open(const char *path, const struct tl_modelfile *model, const struct tl_geometry *geometry, struct tl_importance **ret_importance)
 {
     struct tl_importance *importance = tl_alloc(1, sizeof(*importance));
-    int r = importance ? read_any(importance, path) : TL_E_NOMEM;
+    int r = importance ? read_any(importance, path, geometry) : TL_E_NOMEM;
     if (r >= 0) {
         if (geometry)
             translate(importance, model, geometry);

@@ -64,7 +64,7 @@ static const char *match(const char *pattern, const char *name, int64_t *ret_lay
 /* Roles that share a form: the first. A form that is all of the name goes before one that it goes on from. */
 static struct tl_place place_of(const struct tl_geometry *g, const struct forms *forms, const char *name)
 {
-    struct tl_place place = {TL_PARTS, TL_ROLES, TL_NO_LAYER, TL_NO_EXPERT, false};
+    struct tl_place place = {.part = TL_PARTS, .role = TL_ROLES, .layer = TL_NO_LAYER, .expert = TL_NO_EXPERT};
     char plain[TL_PLACE_NAME_BYTES];
     name_plainly(g, name, plain);
     for (size_t i = 0; i < forms->n; i++) {
@@ -72,7 +72,7 @@ static struct tl_place place_of(const struct tl_geometry *g, const struct forms 
         const char *rest = match(forms->pattern[i], plain, &layer, &expert);
         if (!rest || layer >= TL_MAX_LAYERS || expert >= (int64_t)g->n_experts || (*rest && place.role != TL_ROLES))
             continue;
-        place = (struct tl_place){(int)tl_weight_part_of((enum tl_role)forms->role[i]), forms->role[i], layer, expert, *rest != 0};
+        place = (struct tl_place){(int)tl_weight_part_of((enum tl_role)forms->role[i]), forms->role[i], layer, expert, *rest != 0, false};
         if (!*rest)
             break;
     }
@@ -88,7 +88,15 @@ struct tl_place tl_place_of(const struct tl_geometry *g, enum tl_modelfile_forma
     return place_of(g, &forms, name);
 }
 
-int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, struct tl_place **ret_places)
+/* came_in: what the vendor's file has them in, whatever kind of file this one is. */
+static bool is_native(const struct tl_place *place, const struct tl_tensor *tensor, const struct tl_number *came_in)
+{
+    enum tl_number_id id = came_in ? came_in->id : TL_NUMBERS;
+    bool four_bits = id == TL_NUMBER_MXFP4 || id == TL_NUMBER_NVFP4 || id == TL_NUMBER_INT4_G32;
+    return place->part == TL_PART_EXPERTS && four_bits && tl_number_says(tensor->number, came_in);
+}
+
+int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, const struct tl_conversion *conversion, struct tl_place **ret_places)
 {
     const struct tl_geometry *g = tl_model_geometry(model);
     struct tl_place *places = tl_alloc(tl_modelfile_tensors(file) + 1, sizeof(*places));
@@ -96,8 +104,11 @@ int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, 
     if (!places)
         return TL_E_NOMEM;
     list_forms(g->arch, tl_modelfile_format(file), &forms);
-    for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++)
-        places[i] = place_of(g, &forms, tl_modelfile_tensor(file, i)->name);
+    for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++) {
+        const struct tl_tensor *tensor = tl_modelfile_tensor(file, i);
+        places[i] = place_of(g, &forms, tensor->name);
+        places[i].native = tensor->number && is_native(&places[i], tensor, conversion ? tl_conversion_number(conversion, i) : tensor->number);
+    }
     *ret_places = places;
     return 0;
 }
@@ -119,10 +130,4 @@ bool tl_place_rounds(const struct tl_place *place, const struct tl_tensor *tenso
 {
     bool kept = place->part == TL_PARTS || place->part == TL_PART_ROUTER || place->part == TL_PART_NORMS || place->part == TL_PART_RESIDUAL;
     return !kept && !place->beside && tensor->n_dims >= 2 && tensor->number;
-}
-
-bool tl_place_native(const struct tl_place *place, const struct tl_tensor *tensor)
-{
-    enum tl_number_id id = tensor->number ? tensor->number->id : TL_NUMBERS;
-    return place->part == TL_PART_EXPERTS && (id == TL_NUMBER_MXFP4 || id == TL_NUMBER_NVFP4 || id == TL_NUMBER_INT4_G32);
 }

@@ -3,6 +3,7 @@
 #ifndef TL_COMPRESS_PLACE_H
 #define TL_COMPRESS_PLACE_H
 
+#include "compress/convert.h"
 #include "model/model.h"
 #include "modelfile/modelfile.h"
 #include "plan/cost.h"
@@ -15,12 +16,13 @@ struct tl_place {
     int64_t layer;                       /* TL_NO_LAYER: of none; those that predict further tokens follow the model's */
     int64_t expert;                      /* that the tensor is one of; TL_NO_EXPERT: of none, or of all of its layer */
     bool beside;                         /* not the matrix but what its name goes on with: its codes, their scales, its shape */
+    bool native;                         /* experts in the 4 bits that their vendor trained them in */
 };
 
-/* ret_places [tensors of the file]: tl_free. */
-int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, struct tl_place **ret_places);
+/* ret_places [tensors of the file]: tl_free. conversion: whose file it is; NULL: nobody's. */
+int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, const struct tl_conversion *conversion, struct tl_place **ret_places);
 
-/* Of a tensor of that name in a file of that kind. */
+/* Of a tensor of that name in a file of that kind, which is not native. */
 struct tl_place tl_place_of(const struct tl_geometry *geometry, enum tl_modelfile_format format, const char *name);
 
 enum { TL_PLACE_NAME_BYTES = 320 };
@@ -29,7 +31,5 @@ bool tl_place_rename(const char *name, uint64_t expert, char ret_name[TL_PLACE_N
 
 /* A matrix whose values may be rounded: not what decides where tokens go, nor what mixes or scales streams. */
 bool tl_place_rounds(const struct tl_place *place, const struct tl_tensor *tensor);
-/* Experts in the 4 bits that their vendor trained them in. */
-bool tl_place_native(const struct tl_place *place, const struct tl_tensor *tensor);
 
 #endif

@@ -2,6 +2,7 @@
 /* A model file written again: opened, planned, declared, then tensor by tensor. */
 #include "compress/quantize.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,21 +45,23 @@ static int open_file(struct tl_quantizing *q)
         return tl_fail(TL_E_USAGE, "%s is the model itself, expected another place", q->how->output);
     enum tl_modelfile_format other = q->how->folder ? TL_MODELFILE_SAFETENSORS : tl_modelfile_format(q->source);
     if ((tl_text_ends(q->how->output, ".gguf") ? TL_MODELFILE_GGUF : other) != tl_modelfile_format(q->source))
-        r = tl_conversion_open(q->source, q->how->log, q->how->context, &q->conversion);
+        r = tl_conversion_open(q->source, q->how->force, q->pool, q->how->log, q->how->context, &q->conversion);
     q->file = q->conversion ? tl_conversion_file(q->conversion) : q->source;
     return r;
 }
 
 static int open_all(struct tl_quantizing *q)
 {
-    int r = open_file(q);
+    int r = tl_pool_new(q->how->threads, &q->pool);
+    if (r >= 0)
+        r = open_file(q);
     const struct tl_model_choices choices = {.geometry = q->conversion ? tl_conversion_geometry(q->conversion) : NULL, .log = q->how->log,
                                              .log_context = q->how->context};
     if (r >= 0)
         r = tl_model_new(q->file, &choices, &q->meters, &q->model);
     if (r >= 0 && q->how->importance)
         r = open_importance(q);
-    return r < 0 ? r : tl_pool_new(q->how->threads, &q->pool);
+    return r;
 }
 
 static void close_all(struct tl_quantizing *q)
@@ -91,17 +94,54 @@ static int declare(struct tl_quantizing *q)
     return r;
 }
 
+/* The path of the file that holds tensor *at of the source, which goes on to the first that another one holds; NULL: there are no more. */
+static const char *next_part(const struct tl_quantizing *q, uint64_t *at)
+{
+    uint64_t n = tl_modelfile_tensors(q->source);
+    if (*at == n)
+        return NULL;
+    uint32_t part = tl_modelfile_tensor(q->source, *at)->part;
+    while (*at < n && tl_modelfile_tensor(q->source, *at)->part == part)
+        ++*at;
+    return tl_modelfile_part(q->source, part)->path;
+}
+
+/* 0: it is not there. */
+static int64_t written_ns(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 ? facts.st_mtim.tv_sec * INT64_C(1000000000) + facts.st_mtim.tv_nsec : 0;
+}
+
+/* What was made of a source that was written to since is of no use. */
+static int drop_stale(const struct tl_quantizing *q)
+{
+    TL_AUTO char *partial = tl_file_beside(q->path, ".partial");
+    int64_t made_ns = partial ? written_ns(partial) : 0, source_ns = 0;
+    const char *part;
+    for (uint64_t at = 0; (part = next_part(q, &at));) {
+        int64_t part_ns = written_ns(part);
+        source_ns = part_ns > source_ns ? part_ns : source_ns;
+    }
+    if (made_ns && source_ns > made_ns && truncate(partial, 0) < 0)
+        return tl_fail(TL_E_IO, "%s: cannot be begun anew: %m", partial);
+    return partial ? 0 : TL_E_NOMEM;
+}
+
 static int check_room(const struct tl_quantizing *q)
 {
-    uint64_t room = 0, needed = tl_writer_total(q->writer), there = 0;
+    uint64_t room = 0, needed = 0, there = 0;
     TL_AUTO char *partial = tl_file_beside(q->path, ".partial");
     struct tl_file *file = NULL;
     if (partial && tl_file_exists(partial) && tl_file_open(partial, &file) >= 0)
         there = file->size_bytes;
     tl_file_close(file);
-    int r = tl_file_room(q->how->output, &room);
+    int r = tl_writer_size(q->writer, &needed);
+    q->report->out_bytes = needed;
+    if (r >= 0)
+        r = tl_file_room(q->how->output, &room);
     if (r >= 0 && room + there < needed)
-        return tl_fail(TL_E_IO, "%s: %.1f GB are needed, the disk has %.1f GB left", q->how->output, (double)(needed - there) * 1e-9, (double)room * 1e-9);
+        return tl_fail(TL_E_IO, "%s: %" PRIu64 " MB are needed, the disk has %" PRIu64 " MB left", q->how->output, (needed - there + 999999) / 1000000, room / 1000000);
     return r;
 }
 
@@ -110,7 +150,6 @@ static void sum_up(struct tl_quantizing *q)
     struct tl_quantize_report *report = q->report;
     report->tensors = q->n_outputs;
     report->in_bytes = tl_modelfile_bytes(q->source);
-    report->out_bytes = tl_writer_total(q->writer);
     for (uint64_t i = 0; i < q->n_outputs; i++) {
         uint64_t n = 1;
         report->encode_seconds += q->outputs[i].encode_seconds;
@@ -119,8 +158,8 @@ static void sum_up(struct tl_quantizing *q)
         report->parameters += n;
         report->changed += q->outputs[i].number != NULL || q->outputs[i].kept != NULL;
     }
-    report->bits = report->parameters ? 8 * (double)report->out_bytes / (double)report->parameters : 0;
-    report->error = q->power > 0 ? q->error / q->power : 0;
+    report->bits = report->parameters ? 8 * (double)tl_writer_total(q->writer) / (double)report->parameters : 0;
+    report->error = q->error / q->power;
 }
 
 /* Safetensors are a folder with one file of weights, and what lies beside it. */
@@ -132,6 +171,10 @@ static int open_output(struct tl_quantizing *q)
         return TL_E_NOMEM;
     if (gguf && tl_file_is_folder(q->path))
         return tl_fail(TL_E_USAGE, "%s is a folder, expected the name of a GGUF, as the model is one", q->path);
+    const char *part;
+    for (uint64_t at = 0; (part = next_part(q, &at));)
+        if (same_file(q->path, part))
+            return tl_fail(TL_E_USAGE, "%s is a file of the model itself, expected another place", q->path);
     int r = tl_file_make_folders(q->path);
     return r < 0 ? r : tl_writer_open_lasting(q->path, tl_modelfile_format(q->file), &q->writer);
 }
@@ -204,8 +247,10 @@ static int write_all(struct tl_quantizing *q)
         r = declare(q);
     if (r >= 0)
         r = check_room(q);
-    if (r < 0)
+    if (r < 0 && q->writer)                              /* else another process has it */
         drop_empty(q);
+    if (r >= 0)
+        r = drop_stale(q);
     if (r >= 0)
         r = tl_writer_resume(q->writer, &q->report->resumed);
     if (r >= 0)

@@ -14,7 +14,7 @@
 struct tl_quantize_how {
     const char *input, *output;          /* an output that ends in ".gguf" is a GGUF, any other of the input's kind */
     bool folder;                         /* any other is a folder of safetensors */
-    const char *scheme, *scheme_name;    /* lines (scheme.h), and where they are from; NULL: formats are left alone */
+    const char *scheme, *scheme_name;    /* lines (scheme.h), NULL: formats are left alone; the file they are from, NULL: --to itself */
     double bits;                         /* mean bits of a weight that the output may have; 0: as the scheme says */
     uint64_t size_bytes;                 /* the same, as the size of the file */
     const char *importance;              /* NULL: every column matters as much */
@@ -28,14 +28,14 @@ struct tl_quantize_how {
 
 struct tl_quantize_report {
     uint64_t tensors, changed, resumed;
-    uint64_t in_bytes, out_bytes, parameters;
+    uint64_t in_bytes, out_bytes, parameters;        /* bytes: of the files of weights */
     double seconds, flow_seconds;        /* of all; from the first read to the last write */
     double encode_seconds, write_seconds;            /* of these, while threads encoded; in the thread that writes */
-    uint64_t read_bytes, written_bytes;  /* of tensors, by this run */
+    uint64_t read_bytes, written_bytes;  /* of tensors, by this run, as source and output have them */
     double drive_bytes_per_s;            /* what direct reads of the input give, measured behind a run of some seconds; 0: it was not */
     double encoder_limit_seconds, drive_limit_seconds;         /* then: that tensors need whose encoding, reading and writing takes longest */
-    double bits;                         /* a weight, as written */
-    double error;                        /* of matrices that changed: weighted squared error over that of zeros, from every 16th row */
+    double bits;                         /* a weight, of tensors as written */
+    double error;                        /* of what this run rounded: weighted squared error over that of zeros, from every 16th row; NaN: of nothing */
 };
 
 /* TL_E_IO where the disk has too little room, TL_E_BUDGET where memory has, before anything is written. */

@@ -173,12 +173,14 @@ static int pass_run(struct flow *f, struct slot *slot)
     struct tl_quantizing *q = f->q;
     if (slot->run.output->number) {
         pthread_mutex_unlock(&f->drive.lock);
-        tl_run_encode(q, &slot->run, bytes_of(f, slot), slot->out, f->scratch);
+        int r = tl_run_encode(q, &slot->run, bytes_of(f, slot), slot->out, f->scratch);
         pthread_mutex_lock(&f->drive.lock);
+        if (r < 0)
+            return r;
     }
     f->n_encoded++;
     pthread_cond_broadcast(&f->moved);
-    q->report->read_bytes += slot->run.n_bytes;
+    q->report->read_bytes += tl_run_source_bytes(q, &slot->run);
     return tl_progress_move(q->progress, q->done_bytes += slot->run.n_bytes);
 }
 

@@ -71,8 +71,10 @@ int tl_quantize_config(const struct tl_quantizing *q);
 int tl_rows_measure(const struct tl_quantizing *q, const struct tl_output *output, struct tl_rows *ret_rows);
 /* The run that begins at run->row of run->output; false behind the last row. At most as many rows as the sizes hold, one at least. */
 bool tl_run_cut(const struct tl_flow_sizes *sizes, struct tl_run *run);
-/* A run's rows into the format of its output. scratch: tl_run_scratch_bytes. */
-void tl_run_encode(struct tl_quantizing *q, const struct tl_run *run, const uint8_t *in, uint8_t *out, double *scratch);
+/* What a run is in the source, where it may be in another format. */
+uint64_t tl_run_source_bytes(const struct tl_quantizing *q, const struct tl_run *run);
+/* A run's rows into the format of its output. scratch: tl_run_scratch_bytes. TL_E_FILE: a value that it cannot hold. */
+int tl_run_encode(struct tl_quantizing *q, const struct tl_run *run, const uint8_t *in, uint8_t *out, double *scratch);
 uint64_t tl_run_scratch_bytes(uint64_t cols, uint32_t threads);
 
 /* quantize_budget.c. TL_E_BUDGET: what the process has taken and `bytes` more are above the budget; `what` they are for. */

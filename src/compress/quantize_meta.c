@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Metadata of the output: all of the input's, the licence among them, but for what is no longer so; and where the file is
- * from: trill.source.*, trill.scheme, trill.importance. */
+/* Metadata of the output: all of the input's, the licence among them, but for what it says anew; and where the file is
+ * from: trill.source.*, trill.scheme, trill.importance, trill.experts. A run that was stopped goes on where its header is the same, so
+ * all that the bytes depend on stands in it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -14,6 +16,7 @@
 #include "compress/quantize_impl.h"
 
 enum { KEY_BYTES = 128 };
+static const char carried[] = "__metadata__.";       /* before keys of a header of safetensors */
 
 static bool is_gguf(const struct tl_quantizing *q) { return tl_modelfile_format(q->file) == TL_MODELFILE_GGUF; }
 
@@ -29,7 +32,7 @@ static enum count count_of(const struct tl_quantizing *q, const char *key)
     return NO_COUNT;
 }
 
-/* What the output says anew. */
+/* What the output says anew, or of its source. */
 static bool replaced(const char *key)
 {
     return tl_text_begins(key, "trill.") || strcmp(key, "general.file_type") == 0 || strcmp(key, "general.quantization_version") == 0;
@@ -95,6 +98,21 @@ static int add_text(struct tl_quantizing *q, const char *key, const char *text)
     return text ? tl_writer_string(q->writer, key, text, strlen(text)) : 0;
 }
 
+/* Which experts of the source stay, layer after layer. */
+static int add_kept(struct tl_quantizing *q)
+{
+    const struct tl_geometry *g = tl_model_geometry(q->model);
+    uint64_t n = 0;
+    if (!q->kept)
+        return 0;
+    TL_AUTO int32_t *kept = tl_alloc((uint64_t)g->n_layers * g->n_experts, sizeof(*kept));
+    if (!kept)
+        return TL_E_NOMEM;
+    for (uint32_t layer = 0; layer < g->n_layers; n += q->n_kept[layer++])
+        memcpy(kept + n, q->kept + (uint64_t)layer * g->n_experts, q->n_kept[layer] * sizeof(*kept));
+    return tl_writer_i32s(q->writer, "trill.experts.kept", kept, n);
+}
+
 static int add_source(struct tl_quantizing *q)
 {
     char name[256], hash[2 * TL_SHA256_BYTES + 1];
@@ -112,12 +130,34 @@ static int add_source(struct tl_quantizing *q)
         r = add_text(q, "trill.scheme", q->scheme);
     if (r >= 0)
         r = add_text(q, "trill.importance.sha256", q->importance ? tl_importance_hash(q->importance) : NULL);
+    return r < 0 ? r : add_kept(q);
+}
+
+/* Where the source is from: what add_source says anew stands behind "trill.source.", the rest (of training, of distilling) as it is. */
+static int carry_notes(struct tl_quantizing *q)
+{
+    static const char *const anew[] = {"source.", "scheme", "importance.", "experts."};
+    static const char prefix[] = "trill.";
+    size_t skip = tl_modelfile_format(q->source) == TL_MODELFILE_GGUF ? 0 : strlen(carried);
+    int r = 0;
+    for (uint64_t i = 0; i < tl_modelfile_metas(q->source) && r >= 0; i++) {
+        struct tl_meta meta = *tl_modelfile_meta_at(q->source, i);
+        char key[KEY_BYTES];
+        size_t k = 0;
+        if (strncmp(meta.key, carried, skip) != 0 || !tl_text_begins(meta.key + skip, prefix))
+            continue;
+        const char *rest = meta.key + skip + strlen(prefix);
+        while (k < TL_COUNT(anew) && !tl_text_begins(rest, anew[k]))
+            k++;
+        meta.key = key;
+        if (snprintf(key, sizeof(key), "%s%s%s", prefix, k < TL_COUNT(anew) ? "source." : "", rest) < KEY_BYTES)
+            r = tl_writer_meta(q->writer, &meta);
+    }
     return r;
 }
 
 static int copy_metas(struct tl_quantizing *q)
 {
-    static const char prefix[] = "__metadata__.";
     int r = 0;
     for (uint64_t i = 0; i < tl_modelfile_metas(q->file) && r >= 0; i++) {
         const struct tl_meta *meta = tl_modelfile_meta_at(q->file, i);
@@ -128,9 +168,9 @@ static int copy_metas(struct tl_quantizing *q)
             r = add_count(q, count, meta->key);
         else if (is_gguf(q) && !replaced(meta->key))
             r = tl_writer_meta(q->writer, meta);
-        else if (!is_gguf(q) && tl_text_begins(meta->key, prefix) && !replaced(meta->key + strlen(prefix)) &&
+        else if (!is_gguf(q) && tl_text_begins(meta->key, carried) && !replaced(meta->key + strlen(carried)) &&
                  (r = tl_meta_at_string(meta, 0, &text, &n_bytes)) >= 0)
-            r = tl_writer_string(q->writer, meta->key + strlen(prefix), text, n_bytes);
+            r = tl_writer_string(q->writer, meta->key + strlen(carried), text, n_bytes);
     }
     return r;
 }
@@ -140,5 +180,7 @@ int tl_quantize_metadata(struct tl_quantizing *q)
     int r = q->conversion ? tl_conversion_metadata(q->conversion, q->n_kept, q->writer) : copy_metas(q);
     if (r >= 0 && is_gguf(q))
         r = add_file_type(q);
-    return r < 0 ? r : add_source(q);
+    if (r >= 0)
+        r = add_source(q);
+    return r < 0 ? r : carry_notes(q);
 }

@@ -9,6 +9,8 @@
 #include "compress/place.h"
 #include "compress/quantize_impl.h"
 
+enum { TENSOR_BYTES = 64 };              /* of a header, for each tensor, besides its name */
+
 /* Numbers of the experts that are kept, layer after layer. */
 static int list_kept(struct tl_quantizing *q)
 {
@@ -87,16 +89,48 @@ static void count_elems(const struct tl_quantizing *q, const struct tl_place *pl
     }
 }
 
+/* Bytes of the metadata and the list of tensors that a conversion makes. */
+static int measure_header(const struct tl_quantizing *q, uint64_t *ret_bytes)
+{
+    struct tl_writer *writer;
+    int r = tl_writer_open("/dev/null", TL_MODELFILE_GGUF, &writer);
+    if (r < 0)
+        return r;
+    r = tl_conversion_metadata(q->conversion, q->n_kept, writer);
+    if (r >= 0)
+        r = tl_writer_size(writer, ret_bytes);
+    tl_writer_close(writer);
+    for (uint64_t i = 0; i < tl_modelfile_tensors(q->file) && r >= 0; i++)
+        *ret_bytes += strlen(tl_modelfile_tensor(q->file, i)->name) + TENSOR_BYTES;
+    return r;
+}
+
+/* Bytes of the output besides its tensors and its scheme; where nothing is converted as many as the input has, and what is added. */
+static int measure_around(const struct tl_quantizing *q, uint64_t *ret_bytes)
+{
+    uint64_t bytes = tl_modelfile_bytes(q->file);
+    for (uint64_t i = 0; i < tl_modelfile_tensors(q->file); i++)
+        bytes -= tl_modelfile_tensor(q->file, i)->n_bytes;
+    int r = q->conversion ? measure_header(q, &bytes) : 0;
+    for (uint32_t layer = 0; q->kept && layer < tl_model_geometry(q->model)->n_layers; layer++)
+        bytes += q->n_kept[layer] * sizeof(*q->kept);
+    *ret_bytes = bytes;
+    return r;
+}
+
 static int assign(struct tl_quantizing *q, const struct tl_place *places, const struct tl_number **numbers)
 {
+    uint64_t around = 0;
     TL_AUTO uint64_t *n_elems = tl_alloc(tl_modelfile_tensors(q->file) + 1, sizeof(*n_elems));
     int r = n_elems ? tl_quantize_afford(q, tl_assign_bytes(q->file, tl_pool_threads(q->pool)), "samples of its rows") : TL_E_NOMEM;
+    if (r >= 0)
+        r = measure_around(q, &around);
     if (r < 0)
         return r;
     count_elems(q, places, n_elems);
     return tl_assign(&(struct tl_assign){.file = q->file, .places = places, .n_elems = n_elems, .n_layers = tl_model_geometry(q->model)->n_layers,
                                          .importance = q->importance, .pool = q->pool, .bits = q->how->bits,
-                                         .size_bytes = q->how->size_bytes, .force = q->how->force, .progress = q->progress},
+                                         .size_bytes = q->how->size_bytes, .around_bytes = around, .force = q->how->force, .progress = q->progress},
                      numbers);
 }
 
@@ -130,7 +164,7 @@ int tl_quantize_plan(struct tl_quantizing *q)
     TL_AUTO struct tl_place *places = NULL;
     TL_AUTO const struct tl_number **numbers = tl_alloc(n + 1, sizeof(*numbers));
     q->outputs = tl_alloc(n + 1, sizeof(*q->outputs));
-    int r = numbers && q->outputs ? tl_place_all(q->model, q->file, &places) : TL_E_NOMEM;
+    int r = numbers && q->outputs ? tl_place_all(q->model, q->file, q->conversion, &places) : TL_E_NOMEM;
     if (r >= 0)
         r = list_kept(q);
     if (r >= 0)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows of a tensor on their way into another format: cut into runs that lie together in the input, encoded a row a piece of
  * work. Every sixteenth row is decoded again, for the error that is reported. */
+#include <inttypes.h>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "compress/quantize_impl.h"
@@ -13,7 +15,7 @@ struct encoding {
     const uint8_t *in;
     uint8_t *out;
     float *values, *back;                /* [threads][cols] */
-    double *error, *power;               /* [rows of the run] */
+    double *error, *power;               /* [rows of the run]; power -1: of values that the format cannot hold */
 };
 
 int tl_rows_measure(const struct tl_quantizing *q, const struct tl_output *output, struct tl_rows *ret_rows)
@@ -68,6 +70,22 @@ bool tl_run_cut(const struct tl_flow_sizes *sizes, struct tl_run *run)
     return true;
 }
 
+/* An element's, with its share of a scale. */
+static double bits_of(const struct tl_number *number)
+{
+    const struct tl_number_apart *apart = number->apart;
+    return apart ? apart->code_bits + 8.0 * apart->scale_bytes / apart->rows / apart->cols : 8.0 * number->block_bytes / number->block_elems;
+}
+
+uint64_t tl_run_source_bytes(const struct tl_quantizing *q, const struct tl_run *run)
+{
+    const struct tl_tensor *tensor = run->output->tensor;
+    if (!q->conversion || !tensor->number)
+        return run->n_bytes;
+    const struct tl_number *number = tl_conversion_number(q->conversion, (uint64_t)(tensor - tl_modelfile_tensor(q->file, 0)));
+    return (uint64_t)((double)run->n_bytes / bits_of(tensor->number) * bits_of(number));
+}
+
 static void check_row(struct encoding *e, const float *weights, const float *values, const uint8_t *stored, float *back, uint32_t piece)
 {
     double error = 0, power = 0;
@@ -92,15 +110,18 @@ static void row_piece(void *context, uint32_t piece, uint32_t thread)
     float *values = e->values + thread * rows->cols;
     uint8_t *stored = e->out + piece * rows->out_bytes;
     tl_number_decode(output->tensor->number, e->in + piece * rows->in_bytes, rows->cols, values);
+    e->error[piece] = 0;
+    e->power[piece] = tl_number_holds(output->number, values, rows->cols) ? 0 : -1;
+    if (e->power[piece] < 0)
+        return;
     tl_number_fit(output->number, values, weights, rows->cols, stored);
-    e->error[piece] = e->power[piece] = 0;
     if (row % CHECKED_ROWS == 0)
         check_row(e, weights, values, stored, e->back + thread * rows->cols, piece);
 }
 
 uint64_t tl_run_scratch_bytes(uint64_t cols, uint32_t threads) { return 2 * TL_RUN_ROWS * sizeof(double) + 2 * threads * cols * sizeof(float); }
 
-void tl_run_encode(struct tl_quantizing *q, const struct tl_run *run, const uint8_t *in, uint8_t *out, double *scratch)
+int tl_run_encode(struct tl_quantizing *q, const struct tl_run *run, const uint8_t *in, uint8_t *out, double *scratch)
 {
     float *values = (float *)(scratch + 2 * TL_RUN_ROWS);
     struct encoding e = {.q = q, .run = run, .in = in, .out = out, .error = scratch, .power = scratch + TL_RUN_ROWS, .values = values,
@@ -109,7 +130,11 @@ void tl_run_encode(struct tl_quantizing *q, const struct tl_run *run, const uint
     tl_pool_run(q->pool, (uint32_t)run->n_rows, row_piece, &e);
     q->outputs[run->output - q->outputs].encode_seconds += tl_clock_seconds(began_ns);
     for (uint64_t i = 0; i < run->n_rows; i++) {
+        if (e.power[i] < 0)
+            return tl_fail(TL_E_FILE, "%s: %s: found a value in row %" PRIu64 " that %s cannot hold: it is not finite, or above 65504",
+                           tl_modelfile_path(q->file), run->output->tensor->name, run->row + i, run->output->number->name);
         q->error += e.error[i];
         q->power += e.power[i];
     }
+    return 0;
 }

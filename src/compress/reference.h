@@ -37,7 +37,7 @@ struct tl_reference_row {
 
 struct tl_reference;
 
-/* A new one, in FILE.part until it is committed. */
+/* A new one, in FILE.part until it is committed. TL_E_USAGE: another process writes that part. */
 int tl_reference_create(const char *path, const struct tl_reference_facts *facts, struct tl_reference **ret_reference);
 /* Row `index` of those to be put next, any thread. */
 void tl_reference_take(struct tl_reference *reference, uint32_t index, int32_t target, const struct tl_score_row *row);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -143,6 +144,11 @@ static int begin(struct tl_reference *r)
     int status = tl_file_make_folders(r->path);
     if (status >= 0 && (r->fd = open(r->part, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0)
         status = tl_fail(TL_E_IO, "%s: cannot be created: %m", r->part);
+    if (status >= 0 && (flock(r->fd, LOCK_EX | LOCK_NB) < 0 || !tl_file_is_named(r->fd, r->part))) {
+        close(r->fd);
+        r->fd = -1;
+        status = tl_fail(TL_E_USAGE, "%s: another process is writing it; what it writes can be used when it has ended", r->path);
+    }
     return status;
 }
 

@@ -145,7 +145,7 @@ static bool in_ranges(const struct line *line, int64_t layer, int64_t n_layers)
         int64_t first = line->range[i][0], last = line->range[i][1];
         first += first < 0 ? n_layers : 0;
         last += last < 0 ? n_layers : 0;
-        if (layer >= first && layer <= last)
+        if (layer >= 0 && layer >= first && layer <= last)
             return true;
     }
     return line->n_ranges == 0;
@@ -195,13 +195,14 @@ int tl_scheme_apply(const struct tl_scheme *scheme, const struct tl_modelfile *f
         const struct line *line = &scheme->lines[k];
         bool any = false;
         if (line->number && !stores(file, line->number))
-            return tl_fail(TL_E_USAGE, "%s:%u: %s stores no %s", scheme->where, line->at, is_gguf(file) ? "GGUF" : "safetensors", line->number->name);
+            return tl_fail(TL_E_USAGE, "%s:%u: %s stores no %s%s", scheme->where, line->at, is_gguf(file) ? "GGUF" : "safetensors", line->number->name,
+                           is_gguf(file) || line->number->gguf_type < 0 ? "" : ": an output that ends in .gguf does");
         for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++) {
             const struct tl_tensor *tensor = tl_modelfile_tensor(file, i);
             if (!matches(line, tensor, &places[i], n_layers))
                 continue;
             any = true;
-            if (force || !tl_place_native(&places[i], tensor))
+            if (force || !places[i].native)
                 numbers[i] = line->number ? tl_scheme_fitting(tensor, line->number) : tensor->number;
         }
         if (!any)

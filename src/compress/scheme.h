@@ -2,7 +2,7 @@
 /* Which tensor is stored in which format. A scheme is lines of text, "WHAT [LAYERS] FORMAT", the last that matches decides:
  *
  *     *                   q4_k        # every matrix
- *     attention           q5_k        # a part of the model (plan/parts.def), or a role
+ *     attention           q5_k        # a part of the model (plan/parts.def)
  *     experts 0-3,-1      q6_k        # in these layers, counted from the end where negative
  *     blk.*.ffn_down.*    keep        # a name with * and ?; keep: as it is in the source
  *

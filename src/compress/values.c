@@ -8,6 +8,8 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/text.h"
+#include "model/arch.h"
 
 static double f32_at(const uint8_t *bytes, uint64_t i)
 {
@@ -28,6 +30,22 @@ static double u64_at(const uint8_t *bytes, uint64_t i)
     uint64_t value;
     memcpy(&value, bytes + i * sizeof(value), sizeof(value));
     return (double)value;
+}
+
+int tl_values_check(const struct tl_modelfile *file, const char *kind, const struct tl_geometry *geometry)
+{
+    static const char prefix[] = "trill.";
+    const char *path = tl_modelfile_path(file), *found = "", *of = geometry && geometry->arch ? geometry->arch->name : NULL;
+    size_t n_bytes;
+    int r = tl_meta_string(file, "__metadata__.format", &found, &n_bytes);
+    if (r >= 0 && (!tl_text_begins(found, prefix) || strcmp(found + strlen(prefix), kind) != 0))
+        return tl_fail(TL_E_FILE, "%s: found \"%.40s\", expected statistics of `trill score --%s`", path, found, kind);
+    found = of;
+    if (r >= 0 && of)
+        r = tl_meta_string(file, "__metadata__.architecture", &found, &n_bytes);
+    if (r >= 0 && of && strcmp(found, of) != 0)
+        return tl_fail(TL_E_FILE, "%s: found statistics of the architecture %.40s, expected %s: those of another model", path, found, of);
+    return r < 0 ? r : 0;
 }
 
 int tl_values_read(const struct tl_modelfile *file, const struct tl_tensor *tensor, double **ret_values)

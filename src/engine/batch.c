@@ -3,7 +3,6 @@
 #include "engine/batch.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -173,8 +172,7 @@ static int run_with(struct tl_batch_loop *loop, const struct tl_batch_order *ord
 /* The answers would take the place of the requests. */
 static int check_output(const struct tl_batch_order *order, const struct tl_batch_input *input)
 {
-    struct stat in, out;
-    if (fstat(input->file->fd, &in) < 0 || stat(order->output, &out) < 0 || in.st_dev != out.st_dev || in.st_ino != out.st_ino)
+    if (!tl_file_is_named(input->file->fd, order->output))
         return 0;
     return tl_fail(TL_E_USAGE, "%s: the requests and the answers cannot be the same file", order->output);
 }

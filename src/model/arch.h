@@ -27,6 +27,7 @@ struct tl_arch {
     bool halves;                         /* GGUF keeps the vendor's order of q and k rows, so rotation pairs halves */
     uint32_t full_every;                 /* GGUF: of so many layers the last sees all, the others a window; 0: no layer has one */
     bool less_one;                       /* safetensors hold norm weights minus one */
+    bool ahead_apart;                    /* layers that predict further tokens are mtp.layers.N in safetensors; else they follow the model's */
     bool delta_fused, delta_tiled;       /* geometry.h's: in safetensors; in GGUF */
     bool planned;                        /* planned only: the interpreter lacks operations of it */
     bool tied;                           /* the embedding is the head where config.json does not say */

@@ -123,16 +123,22 @@ static const struct tl_tensor *look_up_any(const struct tl_modelfile *file, char
     return tensor;
 }
 
-/* Qwen's layers that predict further tokens are numbered by themselves. */
-static const struct tl_tensor *look_up_ahead(const struct tl_modelfile *file, const struct tl_geometry *g, const char *pattern, uint32_t expert, char *name)
+/* The name of a tensor of a layer that predicts further tokens, where these are numbered by themselves. False: it is none of a layer. */
+static bool fill_in_apart(const char *pattern, uint32_t expert, char *name)
 {
     static const char layers[] = "model.layers.%u.";
     char own[TL_NAME_BYTES];
-    if (!g->ahead || g->format != TL_MODELFILE_SAFETENSORS || !tl_text_begins(pattern, layers))
-        return NULL;
+    if (!tl_text_begins(pattern, layers))
+        return false;
     snprintf(own, sizeof(own), "mtp.layers.0.%s", pattern + strlen(layers));
     fill_in(own, 0, expert, name);
-    return look_up_any(file, name);
+    return true;
+}
+
+static const struct tl_tensor *look_up_ahead(const struct tl_modelfile *file, const struct tl_geometry *g, const char *pattern, uint32_t expert, char *name)
+{
+    bool may = g->ahead && g->format == TL_MODELFILE_SAFETENSORS && fill_in_apart(pattern, expert, name);
+    return may ? look_up_any(file, name) : NULL;
 }
 
 static const struct tl_tensor *search(const struct tl_modelfile *file, const struct tl_geometry *g, const struct tl_name *row,
@@ -196,7 +202,15 @@ const struct tl_name *tl_name_each(const struct tl_arch *arch, enum tl_modelfile
 const struct tl_name *tl_name_write(const struct tl_geometry *g, enum tl_role role, uint32_t layer, uint32_t expert,
                                     char ret_name[TL_NAME_BYTES])
 {
-    return tl_name_each(g->arch, g->format, role, layer, expert, 0, ret_name);
+    bool apart = g->arch->ahead_apart && g->format == TL_MODELFILE_SAFETENSORS && layer >= (g->ahead ? g->ahead : g->n_layers);
+    const struct tl_name *row;
+    for (uint32_t nth = 0; apart && (row = tl_name_each(g->arch, g->format, role, layer, expert, nth, ret_name)); nth++)
+        if (tl_text_begins(row->hf, "mtp."))
+            return row;
+    row = tl_name_each(g->arch, g->format, role, layer, expert, 0, ret_name);
+    if (row && apart)
+        (void)fill_in_apart(row->hf, expert, ret_name);
+    return row;
 }
 
 bool tl_name_same(const char *name, const char *found)

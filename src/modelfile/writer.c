@@ -285,6 +285,16 @@ static int make_header(const struct tl_writer *writer, struct tl_buffer *header)
     return writer->status < 0 ? writer->status : writer->format->add_header(header, writer);
 }
 
+int tl_writer_size(const struct tl_writer *writer, uint64_t *ret_bytes)
+{
+    struct tl_buffer header;
+    int r = make_header(writer, &header);
+    if (r >= 0)
+        *ret_bytes = header.len + tl_writer_total(writer);
+    tl_buffer_done(&header);
+    return r;
+}
+
 int tl_writer_begin(struct tl_writer *writer)
 {
     struct tl_buffer header;

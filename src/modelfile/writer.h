@@ -36,6 +36,7 @@ int tl_writer_like(struct tl_writer *writer, const struct tl_tensor *tensor, con
 int tl_writer_copy(struct tl_writer *writer, const struct tl_modelfile *file, const struct tl_tensor *tensor, struct tl_progress *progress,
                    uint64_t *done_bytes);
 uint64_t tl_writer_total(const struct tl_writer *writer);             /* bytes of all tensors declared */
+int tl_writer_size(const struct tl_writer *writer, uint64_t *ret_bytes);             /* of the file: the header too; before it is written */
 int tl_writer_begin(struct tl_writer *writer);
 /* The same of a writer opened with _lasting: where PATH.partial begins with the same header, its whole tensors stay, and the bytes of
  * the next one follow. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* int4_g32: 32 codes of 4 bits, offset 8, one bf16 scale; q4_0 but for the scale. Block: scale [2], codes [16] (low nibbles
  * are elements 0..15). No file holds such blocks: compressed-tensors' "pack-quantized" keeps scales apart and codes in
- * words, the lowest nibble first. Encoding: scale = amax / 7. */
+ * words, the lowest nibble first. Encoding: scale = amax / 7. Restated as q4_0 where f16 holds the scales. */
 #include "number/bits.h"
 #include "number/fit.h"
 #include "number/formats.h"
@@ -65,9 +65,37 @@ static const struct tl_number_apart apart = {
     .code_bits = 4, .rows = 1, .cols = ELEMS, .scale_bytes = 2, .scale = TL_NUMBER_BF16, .join = join,
 };
 
+/* f16 holds every bf16 from 2^-17 up to 65280. Of 32 zeros the scale may be any: its sign alone is in them. */
+static bool restate_block(const uint8_t *block, uint8_t *ret_block)
+{
+    static const uint8_t zeros[16] = {0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88, 0x88};
+    uint32_t scale = tl_half_bits(scale_of(block));
+    uint16_t half = tl_half_narrow(scale_of(block));
+    bool exact = tl_half_bits(tl_half_widen(half)) == scale, finite = (scale & 0x7f800000u) != 0x7f800000u;
+    if (!exact && finite && memcmp(block + 2, zeros, sizeof(zeros)) == 0) {
+        half = (uint16_t)(scale >> 16 & 0x8000u);
+        exact = true;
+    }
+    memcpy(ret_block, &half, 2);
+    memcpy(ret_block + 2, block + 2, 16);
+    return exact;
+}
+
+static size_t restate(const void *blocks, size_t n_elems, void *ret_blocks)
+{
+    const uint8_t *from = blocks;
+    uint8_t *to = ret_blocks;
+    size_t at = 0;
+    while (at < n_elems && restate_block(from + at / ELEMS * BYTES, to + at / ELEMS * BYTES))
+        at += ELEMS;
+    return at;
+}
+
+static const struct tl_number_restated restated = {.as = TL_NUMBER_Q4_0, .restate = restate};
+
 const struct tl_number tl_number_int4_g32 = {
     .id = TL_NUMBER_INT4_G32, .name = "int4_g32", .gguf_type = -1,
     .block_elems = ELEMS, .block_bytes = BYTES, .group = 32, .offset = 8, .panel_elems = ELEMS,
     .fields = {{2, 2}, {16, 4}},
-    .unpack = unpack, .encode = encode, .fit = fit, .apart = &apart,
+    .unpack = unpack, .encode = encode, .fit = fit, .apart = &apart, .restated = &restated,
 };

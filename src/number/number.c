@@ -7,6 +7,8 @@
 
 #include "base/checked.h"
 #include "number/formats.h"
+#include "number/half.h"
+#include "number/lanes.h"
 
 static const struct tl_number *const table[TL_NUMBERS] = {
 #define NUMBER(id, name) [TL_NUMBER_##id] = &tl_number_##name,
@@ -76,6 +78,34 @@ void tl_number_decode(const struct tl_number *number, const void *bytes, size_t 
     const uint8_t *block = bytes;
     for (size_t i = 0; i < n_elems; i += number->block_elems, block += number->block_bytes)
         decode_block(number, block, ret_values + i);
+}
+
+bool tl_number_says(const struct tl_number *as, const struct tl_number *number)
+{
+    return as == number || (number->restated && number->restated->as == as->id);
+}
+
+/* Bits of sizes are in the order of sizes, those of NaN the greatest: what is added makes the top bit of those that are as large. */
+TL_WIDE static bool below(const float *values, size_t n_elems, float limit)
+{
+    typedef uint32_t bits16 __attribute__((vector_size(64)));
+    const uint32_t more = 0x80000000u - tl_half_bits(limit);
+    bits16 sums = {0};
+    uint32_t any = 0;
+    size_t at = 0;
+    for (; at + TL_LANES <= n_elems; at += TL_LANES)
+        sums |= (bits16)tl_lanes_size(tl_lanes_load(values + at)) + more;
+    for (int i = 0; i < TL_LANES; i++)
+        any |= sums[i];
+    for (; at < n_elems; at++)
+        any |= (tl_half_bits(values[at]) & 0x7fffffff) + more;
+    return !(any >> 31);
+}
+
+bool tl_number_holds(const struct tl_number *number, const float *values, size_t n_elems)
+{
+    bool all = number->id == TL_NUMBER_F32 || number->id == TL_NUMBER_BF16;
+    return all || below(values, n_elems, 65520);
 }
 
 void tl_number_fit(const struct tl_number *number, const float *values, const float *weights, size_t n_elems, void *ret_bytes)

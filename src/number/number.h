@@ -44,6 +44,14 @@ struct tl_number_apart {
     void (*split)(const void *blocks, size_t n_elems, void *ret_codes, void *ret_scales);
 };
 
+/* A format whose blocks can say the same as those of another one, for kinds of files that store the one and not the other. */
+struct tl_number_restated {
+    enum tl_number_id as;
+    /* n elements (whole blocks of both) -> blocks of `as` with the very same values. Returns how many elements came before the
+     * first block that has none such: n_elems where all have one. */
+    size_t (*restate)(const void *blocks, size_t n_elems, void *ret_blocks);
+};
+
 struct tl_number {
     enum tl_number_id id;
     const char *name;                    /* "q4_k" */
@@ -67,6 +75,7 @@ struct tl_number {
     /* Block formats: the same with more care, for files: the sum of weights[i] * error^2 is made small. weights >= 0; NULL: all 1. */
     void (*fit)(const float *values, const float *weights, size_t n_elems, void *ret_bytes);
     const struct tl_number_apart *apart; /* NULL: files hold whole blocks */
+    const struct tl_number_restated *restated;           /* NULL: no other format says the same */
 };
 
 const struct tl_number *tl_number(enum tl_number_id id);              /* never NULL for a valid id */
@@ -79,6 +88,12 @@ bool tl_number_bytes(const struct tl_number *number, uint64_t n_elems, uint64_t 
 
 /* Decodes n elements (a multiple of block_elems), exactly as the format is defined. */
 void tl_number_decode(const struct tl_number *number, const void *bytes, size_t n_elems, float *ret_values);
+
+/* Is `as` the format, or the one that its blocks can be restated as? */
+bool tl_number_says(const struct tl_number *as, const struct tl_number *number);
+
+/* Can they be stored? f32 and bf16 hold all that a float is; others, whose values or scales are f16, what is finite and rounds to 65504 at most. */
+bool tl_number_holds(const struct tl_number *number, const float *values, size_t n_elems);
 
 /* Encodes n elements for a file: the format's fit, or its encoding where it has none. weights as there. */
 void tl_number_fit(const struct tl_number *number, const float *values, const float *weights, size_t n_elems, void *ret_bytes);

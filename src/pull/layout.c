@@ -115,9 +115,9 @@ int tl_layout_link(const struct tl_layout *layout, const char *path, const char 
         r = target_of(path, hash, &target);
     if (r < 0 || leads_to(link, target))
         return r;
-    snprintf(ending, sizeof ending, ".part-%ld", (long)getpid());
+    snprintf(ending, sizeof ending, ".link-%ld", (long)getpid());
     r = tl_layout_make_folders(link);
-    if (r < 0 || !(beside = tl_file_beside(link, ending)))
+    if (r < 0 || !(beside = tl_layout_blob(layout, hash, ending)))           /* a name of any length has room there */
         return r < 0 ? r : TL_E_NOMEM;
     (void)unlink(beside);
     if (symlink(target, beside) < 0 || rename(beside, link) < 0) {
@@ -141,12 +141,6 @@ int tl_layout_set_ref(const struct tl_layout *layout, const char *revision, cons
 /* --- locks -------------------------------------------------------------------------------------------------------- */
 
 /* Others remove the file when they let go: a lock on a file that has lost its name is none. */
-static bool is_still_there(int fd, const char *path)
-{
-    struct stat ours, there;
-    return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
-}
-
 int tl_layout_lock(const struct tl_layout *layout, const char *hash, int *ret_fd)
 {
     TL_AUTO char *path = NULL;
@@ -161,7 +155,7 @@ int tl_layout_lock(const struct tl_layout *layout, const char *hash, int *ret_fd
             close(fd);
             return 0;
         }
-        if (is_still_there(fd, path)) {          /* where the file system has no locks, everybody has each of them */
+        if (tl_file_is_named(fd, path)) {        /* where the file system has no locks, everybody has each of them */
             *ret_fd = fd;
             return 1;
         }

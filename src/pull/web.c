@@ -103,6 +103,7 @@ static int visit(struct tl_web_request *request, const char *url)
     tl_free(in->url);
     in->url = copy;
     web->curl.easy_setopt(in->easy, CURLOPT_URL, url);
+    web->curl.easy_setopt(in->easy, CURLOPT_PROXY, origin.here ? "" : NULL);         /* what is not encrypted never leaves this machine */
     snprintf(range, sizeof range, "%" PRIu64 "-%" PRIu64, request->from, request->from + request->n_bytes - 1);
     web->curl.easy_setopt(in->easy, CURLOPT_RANGE, request->n_bytes ? range : NULL);
     r = set_headers(in);

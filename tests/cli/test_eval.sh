@@ -65,6 +65,10 @@ refused 3 'no-such-model' "$llama" no-such-model --text "$text"
 refused 2 'that of the reference' "$llama" --reference "$gemma" --text "$text"
 : >"$scratch/empty"
 refused 2 'at least 2 in one' "$llama" --text "$scratch/empty"
+for file in -o --svg; do
+    refused 1 'no-such-folder/file: cannot be created' "$llama" --reference "$llama" --text "$text" --store "$scratch/untouched" $file "$scratch/no-such-folder/file"
+done
+[ ! -e "$scratch/untouched" ] || fail 'computed before it was known where answers go'
 refused 1 'no-such-text' "$llama" --text "$scratch/no-such-text"
 refused 2 'no lines' "$llama" --tasks "$scratch/empty"
 echo '{"prompt": "x", "expect": "y"' >"$scratch/bad"

@@ -52,6 +52,9 @@ run prune "$place/uneven.gguf" "$place/even.gguf" --keep 0.8 --experts "$place/a
 [ "$(member "$place/out" '["experts"], d["experts_kept"], d["least_kept"], d["most_kept"]')" = '(11, 8, 4, 4)' ] || fail 'the report'
 works "$place/even.gguf"
 run quantize "$place/uneven.gguf" "$place/q8.gguf" --to q8_0 -q || fail 'quantized afterwards'
+run inspect "$place/q8.gguf" --json || fail 'inspect'
+[ "$(member "$place/out" '["metadata"]["trill.source.source.name"], len(d["metadata"]["trill.source.experts.kept"]), "trill.experts.kept" in d["metadata"]')" = \
+    "('model', 11, False)" ] || fail 'which experts were kept'
 run prune "$file" "$place/both.gguf" --keep 0.7 --experts "$place/file.experts" --uneven --to q8_0 -q || fail 'quantized at once'
 works "$place/both.gguf"
 for which in q8 both; do
@@ -75,6 +78,8 @@ works "$place/folder"
 refused 2 'is there already' "$file" "$place/half.gguf" --keep 0.5 --experts "$place/file.experts"
 refused 2 '--experts FILE is missing' "$file" "$place/new" --keep 0.5
 refused 2 '--keep SHARE is missing' "$file" "$place/new" --experts "$place/file.experts"
-refused 3 'statistics of `trill score --experts` for this model' "$file" "$place/new" --keep 0.5 --experts "$place/folder.experts"
+refused 3 'those of another model' "$file" "$place/new" --keep 0.5 --experts "$place/folder.experts"
+score "$place/half.gguf" "$place/half.experts"
+refused 3 'statistics of `trill score --experts` for this model' "$file" "$place/new" --keep 0.5 --experts "$place/half.experts"
 refused 3 'expected statistics' "$file" "$place/new" --keep 0.5 --experts "$place/moments"
 refused 2 'no routed experts' "$golden/llama/model.gguf" "$place/new" --keep 0.5 --experts "$place/file.experts"

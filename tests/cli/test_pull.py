@@ -3,6 +3,7 @@
 """trill pull against a hub on this machine (tests/pull/hub.py): what is fetched and where it lies, stopping and going on, two
 at once, hubs that lie, and models by the names under which other programs keep them."""
 import concurrent.futures
+import contextlib
 import hashlib
 import json
 import os
@@ -10,9 +11,12 @@ import pathlib
 import random
 import shutil
 import signal
+import socket
+import socketserver
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -82,7 +86,7 @@ class Place:
 FOLDER = {'config.json': b'{"a": 1}', 'tokenizer.json': b'[]', 'model-00001-of-00002.safetensors': noise(3 * MB, 1),
           'model-00002-of-00002.safetensors': noise(2 * MB, 2), 'model.safetensors.index.json': b'{}', 'chat_template.jinja': b'x',
           'LICENSE': b'MIT', 'README.md': b'# hi', 'consolidated.safetensors': noise(5 * MB, 3), 'onnx/model.bin': b'no', 'empty.json': b'',
-          'original/params.json': b'{}'}
+          'original/params.json': b'{}', 'n' * 250 + '.json': b'{"n": 1}'}
 NEEDED = [path for path in FOLDER if path not in ('README.md', 'consolidated.safetensors', 'onnx/model.bin', 'original/params.json')]
 
 
@@ -360,14 +364,22 @@ def test_closed_doors(place):
     place.run('pull', 'own/gated', says='licence: gemma; gated')
 
 
+def certificate(place):
+    """A key with its certificate, and the certificate alone; None: there is no openssl."""
+    if not shutil.which('openssl'):
+        return None
+    pem, authority = place.folder / 'hub.pem', place.folder / 'authority.pem'
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', pem, '-out', authority, '-days', '2',
+                    '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,DNS:hub.test,IP:127.0.0.1'], check=True, capture_output=True)
+    pem.write_bytes(pem.read_bytes() + authority.read_bytes())
+    return pem
+
+
 def test_https(place):
     """Certificates that nobody trusts are refused at once; SSL_CERT_FILE says whom to trust."""
-    if not shutil.which('openssl'):
+    pem = certificate(place)
+    if not pem:
         return 'there is no openssl here'
-    pem = place.folder / 'hub.pem'
-    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', pem, '-out', place.folder / 'authority.pem', '-days', '2',
-                    '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'], check=True, capture_output=True)
-    pem.write_bytes(pem.read_bytes() + (place.folder / 'authority.pem').read_bytes())
     with Hub(pem) as hub:
         repository = hub.add('own/name', {'model.safetensors': noise(3 * MB), 'config.json': b'{}'})
         place.fails(1, 'certificate', 'own/name', HF_ENDPOINT=hub.url)
@@ -378,11 +390,46 @@ def test_https(place):
     return None
 
 
+class Tunnel(socketserver.StreamRequestHandler):
+    """CONNECT, to a port of this machine whatever the host is called."""
+
+    def handle(self):
+        host, port = self.rfile.readline().split()[1].decode().rsplit(':', 1)
+        while self.rfile.readline().strip():
+            pass
+        self.server.hosts.append(host)
+        with socket.create_connection(('127.0.0.1', int(port))) as there:
+            self.wfile.write(b'HTTP/1.1 200 OK\r\n\r\n')
+            back = threading.Thread(target=self.pass_on, args=(there, self.connection))
+            back.start()
+            self.pass_on(self.connection, there)
+            back.join()
+
+    @staticmethod
+    def pass_on(source, to):
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                to.sendall(data)
+            to.shutdown(socket.SHUT_WR)
+
+
 def test_proxy(place):
-    """The hub is its own proxy: it is asked for addresses of a host where nobody listens."""
-    place.hub.add('own/name', {'config.json': b'{}'})
-    place.pull('own/name/config.json', '--endpoint', 'http://localhost:9', http_proxy=place.hub.url)
-    assert place.hub.log
+    """Hubs elsewhere are asked through the proxy; one on this machine never is, so what is not encrypted stays here."""
+    repository = place.hub.add('own/name', {'config.json': b'{}'})
+    place.pull('own/name/config.json', http_proxy='http://127.0.0.1:9', HF_TOKEN='hf_good')
+    place.holds(repository, 'config.json')
+    pem = certificate(place)
+    if not pem:
+        return 'there is no openssl here'
+    with Hub(pem) as hub, socketserver.ThreadingTCPServer(('127.0.0.1', 0), Tunnel) as proxy:
+        hub.add('own/other', {'config.json': b'{}'})
+        proxy.hosts, proxy.daemon_threads = [], True
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        place.pull('own/other/config.json', HF_ENDPOINT=hub.url.replace('127.0.0.1', 'hub.test'),
+                   https_proxy=f'http://127.0.0.1:{proxy.server_address[1]}', SSL_CERT_FILE=str(place.folder / 'authority.pem'))
+        proxy.shutdown()
+        assert set(proxy.hosts) == {'hub.test'}, proxy.hosts
+    return None
 
 
 def test_full_disk(place):

@@ -5,7 +5,7 @@
 # fills up does not leave a model; and trill eval tells what was lost.
 
 set -eu
-disk_size=48k
+disk_size=48k goes_on=yes
 # shellcheck source=small_disk.sh
 . "$(dirname "$0")/small_disk.sh"
 golden=$TRILL_ROOT/tests/golden
@@ -25,6 +25,7 @@ refused() {                                     # CODE, WORDS of the sentence, a
 # --- what comes out
 quantize "$llama" "$place/q8.gguf" --to q8_0 --json >"$place/report.json" || fail 'q8_0'
 [ "$(member "$place/report.json" '["tensors"], d["changed"], d["resumed"], d["source_bytes"]')" = '(22, 14, 0, 157952)' ] || fail 'report'
+[ "$(member "$place/report.json" '["bytes"]')" = "$(stat -c %s "$place/q8.gguf")" ] || fail 'bytes of the file'
 [ "$(member "$place/report.json" '["bytes"] < 60000 and 0 < d["relative_error"] < 1e-4')" = True ] || fail 'bytes and error'
 "$TRILL" inspect "$place/q8.gguf" --json >"$place/inspect.json"
 [ "$(member "$place/inspect.json" '["metadata"]["trill.source.name"], len(d["metadata"]["trill.source.identity"]), d["metadata"]["general.file_type"]')" = \
@@ -42,6 +43,9 @@ quantize "$llama" "$place/weighed.gguf" --bits 12 --importance "$place/moments" 
 [ "$(member "$place/inspect.json" '["metadata"]["trill.importance.sha256"]')" = "$(sha256sum "$place/moments" | cut -d ' ' -f 1)" ] || fail 'whose importance'
 quantize "$llama" "$place/size.gguf" --size 55K || fail 'size'
 [ "$(stat -c %s "$place/size.gguf")" -le 56320 ] || fail 'a larger file than asked for'
+rm "$place/size.gguf"
+quantize "$golden/llama" "$place/size.gguf" --size 55K || fail 'size of what is converted'
+[ "$(stat -c %s "$place/size.gguf")" -le 56320 ] || fail 'a larger file than asked for, converted'
 echo '{"prompt": "the weight that is read", "max_tokens": 20}' >"$place/prompts.jsonl"
 "$TRILL" eval "$place/q8.gguf" "$place/scheme.gguf" "$llama" --reference "$llama" --text "$golden/eval/text.txt" --window 64 --prompts "$place/prompts.jsonl" \
     --store "$place/store" --no-ledger --json -q >"$place/eval.json" 2>"$said" || fail 'eval'
@@ -56,36 +60,74 @@ quantize "$golden/llama" "$place/folder" --to bf16 --json >"$place/report.json" 
     >"$place/eval.json" 2>"$said" || fail 'eval of safetensors'
 [ "$(member "$place/eval.json" '["models"] and 0 < d["models"][0]["kl"] < 0.01')" = True ] || fail 'what bf16 lost'
 quantize "$place/folder" "$place/again" --to f32 || fail 'back to f32'
-refused 2 'safetensors stores no q4_0' "$golden/llama" "$place/new" --to q4_0
+refused 2 '^trill: --to:1: safetensors stores no q4_0: an output that ends in .gguf does' "$golden/llama" "$place/new" --to q4_0
 refused 2 'safetensors store f32, f16 and bf16' "$golden/llama" "$place/new" --bits 5
 
+# --- what others noted of a model stays, behind "source." where it is noted anew
+edit() {                                        # of a folder's weights: what python says of the header d and the bytes b
+    python3 - "$1/model.safetensors" "$2" <<'END'
+import json, struct, sys
+b = bytearray(open(sys.argv[1], 'rb').read())
+n = struct.unpack('<Q', b[:8])[0]
+d, b = json.loads(b[8:8 + n]), b[8 + n:]
+exec(sys.argv[2])
+header = json.dumps(d).encode()
+open(sys.argv[1], 'wb').write(struct.pack('<Q', len(header)) + header + b)
+END
+}
+cp -r "$golden/llama" "$place/noted"
+edit "$place/noted" 'd["__metadata__"].update({"trill.distill.teacher.license": "mit", "trill.scheme": "* f32", "general.license": "mit"})'
+for to in noted-bf16 noted.gguf noted-q4.gguf; do
+    case $to in *q4*) from=noted.gguf as=q4_0;; *) from=noted as=bf16;; esac
+    quantize "$place/$from" "$place/$to" --to $as || fail "$to"
+    "$TRILL" inspect "$place/$to" --json | sed 's/"__metadata__[.]/"/g' >"$place/inspect.json"
+    [ "$(member "$place/inspect.json" '["metadata"]["trill.distill.teacher.license"], d["metadata"]["general.license"], d["metadata"]["trill.source.name"]')" = \
+        "('mit', 'mit', 'noted')" ] || fail "$to: what was noted"
+done
+[ "$(member "$place/inspect.json" '["metadata"]["trill.source.source.name"], d["metadata"]["trill.source.scheme"], d["metadata"]["trill.source.source.scheme"]')" = \
+    "('noted', '* bf16\n', '* f32')" ] || fail 'where the source is from'
+
 # --- what is refused
+edit "$place/noted" 'at = d["model.layers.1.mlp.up_proj.weight"]["data_offsets"][0]; b[at + 400:at + 404] = struct.pack("<f", float("nan"))'
+refused 3 'blk.1.ffn_up.weight: found a value in row 3 that q8_0 cannot hold' "$place/noted" "$place/nan.gguf" --to q8_0
+rm "$place/nan.gguf.partial"
 refused 2 'PATH is missing' "$llama"
+refused 2 'PATH is missing' "$llama" ''
 refused 2 'what to write is missing' "$llama" "$place/new.gguf"
 refused 2 'q4_9' "$llama" "$place/new.gguf" --to q4_9
 refused 2 'give one of them' "$llama" "$place/new.gguf" --bits 4 --size 1M
 mkdir "$place/there"
 refused 2 'is a folder' "$llama" "$place/there" --to q4_0 --force
 refused 2 'is there already' "$llama" "$place/q8.gguf" --to q4_0
-refused 2 'are too few' "$llama" "$place/new.gguf" --bits 2
+mkfifo "$place/pipe"
+refused 2 'expected the name of a file' "$llama" "$place/pipe" --to q4_0 --force
+refused 2 'is a file of the model itself' "$place/noted/model.safetensors" "$place/noted" --to bf16 --force
+refused 2 ': 2 bits a weight are too few: the least that the formats give is' "$llama" "$place/new.gguf" --bits 2
+refused 2 ': 20480 bytes are too few: the least that the formats give is' "$llama" "$place/new.gguf" --size 20K
 refused 2 'GGUF stores no fp8_b128' "$llama" "$place/new.gguf" --to fp8_b128
 printf '* q4_0\nexperts q8_0\n' >"$place/scheme"
 refused 2 ':2: "experts" matches no tensor of' "$llama" "$place/new.gguf" --to "$place/scheme"
-refused 3 'importance of another model' "$golden/gpt_oss/model.gguf" "$place/new.gguf" --to q4_0 --importance "$place/moments"
+refused 3 'of another model' "$golden/gpt_oss/model.gguf" "$place/new.gguf" --to q4_0 --importance "$place/moments"
 refused 3 'importance' "$llama" "$place/new.gguf" --to q4_0 --importance "$golden/eval/text.txt"
 [ ! -e "$place/new.gguf" ] && [ ! -e "$place/new.gguf.partial" ] || fail 'something is left of what was refused'
 
+head -c 1100000 /dev/zero | tr '\0' '#' >"$place/scheme"
+refused 2 'at most 1048576 expected' "$llama" "$place/new.gguf" --to "$place/scheme"
+printf '* q4_0\n\0* q8_0\n' >"$place/scheme"
+refused 2 'a byte is zero' "$llama" "$place/new.gguf" --to "$place/scheme"
+
 # --- room
-refused 1 'are needed, the disk has' "$llama" "$disk/f32.gguf" --to f32
-[ ! -s "$disk/f32.gguf.partial" ] || fail 'something was written'
-rm -f "$disk"/*
+if [ "$disk" ]; then
+    refused 1 'are needed, the disk has' "$llama" "$disk/f32.gguf" --to f32
+    [ ! -s "$disk/f32.gguf.partial" ] || fail 'something was written'
+fi
 code=0
-(ulimit -f 32; "$TRILL" quantize "$llama" "$disk/q4.gguf" --to q4_0 -q --no-ledger) 2>"$said" || code=$?
-[ "$code" = 1 ] && [ ! -e "$disk/q4.gguf" ] || fail 'a file that may not grow'
+(ulimit -f 32; "$TRILL" quantize "$llama" "$place/room.gguf" --to q4_0 -q --no-ledger) 2>"$said" || code=$?
+[ "$code" = 1 ] && [ ! -e "$place/room.gguf" ] || fail 'a file that may not grow'
 grep -q 'File too large' "$said" || fail 'why it stopped'
-quantize "$llama" "$disk/q4.gguf" --to q4_0 --json >"$place/report.json" || fail 'with room'
+quantize "$llama" "$place/room.gguf" --to q4_0 --json >"$place/report.json" || fail 'with room'
 quantize "$llama" "$place/q4.gguf" --to q4_0 || fail 'undisturbed'
-cmp "$disk/q4.gguf" "$place/q4.gguf" || fail 'other bytes after a full disk'
+cmp "$place/room.gguf" "$place/q4.gguf" || fail 'other bytes after a full disk'
 
 # --- memory: stacked experts of 32 MB each, through less than that
 cat >"$place/config.json" <<'END'

@@ -2,10 +2,13 @@
 /* Quantising with the N-th allocation or the N-th read or write failing, for every N: a status and a sentence each time, and
  * nothing under the output's name. What stays beside it, the next run goes on with: the file that comes out in the end is the
  * same, byte for byte, as of a run that nothing disturbed. The same for processes that are killed while they write. */
+#include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -27,6 +30,9 @@ static int quantize(const struct tl_quantize_how *as, const char *output, struct
     how.output = output;
     return tl_quantize(&how, progress, report);
 }
+
+/* Another kind of file, with the layer that predicts a further token. */
+static const struct tl_quantize_how converted = {.input = "ahead/glm4_moe", .threads = 1};
 
 static void same_files(const char *a, const char *b)
 {
@@ -76,6 +82,7 @@ static void allocations(void **state)
     try_all(&hows[0], tl_memory_fail_after, true);
     try_all(&hows[1], tl_memory_fail_after, true);
     try_all(&hows[2], tl_memory_fail_after, true);
+    try_all(&converted, tl_memory_fail_after, true);
 }
 
 static void calls(void **state)
@@ -142,8 +149,62 @@ static void of_another(void **state)
     same_files(in_folder("out.gguf"), in_folder("good.gguf"));
 }
 
+/* Nor what stays of other experts, though as many. */
+static void of_others(void **state)
+{
+    (void)state;
+    static const uint8_t keep[2][16] = {{1, 0, 1, 0, 1, 0, 1, 0, 1, 1, 1, 1, 0, 0, 0, 0}, {0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 1, 1, 1, 1}};
+    struct tl_quantize_report report;
+    struct tl_quantize_how some = {.input = "qwen3_moe/model.gguf", .threads = 1, .keep = keep[0]}, others = some;
+    others.keep = keep[1];
+    make_undisturbed(&others);
+    remove(in_folder("out.gguf"));
+    assert_true(WIFSIGNALED(run_until(&some, 90000)));
+    must(quantize(&others, in_folder("out.gguf"), NULL, &report));
+    assert_int_equal(report.resumed, 0);
+    same_files(in_folder("out.gguf"), in_folder("good.gguf"));
+}
+
+/* Nor what stays of a source that was written to since, wherever that was. */
+static void of_another_source(void **state)
+{
+    (void)state;
+    struct tl_quantize_report report;
+    struct timespec later[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}};
+    make_undisturbed(&(struct tl_quantize_how){.scheme = "* f32", .threads = 1});
+    assert_int_equal(rename(in_folder("good.gguf"), in_folder("source.gguf")), 0);
+    const struct tl_quantize_how how = {.input = in_folder("source.gguf"), .output = in_folder("out.gguf"), .scheme = "* q4_0", .threads = 1};
+    remove(in_folder("out.gguf"));
+    must(tl_quantize(&how, NULL, &report));
+    for (int change = 0; change < 2; change++) {
+        assert_int_equal(rename(in_folder("out.gguf"), in_folder("out.gguf.partial")), 0);
+        later[1].tv_sec = time(NULL) + 60;
+        later[1].tv_nsec = change ? 0 : UTIME_OMIT;
+        assert_int_equal(utimensat(AT_FDCWD, in_folder("source.gguf"), later, 0), 0);
+        must(tl_quantize(&how, NULL, &report));
+        assert_int_equal(report.resumed, change ? 0 : report.tensors);
+    }
+}
+
+/* Who comes second leaves the first alone. */
+static void two_at_once(void **state)
+{
+    (void)state;
+    struct tl_quantize_report report;
+    struct tl_outfile *first;
+    remove(in_folder("out.gguf"));
+    must(tl_outfile_open_lasting(in_folder("out.gguf"), &first));
+    assert_int_equal(quantize(&hows[0], in_folder("out.gguf"), NULL, &report), TL_E_USAGE);
+    assert_non_null(strstr(tl_error_text(), "another process is writing it"));
+    must(tl_outfile_write(first, "whole", 5));
+    must(tl_outfile_commit(first));
+    tl_outfile_close(first);
+    remove(in_folder("out.gguf"));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(allocations), cmocka_unit_test(calls), cmocka_unit_test(killed), cmocka_unit_test(of_another)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(allocations), cmocka_unit_test(calls), cmocka_unit_test(killed), cmocka_unit_test(of_another),
+                                       cmocka_unit_test(of_others), cmocka_unit_test(of_another_source), cmocka_unit_test(two_at_once)};
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

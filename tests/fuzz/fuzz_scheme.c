@@ -8,9 +8,9 @@
 enum { LAYERS = 2 };
 
 static const struct tl_place places[FUZZ_TENSORS] = {
-    {TL_PART_ATTENTION, TL_R_Q, 0, TL_NO_EXPERT, false},
-    {TL_PART_EXPERTS, TL_R_EXPERT_UP, 0, TL_NO_EXPERT, false},
-    {TL_PART_NORMS, TL_R_ATTN_NORM, 0, TL_NO_EXPERT, false},
+    {TL_PART_ATTENTION, TL_R_Q, 0, TL_NO_EXPERT, false, false},
+    {TL_PART_EXPERTS, TL_R_EXPERT_UP, 0, TL_NO_EXPERT, false, false},
+    {TL_PART_NORMS, TL_R_ATTN_NORM, 0, TL_NO_EXPERT, false, false},
 };
 
 static bool apply(const char *text, size_t n_bytes, const struct tl_number **numbers)

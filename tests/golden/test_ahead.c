@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Logits of layers that predict a further token against those of Hugging Face transformers (make_ahead.py), with activations
- * in f32, where nothing but the order of sums separates them. */
+ * in f32, where nothing but the order of sums separates them: of the folders as they are, of GGUFs made from them, and of folders
+ * made from these. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,8 +13,10 @@
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "compress/quantize.h"
 #include "engine/engine.h"
 #include "golden_file.h"
+#include "must.h"
 
 enum { IDS = 70, ROWS = 69, PIECE = 50 };
 
@@ -114,27 +117,55 @@ static void predict(struct ahead *a)
     tl_state_free(state);
 }
 
+static void check(const char *name, const char *path)
+{
+    struct tl_engine_options options = { .exact = true, .kv = "f32", .drafts = "heads" };
+    struct ahead a = { 0 };
+    if (tl_engine_open(path, &options, &a.engine) < 0)
+        fail_msg("%s: %s", path, tl_error_text());
+    a.vocab = tl_model_geometry(a.engine->model)->vocab;
+    a.width = tl_model_geometry(a.engine->model)->width;
+    a.hidden = malloc((size_t)IDS * a.width * sizeof(float));
+    a.expected = read_logits(name, a.vocab);
+    read_ids(name, a.ids);
+    say(&a);
+    predict(&a);
+    print_message("  %-12s %-24s largest difference %.2e\n", name, path + (strlen(path) > 24 ? strlen(path) - 24 : 0), a.worst);
+    assert_true(a.worst > 0 && a.worst < 1e-3);
+    free(a.hidden);
+    free(a.expected);
+    tl_engine_close(a.engine);
+}
+
+static void convert(const char *input, const char *output)
+{
+    struct tl_quantize_report report;
+    must(tl_quantize(&(struct tl_quantize_how){ .input = input, .output = output, .folder = true, .threads = 1 }, NULL, &report));
+}
+
+static void remove_all(const char *folder)
+{
+    char command[200];
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    assert_int_equal(system(command), 0);
+}
+
 static void test_layers(void **state)
 {
     static const char *const names[] = { "glm4_moe", "deepseek_v3", "qwen3_next" };
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        struct tl_engine_options options = { .exact = true, .kv = "f32", .drafts = "heads" };
-        struct ahead a = { 0 };
-        if (tl_engine_open(golden_file("ahead/%s", names[i]), &options, &a.engine) < 0)
-            fail_msg("%s: %s", names[i], tl_error_text());
-        a.vocab = tl_model_geometry(a.engine->model)->vocab;
-        a.width = tl_model_geometry(a.engine->model)->width;
-        a.hidden = malloc((size_t)IDS * a.width * sizeof(float));
-        a.expected = read_logits(names[i], a.vocab);
-        read_ids(names[i], a.ids);
-        say(&a);
-        predict(&a);
-        print_message("  %-12s largest difference %.2e\n", names[i], a.worst);
-        assert_true(a.worst > 0 && a.worst < 1e-3);
-        free(a.hidden);
-        free(a.expected);
-        tl_engine_close(a.engine);
+        char place[] = "/tmp/trill-ahead-XXXXXX", gguf[64], back[64], source[512];
+        assert_non_null(mkdtemp(place));
+        snprintf(source, sizeof(source), "%s", golden_file("ahead/%s", names[i]));
+        snprintf(gguf, sizeof(gguf), "%s/model.gguf", place);
+        snprintf(back, sizeof(back), "%s/back", place);
+        check(names[i], source);
+        convert(source, gguf);
+        check(names[i], gguf);
+        convert(gguf, back);
+        check(names[i], back);
+        remove_all(place);
     }
 }
 

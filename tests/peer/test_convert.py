@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Files that trill converts are what others expect: llama.cpp says the same greedy text with a GGUF made from a folder, as it was and
-quantised on the way, as trill does; transformers, where it is, loads a folder made from a GGUF, of every architecture that it knows,
-makes the same tokens of the same texts and gives the logits that are stored for the model.
+quantised on the way, as trill does, and with one that has a layer for further tokens; transformers, where it is, loads a folder made
+from a GGUF, of every architecture that it knows, makes the same tokens of the same texts and gives the logits that are stored for the model.
 
 PEERS is the folder that bench/build-peers made; without both this is skipped (77)."""
 import json, os, pathlib, subprocess, sys, tempfile
@@ -51,6 +51,14 @@ def in_llama(model, folder):
     return good
 
 
+def with_layer_ahead(path, folder):
+    out = folder / f'{path.name}.gguf'
+    trill('convert', path, out, '-q')
+    a, b = (text.replace('\0', '') for text in (ours(out), theirs(out)))
+    print(f'ahead/{path.name}\n  trill     {a!r}\n  llama.cpp {b!r}')
+    return a == b and len(a) > 0
+
+
 def in_transformers(case, folder):
     out = folder / case
     trill('convert', GOLDEN / case / 'model.gguf', out, '-q')
@@ -73,6 +81,8 @@ def main():
         folder = pathlib.Path(place)
         for model in MODELS if PROGRAM.exists() else []:
             good, some = in_llama(model, folder) and good, True
+        for path in sorted((GOLDEN / 'ahead').iterdir()) if PROGRAM.exists() else []:
+            good, some = with_layer_ahead(path, folder) and good, True
         for path in sorted(GOLDEN.glob('*/model.gguf')) if transformers else []:
             case = path.parent.name
             if case not in OWN_CODE and (path.parent / 'texts.json').exists():

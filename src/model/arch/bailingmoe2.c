@@ -13,6 +13,7 @@ static const struct tl_name names[] = {
     { TL_R_Q_NORM, "blk.%u.attn_q_norm.weight", "model.layers.%u.attention.query_layernorm.weight", 0 },
     { TL_R_K_NORM, "blk.%u.attn_k_norm.weight", "model.layers.%u.attention.key_layernorm.weight", 0 },
     { TL_R_CHOICE_BIAS, "blk.%u.exp_probs_b.bias", "model.layers.%u.mlp.gate.expert_bias", 0 },
+    { TL_R_AHEAD_NORM, "blk.%u.layer_output_norm.weight", "model.layers.%u.final_layernorm.weight", 0 },
     { 0, NULL, NULL, 0 },
 };
 

@@ -15,5 +15,5 @@ static int layer(struct tl_builder *b)
     return tl_build_dense_ffn(b, 0);
 }
 
-const struct tl_arch tl_arch_qwen35 = { .name = "qwen35", .model_types = { "qwen3_5", "qwen3_5_text" }, .transformers = "Qwen3_5ForCausalLM", .names = names, .halves = true, .less_one = true, .delta_tiled = true, .rope_share = 0.25f,
+const struct tl_arch tl_arch_qwen35 = { .name = "qwen35", .model_types = { "qwen3_5", "qwen3_5_text" }, .transformers = "Qwen3_5ForCausalLM", .names = names, .halves = true, .less_one = true, .ahead_apart = true, .delta_tiled = true, .rope_share = 0.25f,
                                         .read = tl_delta_read, .layer = layer };

@@ -30,4 +30,4 @@ static int layer(struct tl_builder *b)
 }
 
 const struct tl_arch tl_arch_qwen35moe = { .name = "qwen35moe", .model_types = { "qwen3_5_moe", "qwen3_5_moe_text" }, .transformers = "Qwen3_5MoeForCausalLM", .names = names,
-                                           .halves = true, .less_one = true, .delta_tiled = true, .rope_share = 0.25f, .read = read_qwen35moe, .layer = layer };
+                                           .halves = true, .less_one = true, .ahead_apart = true, .delta_tiled = true, .rope_share = 0.25f, .read = read_qwen35moe, .layer = layer };

@@ -31,5 +31,5 @@ static int layer(struct tl_builder *b)
     return tl_build_expert_ffn(b, 0);
 }
 
-const struct tl_arch tl_arch_qwen3next = { .name = "qwen3next", .model_types = { "qwen3_next" }, .transformers = "Qwen3NextForCausalLM", .names = names, .halves = true, .less_one = true, .delta_fused = true, .rope_share = 0.25f,
+const struct tl_arch tl_arch_qwen3next = { .name = "qwen3next", .model_types = { "qwen3_next" }, .transformers = "Qwen3NextForCausalLM", .names = names, .halves = true, .less_one = true, .ahead_apart = true, .delta_fused = true, .rope_share = 0.25f,
                                            .read = read_qwen3next, .layer = layer };

@@ -248,6 +248,38 @@ static void bad_targets_fail(void **state)
     assert_int_equal(files_in_folder(), 0);
 }
 
+/* What lasts is one's own, a regular file, and never takes the place of something else. */
+static void lasting_files(void **state)
+{
+    (void)state;
+    TL_AUTO char *path = path_of("model"), *partial = path_of("model.partial"), *text = NULL;
+    struct tl_outfile *one, *other;
+    size_t n;
+    assert_int_equal(tl_outfile_open_lasting(folder, &one), TL_E_USAGE);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(tl_outfile_open_lasting(path, &one), TL_E_USAGE);
+    assert_int_equal(rename(path, partial), 0);
+    assert_int_equal(tl_outfile_open_lasting(path, &one), TL_E_IO);          /* and waits for nobody */
+    unlink(partial);
+    assert_int_equal(symlink("elsewhere", partial), 0);
+    assert_int_equal(tl_outfile_open_lasting(path, &one), TL_E_IO);
+    unlink(partial);
+    assert_int_equal(files_in_folder(), 0);
+    assert_int_equal(tl_outfile_open_lasting(path, &one), 0);
+    assert_int_equal(tl_outfile_open_lasting(path, &other), TL_E_USAGE);
+    assert_int_equal(tl_outfile_write(one, "text", 4), 0);
+    assert_int_equal(tl_outfile_commit(one), 0);
+    assert_int_equal(tl_outfile_open_lasting(path, &other), 0);              /* another file, though the first is not closed */
+    tl_outfile_close(one);
+    tl_outfile_close(other);
+    assert_int_equal(tl_file_slurp(path, 100, &text, &n), 0);
+    assert_string_equal(text, "text");
+    unlink(path);
+    unlink(partial);
+    assert_int_equal(tl_file_make_folders(""), 0);
+    assert_int_equal(files_in_folder(), 0);
+}
+
 static void paths_are_joined(void **state)
 {
     (void)state;
@@ -292,7 +324,7 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read), cmocka_unit_test(uncommitted_files_vanish), cmocka_unit_test(halves_vanish),
         cmocka_unit_test(large_files), cmocka_unit_test(room_is_told),
         cmocka_unit_test(slurp_is_bounded), cmocka_unit_test(whole_files_are_saved), cmocka_unit_test(small_texts), cmocka_unit_test(only_regular_files_are_opened),
-        cmocka_unit_test(bad_targets_fail), cmocka_unit_test(paths_are_joined),
+        cmocka_unit_test(bad_targets_fail), cmocka_unit_test(lasting_files), cmocka_unit_test(paths_are_joined),
         cmocka_unit_test(every_operation_fails_once),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -23,7 +23,7 @@ static inline void at_hand_open(struct at_hand *h, const char *path)
     *h = (struct at_hand){0};
     must(tl_modelfile_open(path, &h->file));
     must(tl_model_new(h->file, &choices, &h->meters, &h->model));
-    must(tl_place_all(h->model, h->file, &h->places));
+    must(tl_place_all(h->model, h->file, NULL, &h->places));
     h->n = tl_modelfile_tensors(h->file);
     h->numbers = tl_alloc(h->n, sizeof(*h->numbers));
     assert_non_null(h->numbers);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Formats within a size: on a golden model the size is kept and used, more room never leaves more error, what a scheme fixed stays,
+/* Formats within a size: on a golden model the size is kept and used, more room never leaves more error, what a scheme fixed stays, and so does what is small enough,
  * threads change nothing, and sizes that no choice gives are refused with both ends. */
 #include <math.h>
 #include <string.h>
 
 #include "compress/assign.h"
+#include "compress/quantize.h"
+#include "folder.h"
 #include "model_at_hand.h"
 
 static int assign(struct at_hand *h, double bits, uint64_t size_bytes, uint32_t threads)
@@ -16,8 +18,11 @@ static int assign(struct at_hand *h, double bits, uint64_t size_bytes, uint32_t 
     for (uint64_t i = 0; i < h->n; i++)
         n_elems[i] = tl_modelfile_tensor(h->file, i)->n_elems;
     must(tl_pool_new(threads, &pool));
+    uint64_t around = tl_modelfile_bytes(h->file);
+    for (uint64_t i = 0; i < h->n; i++)
+        around -= tl_modelfile_tensor(h->file, i)->n_bytes;
     int r = tl_assign(&(struct tl_assign){.file = h->file, .places = h->places, .n_elems = n_elems, .n_layers = 2, .pool = pool, .bits = bits,
-                                          .size_bytes = size_bytes, .progress = &progress},
+                                          .size_bytes = size_bytes, .around_bytes = around, .progress = &progress},
                       h->numbers);
     tl_free(n_elems);
     tl_pool_free(pool);
@@ -120,10 +125,28 @@ static void ends(void **state)
     assert_non_null(strstr(tl_error_text(), "are too few"));
     assert_non_null(strstr(tl_error_text(), "--importance"));
     assert_int_equal(assign(&h, 0, 100, 1), TL_E_USAGE);
-    must(assign(&h, 32, 0, 1));                                      /* all that the formats give */
-    assert_int_equal(h.numbers[at_hand_index(&h, "blk.0.attn_q.weight")]->id, TL_NUMBER_Q8_0);
+    must(assign(&h, 7.5, 0, 1));
+    assert_int_equal(h.numbers[at_hand_index(&h, "blk.0.ffn_down.weight")]->id, TL_NUMBER_F16);  /* no blocks have 56 columns */
+    clear(&h);
+    must(assign(&h, 32, 0, 1));                                      /* nothing needs to be lost */
+    for (uint64_t i = 0; i < h.n; i++)
+        assert_true(!h.numbers[i] || h.numbers[i] == tl_modelfile_tensor(h.file, i)->number);
     assert_null(h.numbers[at_hand_index(&h, "blk.0.attn_norm.weight")]);
-    assert_null(h.numbers[at_hand_index(&h, "blk.0.ffn_down.weight")]);          /* no format has blocks for 56 columns */
+    at_hand_close(&h);
+}
+
+/* What is in few bits already stays as it is where the size allows it: another format could only lose, whatever its bits. */
+static void keeps_own(void **state)
+{
+    (void)state;
+    struct at_hand h;
+    struct tl_quantize_report report;
+    const struct tl_quantize_how how = {.input = golden_file("llama/model.gguf"), .output = in_folder("few.gguf"), .scheme = "* iq4_nl", .threads = 1};
+    must(tl_quantize(&how, NULL, &report));
+    at_hand_open(&h, in_folder("few.gguf"));
+    must(assign(&h, report.bits + 1e-6, 0, 1));
+    for (uint64_t i = 0; i < h.n; i++)
+        assert_true(!h.numbers[i] || h.numbers[i] == tl_modelfile_tensor(h.file, i)->number);
     at_hand_close(&h);
 }
 
@@ -173,7 +196,7 @@ static void threads(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(within), cmocka_unit_test(ends), cmocka_unit_test(of_file), cmocka_unit_test(keeps_fixed),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(within), cmocka_unit_test(ends), cmocka_unit_test(keeps_own), cmocka_unit_test(of_file), cmocka_unit_test(keeps_fixed),
                                        cmocka_unit_test(threads)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -9,7 +9,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/file.h"
+#include "compress/eval_impl.h"
 #include "compress/eval_lines.h"
+#include "folder.h"
 
 static const struct tl_eval_order plain, trusting = {.trust = true}, commanding = {.verify = "true"};
 
@@ -125,9 +128,29 @@ static void messages(void **state)
     assert_null(text);
 }
 
+/* Evaluations of the same lines share a file of requests, which stays until the last of them ends. */
+static void shared(void **state)
+{
+    (void)state;
+    static const char line[] = "{\"prompt\": \"x\", \"json\": true}";
+    const struct tl_eval_order order = {.store = folder};
+    struct tl_eval_run run = {.order = &order};
+    struct tl_eval_requests one = {0}, other = {0};
+    assert_int_equal(tl_eval_items_parse(&run.tasks, "f", line, strlen(line), true, &order), 0);
+    assert_int_equal(tl_eval_requests_write(&run, &run.tasks, "tasks", &one), 0);
+    assert_int_equal(tl_eval_requests_write(&run, &run.tasks, "tasks", &other), 0);
+    TL_AUTO char *path = tl_strdup(one.path);
+    assert_string_equal(other.path, path);
+    tl_eval_requests_done(&one);
+    assert_true(tl_file_exists(path));
+    tl_eval_requests_done(&other);
+    assert_false(tl_file_exists(path));
+    tl_eval_items_done(&run.tasks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(taken), cmocka_unit_test(refused), cmocka_unit_test(prefixes),
-                                       cmocka_unit_test(without_memory), cmocka_unit_test(messages)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+                                       cmocka_unit_test(without_memory), cmocka_unit_test(messages), cmocka_unit_test(shared)};
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

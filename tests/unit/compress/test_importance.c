@@ -234,8 +234,8 @@ static void refuses_others(void **state)
     make_gguf(in_folder("counts.gguf"), "imatrix", false);
     refuse(in_folder("counts.gguf"), "qwen3_moe", "found no counts");
     make_moments(in_folder("other.safetensors"), "trill.teacher");
-    refuse(in_folder("other.safetensors"), "qwen3_moe", "expected \"trill.moments\"");
-    refuse(golden_file("llama/model.safetensors"), "llama", "__metadata__.format");
+    refuse(in_folder("other.safetensors"), "qwen3_moe", "expected statistics of `trill score --moments`");
+    refuse(golden_file("llama/model.safetensors"), "llama", "found \"pt\"");
 }
 
 static void refuses_values(void **state)

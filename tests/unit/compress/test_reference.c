@@ -217,10 +217,26 @@ static void failures(void **state)
         }
 }
 
+/* Who comes second leaves the first alone. */
+static void two_at_once(void **state)
+{
+    (void)state;
+    struct tl_reference_facts facts = facts_of(SMALL);
+    struct tl_reference *first, *second;
+    assert_int_equal(tl_reference_create(path, &facts, &first), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(tl_reference_create(path, &facts, &second), TL_E_USAGE);
+        assert_non_null(strstr(tl_error_text(), "another process is writing it"));
+    }
+    tl_reference_close(first);
+    assert_int_equal(store(SMALL), 0);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(distances), cmocka_unit_test(others), cmocka_unit_test(damage), cmocka_unit_test(malice),
-                                       cmocka_unit_test(failures)};
+                                       cmocka_unit_test(failures), cmocka_unit_test(two_at_once)};
     snprintf(path, sizeof(path), "/tmp/trill-reference-%ld", (long)getpid());
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

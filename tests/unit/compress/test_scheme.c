@@ -36,6 +36,8 @@ static const struct { const char *model, *text, *tensor, *format; } rows[] = {
     {"llama", "attention -1 q8_0", "blk.0.attn_v.weight", NULL},
     {"llama", "attention 0-1 q8_0", "blk.0.attn_v.weight", "q8_0"},
     {"llama", "attention -2--1 q8_0", "blk.0.attn_v.weight", "q8_0"},
+    {"llama", "* -9-1 q8_0", "blk.0.attn_v.weight", "q8_0"},
+    {"llama", "* -9-1 q8_0", "output.weight", NULL},                              /* of no layer */
     {"llama", "attention 5,0 q8_0", "blk.0.attn_v.weight", "q8_0"},
     {"llama", "* q4_0\n*.attn_k.* keep", "blk.0.attn_k.weight", "f32"},
     {"llama", "* q4_0\nblk.?.ffn_up.weight 1 bf16", "blk.1.ffn_up.weight", "bf16"},
@@ -172,7 +174,7 @@ static void not_stored(void **state)
     static const struct { const char *path, *format, *sentence; } stores[] = {
         {"llama/model.gguf", "int4_g32", "f:1: GGUF stores no int4_g32"},
         {"llama/model.gguf", "fp8_b128", "f:1: GGUF stores no fp8_b128"},
-        {"llama", "q4_0", "f:1: safetensors stores no q4_0"},
+        {"llama", "q4_0", "f:1: safetensors stores no q4_0: an output that ends in .gguf does"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof stores / sizeof *stores; i++) {

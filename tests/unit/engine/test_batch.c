@@ -25,6 +25,7 @@
 
 static char input[64], output[64], partial[80];
 enum { CONTEXT = 192 };
+static uint64_t ram_bytes = 256u << 20;      /* too little to measure how fast memory is, which takes longer than answering */
 
 static struct tl_engine *open_path(const char *path, const struct tl_engine_options *options)
 {
@@ -37,7 +38,8 @@ static struct tl_engine *open_path(const char *path, const struct tl_engine_opti
 static struct tl_engine *open_streamed(const char *name, uint32_t sessions, uint32_t chunk, uint32_t threads, uint32_t frames)
 {
     return open_path(golden_file("%s/model.gguf", name),
-                     &(struct tl_engine_options){.threads = threads, .context = CONTEXT, .sessions = sessions, .chunk = chunk, .frames = frames});
+                     &(struct tl_engine_options){.threads = threads, .context = CONTEXT, .sessions = sessions, .chunk = chunk, .frames = frames,
+                                                 .ram_bytes = ram_bytes, .process_bytes = 1});
 }
 
 static struct tl_engine *open_engine(const char *name, uint32_t sessions, uint32_t chunk, uint32_t threads)
@@ -241,7 +243,8 @@ static void test_languages(void **state)
     snprintf(longer, sizeof(longer), "%s.gguf", input);
     make_longer(longer);
     for (uint32_t width = 1; width <= 4; width += 3) {
-        struct tl_engine *engine = open_path(longer, &(struct tl_engine_options){.threads = 2, .context = 1024, .sessions = width, .chunk = 64});
+        struct tl_engine *engine = open_path(longer, &(struct tl_engine_options){.threads = 2, .context = 1024, .sessions = width, .chunk = 64,
+                                                                                     .ram_bytes = ram_bytes, .process_bytes = 1});
         struct tl_batch_report report = run_with(engine, 0);
         tl_engine_close(engine);
         assert_int_equal(report.failed, 1);
@@ -405,7 +408,10 @@ static void test_forecast(void **state)
     struct tl_batch_report counted, again;
     (void)state;
     write_requests(12);
+    uint64_t enough = ram_bytes;
+    ram_bytes = 0;                        /* as usual */
     struct tl_engine *engine = open_engine("llama", 3, 32, 1);
+    ram_bytes = enough;
     struct tl_batch_order order = {.input = input, .output = output};
     assert_int_equal(tl_batch_forecast(engine, &order, NULL, &counted), 0);
     assert_true(counted.survey.requests == 12 && counted.survey.refused == 2 && counted.survey.choices == 4 + 6 + 4 + 2);

@@ -80,6 +80,85 @@ static void test_facts(void **state)
     assert_null(tl_number_by_safetensors("I64"));
 }
 
+/* Every scale of a half, with all codes of 4 bits; which of them other halves say, the decoder of the other format tells. */
+static void check_restated(const struct tl_number *n, const struct tl_number *as)
+{
+    enum { ELEMS = 64 };
+    static uint8_t says[1 << 16];
+    uint32_t accepted = 0;
+    uint8_t from[TL_NUMBER_MAX_BLOCK_BYTES], to[TL_NUMBER_MAX_BLOCK_BYTES];
+    float values[ELEMS], again[ELEMS];
+    memset(says, 0, sizeof says);
+    for (uint32_t half = 0; half < 1 << 16; half++) {
+        uint32_t bits = bits_of(tl_f16_to_f32((uint16_t)half));
+        if ((bits & 0xffff) == 0)
+            says[bits >> 16] = 1;
+    }
+    for (uint32_t scale = 0; scale < 1 << 16; scale++) {
+        uint16_t one = 0x3f80, half = (uint16_t)scale;
+        for (uint32_t i = 0; i < 16; i++)
+            from[2 + i] = from[2 + n->block_bytes + i] = (uint8_t)(i << 4 | (15 - i));
+        memcpy(from, &one, 2);
+        memcpy(from + n->block_bytes, &half, 2);
+        size_t done = n->restated->restate(from, ELEMS, to);
+        if (done != (says[scale] ? ELEMS : ELEMS / 2))
+            fail_msg("%s: a scale of %a is restated in %zu elements", n->name, (double)tl_bf16_to_f32(half), done);
+        if (scale >= 0x3700 && scale <= 0x477f)          /* 2^-17 to 65280 */
+            assert_int_equal(done, ELEMS);
+        tl_number_decode(n, from, done, values);
+        tl_number_decode(as, to, done, again);
+        for (size_t i = 0; i < done; i++)
+            assert_same(as->name, i, again[i], values[i]);
+        accepted += done == ELEMS;
+    }
+    assert_true(accepted > 8000);
+}
+
+/* Of zeros alone the scale may be any that is finite. */
+static void check_restated_zeros(const struct tl_number *n, const struct tl_number *as)
+{
+    static const struct { uint16_t scale; bool says; } rows[] = {
+        {0x0000, true}, {0x8000, true}, {0x0001, true}, {0x8001, true}, {0x322b, true}, {0x7f7f, true}, {0xff7f, true}, {0x7f80, true}, {0xff80, true}, {0x7f81, false},
+    };
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        uint8_t from[TL_NUMBER_MAX_BLOCK_BYTES], to[TL_NUMBER_MAX_BLOCK_BYTES];
+        float values[32], again[32];
+        memset(from, 0x88, n->block_bytes);
+        memcpy(from, &rows[k].scale, 2);
+        assert_int_equal(n->restated->restate(from, 32, to), rows[k].says ? 32 : 0);
+        if (!rows[k].says)
+            continue;
+        tl_number_decode(n, from, 32, values);
+        tl_number_decode(as, to, 32, again);
+        for (size_t i = 0; i < 32; i++)
+            assert_same(as->name, i, again[i], values[i]);
+        from[17] = 0x98;                                 /* one that is none: the scale counts */
+        if (rows[k].scale == 0x322b)
+            assert_int_equal(n->restated->restate(from, 32, to), 0);
+    }
+}
+
+static void test_restated(void **state)
+{
+    uint32_t found = 0;
+    (void)state;
+    for (int id = 0; id < TL_NUMBERS; id++) {
+        const struct tl_number *n = tl_number((enum tl_number_id)id);
+        for (int other = 0; other < TL_NUMBERS; other++) {
+            const struct tl_number *as = tl_number((enum tl_number_id)other);
+            bool restated = n->restated && n->restated->as == as->id;
+            assert_int_equal(tl_number_says(as, n), restated || as == n);
+            if (!restated)
+                continue;
+            assert_true(as->block_elems == n->block_elems && as->gguf_type >= 0 && n->gguf_type < 0);
+            check_restated(n, as);
+            check_restated_zeros(n, as);
+            found++;
+        }
+    }
+    assert_int_equal(found, 1);
+}
+
 static void test_bytes(void **state)
 {
     (void)state;
@@ -254,6 +333,24 @@ static void test_hostile_values(void **state)
 }
 
 /* As files are written. */
+/* Wherever in a row it is. */
+static void test_holds(void **state)
+{
+    (void)state;
+    static const struct { float value; bool by_half; } cases[] = {
+        {0, true}, {-1e-40f, true}, {65519.99f, true}, {-65519.99f, true}, {65520, false}, {-1e30f, false}, {INFINITY, false}, {-INFINITY, false}, {NAN, false}, {-NAN, false},
+    };
+    for (unsigned i = 0; i < TL_NUMBERS; i++)
+        for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+            for (size_t at = 0; at < 37; at++) {
+                float values[37] = {0};
+                values[at] = cases[k].value;
+                bool all = i == TL_NUMBER_F32 || i == TL_NUMBER_BF16;
+                assert_int_equal(tl_number_holds(tl_number(i), values, 37), all || cases[k].by_half);
+                assert_true(tl_number_holds(tl_number(i), values, at));
+            }
+}
+
 static void store(const struct tl_number *n, const float *values, size_t count, uint8_t *ret_bytes)
 {
     if (n->fit)
@@ -378,10 +475,10 @@ static void test_bf16(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_facts),         cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_facts),         cmocka_unit_test(test_restated), cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_golden_decode), cmocka_unit_test(test_golden_encode),
         cmocka_unit_test(test_unpack),        cmocka_unit_test(test_error_bounds),
-        cmocka_unit_test(test_fit), cmocka_unit_test(test_hostile_values), cmocka_unit_test(test_float_mode), cmocka_unit_test(test_all_halves),
+        cmocka_unit_test(test_holds), cmocka_unit_test(test_fit), cmocka_unit_test(test_hostile_values), cmocka_unit_test(test_float_mode), cmocka_unit_test(test_all_halves),
         cmocka_unit_test(test_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

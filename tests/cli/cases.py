@@ -85,15 +85,18 @@ class Files:
         self.write('no-ids', b'[]')
         self.write('long-ids', json.dumps([5] * 300).encode())
         self.write('long-text', b'All the king\'s horses and all the king\'s men. ' * 170)
-        self.write('prompts', b''.join(b'{"prompt": "Tell me long story %d."}\n' % i for i in range(4000)))
         self.write('smollm-ids', json.dumps([504 + i for i in range(600)]).encode())
+        # What is interrupted: many times longer than it takes until the signal comes, on the fastest machine.
+        self.write('lasting-text', b'All the king\'s horses and all the king\'s men. ' * 600)
+        self.write('lasting-ids', json.dumps([504 + i for i in range(8000)]).encode())
+        self.write('lasting-prompts', b''.join(b'{"prompt": "Tell me long story %d."}\n' % i for i in range(4000)))
+        self.write('lasting-requests', requests('/v1/completions', {'prompt': [504] * 40, 'max_tokens': 400, 'ignore_eos': True}, 400))
         self.write('messages', b'[{"role": "user", "content": "<|im_start|>hi"}]')
         self.write('bad-messages', b'[{"role": "user", "content": ')
         self.write('endless', b'{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}')
         self.write('broken-template', b'{% for %}')
         self.write('requests', requests('/v1/chat/completions', {'messages': [{'role': 'user', 'content': 'Hi'}]}, 5))
         self.write('mixed-requests', requests('/v1/completions', {'prompt': 'Once', 'n': 2}, 3) + b'no request\n')
-        self.write('long-requests', requests('/v1/completions', {'prompt': [504] * 40, 'max_tokens': 400, 'ignore_eos': True}, 8))
         texts = self.folder / 'texts'
         texts.mkdir()
         for name in ('b.txt', 'a.txt', '.hidden'):

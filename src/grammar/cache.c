@@ -16,6 +16,7 @@ struct entry {
     struct tl_grammar *grammar;
     uint64_t n_bytes;
     uint32_t users;
+    uint32_t least;                      /* tokens of its shortest text, + 1; 0: not measured */
     struct entry *next;                  /* used less lately */
 };
 
@@ -119,13 +120,44 @@ int tl_grammar_cache_take(struct tl_grammar_cache *cache, const uint8_t key[TL_S
     return 0;
 }
 
+/* Whoever has the grammar has kept its entry. */
+static struct entry *entry_of(struct tl_grammar_cache *cache, const struct tl_grammar *grammar)
+{
+    struct entry *entry = cache->first;
+    while (entry->grammar != grammar)
+        entry = entry->next;
+    return entry;
+}
+
+int tl_grammar_cache_least(struct tl_grammar_cache *cache, const struct tl_grammar *grammar, const struct tl_trie *trie, uint32_t *ret_least)
+{
+    struct tl_matcher *matcher;
+    pthread_mutex_lock(&cache->lock);
+    uint32_t least = entry_of(cache, grammar)->least;
+    pthread_mutex_unlock(&cache->lock);
+    if (least == 0) {
+        int r = tl_matcher_new(grammar, trie, &matcher);
+        if (r < 0)
+            return r;
+        least = tl_matcher_least(matcher);
+        tl_matcher_free(matcher);
+        if (least == UINT32_MAX)
+            return TL_E_NOMEM;
+        least++;
+        pthread_mutex_lock(&cache->lock);
+        entry_of(cache, grammar)->least = least;
+        pthread_mutex_unlock(&cache->lock);
+    }
+    *ret_least = least - 1;
+    return 0;
+}
+
 void tl_grammar_cache_give_back(struct tl_grammar_cache *cache, const struct tl_grammar *grammar)
 {
     if (!grammar)
         return;
     pthread_mutex_lock(&cache->lock);
-    for (struct entry *entry = cache->first; entry; entry = entry->next)
-        entry->users -= entry->grammar == grammar;
+    entry_of(cache, grammar)->users--;
     forget(cache);
     pthread_mutex_unlock(&cache->lock);
 }

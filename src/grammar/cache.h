@@ -15,6 +15,8 @@ void tl_grammar_cache_free(struct tl_grammar_cache *cache);           /* NULL is
 int tl_grammar_cache_take(struct tl_grammar_cache *cache, const uint8_t key[TL_SHA256_BYTES],
                           int (*make)(const void *context, struct tl_grammar **ret_grammar), const void *context,
                           const struct tl_grammar **ret_grammar);
+/* tl_matcher_least before the first token, of a grammar that was taken from the cache: measured once, as all who ask have the same trie. */
+int tl_grammar_cache_least(struct tl_grammar_cache *cache, const struct tl_grammar *grammar, const struct tl_trie *trie, uint32_t *ret_least);
 void tl_grammar_cache_give_back(struct tl_grammar_cache *cache, const struct tl_grammar *grammar);    /* NULL is fine */
 
 #endif

@@ -148,14 +148,16 @@ uint32_t tl_steer_reserve(const struct tl_turn_steer *steer, enum tl_steer_stage
 
 static int measure_call(struct tl_turn_steer *steer)
 {
+    const struct tl_turn_how *how = &steer->turn->how;
     const struct tl_grammar *grammar;
+    uint32_t least = 0;
     int r = 0;
     for (size_t i = 0; i < steer->turn->tools.count && r >= 0; i++) {
         if (steer->only >= 0 && (size_t)steer->only != i)
             continue;
-        if ((r = tl_steer_arguments(steer, (int32_t)i, &grammar)) >= 0 && (r = tl_steer_match(steer, grammar)) >= 0 &&
-            tl_matcher_least(steer->matcher) > steer->most_arguments)
-            steer->most_arguments = tl_matcher_least(steer->matcher);
+        if ((r = tl_steer_arguments(steer, (int32_t)i, &grammar)) >= 0 && (r = tl_grammar_cache_least(how->grammars, grammar, how->trie, &least)) >= 0 &&
+            least > steer->most_arguments)
+            steer->most_arguments = least;
     }
     if (r >= 0)
         r = tl_steer_names(steer, steer->first.text, false);

@@ -10,8 +10,10 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "grammar/cache.h"
 #include "must.h"
+#include "small_vocab.h"
 
 static struct tl_grammar_cache *cache;
 static uint32_t n_made;
@@ -75,8 +77,39 @@ static void test_bounds(void **state)
     run(60, 60000, 59);                              /* some megabytes each */
 }
 
+/* The shortest text is measured once: behind that nothing is allocated. */
+static void test_least(void **state)
+{
+    uint32_t least = 0, again = 0;
+    struct tl_tokenizer *tokenizer = small_vocab();
+    struct tl_trie *trie;
+    (void)state;
+    must(tl_grammar_cache_new(&cache));
+    must(tl_trie_new(tokenizer, &trie));
+    for (uint32_t n_bytes = 0; n_bytes < 5; n_bytes += 4) {
+        const struct tl_grammar *grammar = take(n_bytes, n_bytes), *other = take(5, 0);
+        struct tl_matcher *matcher;
+        tl_memory_fail_after(0);
+        assert_int_equal(tl_grammar_cache_least(cache, grammar, trie, &least), TL_E_NOMEM);
+        tl_memory_fail_after(-1);
+        must(tl_grammar_cache_least(cache, grammar, trie, &least));
+        must(tl_matcher_new(grammar, trie, &matcher));
+        assert_int_equal(least, tl_matcher_least(matcher));
+        tl_matcher_free(matcher);
+        tl_memory_fail_after(0);
+        must(tl_grammar_cache_least(cache, grammar, trie, &again));
+        tl_memory_fail_after(-1);
+        assert_int_equal(again, least);
+        tl_grammar_cache_give_back(cache, other);
+        tl_grammar_cache_give_back(cache, grammar);
+    }
+    tl_trie_free(trie);
+    tl_tokenizer_free(tokenizer);
+    tl_grammar_cache_free(cache);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bounds)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bounds), cmocka_unit_test(test_least)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,8 +120,9 @@ static int check_least(struct tl_ask *ask, const struct tl_ask_how *how, uint32_
     tl_telling_done(&telling);
     uint64_t room = how->context ? how->context - ask->prompt[prompt].n_ids : UINT32_MAX;
     if (request->max_tokens > 0 && (uint64_t)request->max_tokens < least) {
-        snprintf(request->param, sizeof(request->param), "max_tokens");
-        return tl_fail(TL_E_USAGE, "max_tokens: %lld are allowed, and an answer of that language takes %u at least", (long long)request->max_tokens, least);
+        const char *most = ask->form->most ? ask->form->most : "max_tokens";
+        snprintf(request->param, sizeof(request->param), "%s", most);
+        return tl_fail(TL_E_USAGE, "%s: %lld are allowed, and an answer of that language takes %u at least", most, (long long)request->max_tokens, least);
     }
     if (room >= least)
         return 0;

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -143,6 +144,7 @@ int tl_telling_end(struct tl_telling *telling, const char **finish, struct tl_us
     usage->reasoning_tokens = telling->reasoning_tokens;
     if (ret_calls)
         *ret_calls = calls;
-    struct tl_event event = {.kind = TL_EVENT_END, .part = telling->part, .finish = *finish, .stop = telling->stop, .usage = usage};
+    struct tl_event event = {.kind = TL_EVENT_END, .part = telling->part, .finish = *finish, .stop = telling->stop, .usage = usage,
+                             .ended = (int64_t)time(NULL)};
     return telling->event(telling->context, &event);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* POST /v1/messages/count_tokens, Anthropic's: the request is read as one for an answer, and only its prompt is counted. */
+/* POST /v1/messages/count_tokens, Anthropic's, and /v1/responses/input_tokens, OpenAI's: the request is read as one for an answer, and
+ * only its prompt is counted. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -40,6 +41,7 @@ int tl_count_tokens_post(struct tl_exchange *exchange)
     struct trill_model *model;
     uint64_t tokens = 0;
     char *refusal = NULL;
+    bool of_responses = strcmp(exchange->route->form, "responses") == 0;
     TL_AUTO char *name = exchange->server->options->n_models > 1 ? tl_task_model_of(exchange->body, exchange->n_bytes) : NULL;
     if (tl_models_enter(exchange, name, &model) != 0)
         return 0;
@@ -51,7 +53,7 @@ int tl_count_tokens_post(struct tl_exchange *exchange)
     if (refusal)
         tl_buffer_append(&body, refusal, strlen(refusal));
     else
-        tl_buffer_printf(&body, "{\"input_tokens\":%" PRIu64 "}\n", tokens);
+        tl_buffer_printf(&body, "{%s\"input_tokens\":%" PRIu64 "}\n", of_responses ? "\"object\":\"response.input_tokens\"," : "", tokens);
     trill_free(refusal);
     tl_exchange_reply(exchange, r < 0 ? 400 : 200, NULL, &body);
     return 0;

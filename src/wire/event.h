@@ -44,6 +44,7 @@ struct tl_event {
     const char *finish;                  /* "stop", "length", "tool_calls" */
     const char *stop;                    /* the stop string that ended it; NULL: none did */
     const struct tl_usage *usage;
+    int64_t ended;                       /* seconds since 1970, of TL_EVENT_END; 0: not known */
 };
 
 #endif

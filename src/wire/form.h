@@ -33,6 +33,7 @@ struct tl_form_writer;                   /* begins with a form's own struct tl_w
 
 struct tl_form {
     const char *name, *path;             /* "chat", "/v1/chat/completions" */
+    const char *most;                    /* the field that bounds an answer's tokens; NULL: max_tokens */
     /* Where it fails request->param names the field. */
     int (*read)(struct tl_openai_request *request, const char *where, const char *text, size_t n_bytes);
     int (*writer_new)(const struct tl_writer_facts *facts, struct tl_form_writer **ret_writer);

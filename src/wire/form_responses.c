@@ -114,29 +114,45 @@ static const char *status_of(const struct responses_writer *writer)
 /* What the request said of it, as far as clients look. */
 static void put_request(const struct responses_writer *writer, struct tl_buffer *out)
 {
-    static const char *const choices[] = {[TL_TOOLS_AUTO] = "auto", [TL_TOOLS_NONE] = "none", [TL_TOOLS_REQUIRED] = "required", [TL_TOOLS_ONE] = "required"};
     const struct tl_openai_request *request = writer->facts.request;
-    tl_buffer_printf(out, ",\"instructions\":null,\"max_output_tokens\":");
+    tl_buffer_printf(out, ",\"max_output_tokens\":");
     tl_buffer_printf(out, request->max_tokens < 0 ? "null" : "%" PRId64, request->max_tokens);
     tl_buffer_printf(out, ",\"parallel_tool_calls\":%s,\"previous_response_id\":null,\"reasoning\":{\"effort\":%s,\"summary\":null}",
                      request->one_call ? "false" : "true", request->effort ? request->effort : "null");
-    tl_buffer_printf(out, ",\"store\":false,\"temperature\":%.6g,\"text\":{\"format\":{\"type\":\"text\"}},\"tool_choice\":\"%s\",\"tools\":[],\"top_p\":%.6g"
-                          ",\"truncation\":\"disabled\",\"metadata\":{}", (double)request->sampling.temperature, choices[request->tool_choice],
-                     (double)request->sampling.top_p);
+    tl_buffer_printf(out, ",\"store\":false,\"temperature\":%.6g,\"top_p\":%.6g,\"presence_penalty\":%.6g,\"frequency_penalty\":%.6g,\"top_logprobs\":0"
+                          ",\"truncation\":\"disabled\",\"service_tier\":\"default\"%s", (double)request->sampling.temperature, (double)request->sampling.top_p,
+                     (double)request->sampling.presence_penalty, (double)request->sampling.frequency_penalty, request->repeated);
 }
 
-static void put_head(const struct responses_writer *writer, const char *status, struct tl_buffer *out)
+static void put_completed(const struct responses_writer *writer, bool completed, struct tl_buffer *out)
 {
+    int64_t ended = writer->facts.repeatable ? writer->facts.created : writer->items.ended;
+    tl_buffer_printf(out, completed && ended ? ",\"completed_at\":%" PRId64 : ",\"completed_at\":null", ended);
+}
+
+static void put_error(const struct tl_failure *failure, struct tl_buffer *out)
+{
+    const char *code = failure ? failure->code ? failure->code : failure->http_status < 500 ? "invalid_prompt" : "server_error" : NULL;
+    tl_buffer_printf(out, ",\"error\":");
+    if (!failure) {
+        tl_buffer_append(out, "null", 4);
+        return;
+    }
+    tl_buffer_printf(out, "{\"code\":\"%s\"", code);
+    tl_buffer_json_member(out, "message", failure->message);
+    tl_buffer_append(out, "}", 1);
+}
+
+/* Of one that failed what came is in the frames before. */
+static void put_response(const struct responses_writer *writer, const struct tl_failure *failure, struct tl_buffer *out)
+{
+    const char *status = failure ? "failed" : status_of(writer);
+    bool incomplete = strcmp(status, "incomplete") == 0, ended = writer->items.finish && !failure;
     tl_buffer_printf(out, "{\"id\":\"resp_%s\",\"object\":\"response\",\"created_at\":%" PRId64 ",\"status\":\"%s\",\"background\":false", writer->facts.id,
                      writer->facts.created, status);
-}
-
-static void put_response(const struct responses_writer *writer, struct tl_buffer *out)
-{
-    const char *status = status_of(writer);
-    bool incomplete = strcmp(status, "incomplete") == 0, ended = writer->items.finish != NULL;
-    put_head(writer, status, out);
-    tl_buffer_printf(out, ",\"error\":null,\"incomplete_details\":%s", incomplete ? "{\"reason\":\"max_output_tokens\"}" : "null");
+    put_completed(writer, ended && !incomplete, out);
+    put_error(failure, out);
+    tl_buffer_printf(out, ",\"incomplete_details\":%s", incomplete ? "{\"reason\":\"max_output_tokens\"}" : "null");
     tl_buffer_json_member(out, "model", writer->facts.model ? writer->facts.model : "");
     put_request(writer, out);
     tl_buffer_printf(out, ",\"output\":[");
@@ -161,11 +177,11 @@ static void begin_frame(struct responses_writer *writer, const char *type, struc
 
 static void end_frame(struct tl_buffer *out) { tl_buffer_append(out, "}\n\n", 3); }
 
-static void put_wrapped(struct responses_writer *writer, const char *type, struct tl_buffer *out)
+static void put_wrapped(struct responses_writer *writer, const char *type, const struct tl_failure *failure, struct tl_buffer *out)
 {
     begin_frame(writer, type, out);
     tl_buffer_printf(out, ",\"response\":");
-    put_response(writer, out);
+    put_response(writer, failure, out);
     end_frame(out);
 }
 
@@ -296,8 +312,8 @@ static int begin(struct tl_form_writer *opaque, struct tl_buffer *out)
     struct responses_writer *writer = (struct responses_writer *)opaque;
     if (!writer->facts.request->stream)
         return 0;
-    put_wrapped(writer, "created", out);
-    put_wrapped(writer, "in_progress", out);
+    put_wrapped(writer, "created", NULL, out);
+    put_wrapped(writer, "in_progress", NULL, out);
     return out->status;
 }
 
@@ -337,31 +353,22 @@ static int finish(struct tl_form_writer *opaque, struct tl_buffer *out)
         writer->items.finish = "stop";
     if (writer->facts.request->stream) {
         end_item(writer, status_of(writer), out);
-        put_wrapped(writer, status_of(writer), out);
+        put_wrapped(writer, status_of(writer), NULL, out);
     } else {
-        put_response(writer, out);
+        put_response(writer, NULL, out);
     }
     return out->status;
 }
 
-/* A stream that has begun ends as a response that has failed: what came of it is in its frames. */
+/* A stream that has begun ends as a response that has failed. */
 static int failed(struct tl_form_writer *opaque, const struct tl_failure *failure, struct tl_buffer *out)
 {
     struct responses_writer *writer = (struct responses_writer *)opaque;
-    begin_frame(writer, "failed", out);
-    tl_buffer_printf(out, ",\"response\":");
-    put_head(writer, "failed", out);
-    tl_buffer_printf(out, ",\"error\":{\"code\":\"%s\"", failure->code ? failure->code : failure->http_status < 500 ? "invalid_prompt" : "server_error");
-    tl_buffer_json_member(out, "message", failure->message);
-    tl_buffer_printf(out, "},\"incomplete_details\":null");
-    tl_buffer_json_member(out, "model", writer->facts.model ? writer->facts.model : "");
-    put_request(writer, out);
-    tl_buffer_printf(out, ",\"output\":[],\"usage\":null}");
-    end_frame(out);
+    put_wrapped(writer, "failed", failure, out);
     return out->status;
 }
 
 const struct tl_form tl_form_responses = {
-    .name = "responses", .path = "/v1/responses", .read = tl_responses_read, .writer_new = writer_new, .writer_free = writer_free, .begin = begin,
+    .name = "responses", .path = "/v1/responses", .most = "max_output_tokens", .read = tl_responses_read, .writer_new = writer_new, .writer_free = writer_free, .begin = begin,
     .event = event, .finish = finish, .failed = failed, .beat = tl_openai_put_beat, .error = tl_openai_put_error,
 };

@@ -51,6 +51,7 @@ int tl_items_add(struct tl_items *items, const struct tl_event *event)
         return r;
     if (event->kind == TL_EVENT_END) {
         items->finish = event->finish;
+        items->ended = event->ended;
         if (event->stop && !items->stop && !(items->stop = tl_strdup(event->stop)))
             return TL_E_NOMEM;
         if (event->usage)

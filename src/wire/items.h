@@ -20,6 +20,7 @@ struct tl_items {
     char *stop;                          /* the stop string that ended it; NULL: none did */
     const char *finish;                  /* NULL: the answer has not ended */
     struct tl_usage usage;
+    int64_t ended;                       /* seconds since 1970; 0: not known */
 };
 
 void tl_items_done(struct tl_items *items);

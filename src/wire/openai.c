@@ -128,6 +128,7 @@ void tl_openai_done(struct tl_openai_request *request)
     tl_free(request->grammar);
     tl_free(request->tool);
     tl_free(request->notes);
+    tl_free(request->repeated);
     tl_free(request->kwargs);
     tl_free(request->effort);
     *request = (struct tl_openai_request){0};

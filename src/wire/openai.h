@@ -61,7 +61,7 @@ struct tl_openai_request {
     bool hide_reasoning;                 /* none of it is sent */
     uint32_t dimensions;                 /* of an embedding; 0: all */
     bool base64;
-    char *notes;                         /* what a form keeps for its answer; NULL: nothing */
+    char *notes, *repeated;              /* what a form keeps for its answer, members of it that say again what was asked; NULL: nothing */
     char param[48];                      /* after a failure: the field that it is about, or "" */
 
     /* while reading */
@@ -83,7 +83,8 @@ uint32_t tl_openai_choices(const struct tl_openai_request *request);  /* answers
 /* openai_messages.c: the reader's next value, a list of messages, as templates want it: "developer" is "system", text parts
  * are one string (joined by line ends), arguments of tool calls are objects, reasoning has both of its names. */
 int tl_openai_messages(struct tl_json *json, struct tl_buffer *out);
-/* The reader's next value as it is written. */
+/* Where the reader's next value begins; the value as it is written. */
+const char *tl_openai_value_at(const struct tl_json *json);
 int tl_openai_raw(struct tl_json *json, struct tl_buffer *out);
 /* openai_tools.c: the reader's next value, a list of tools: those that are functions, as they are written. */
 int tl_openai_tools(struct tl_json *json, struct tl_buffer *out);

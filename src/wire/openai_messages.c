@@ -17,7 +17,7 @@ struct message {
     char *reasoning, *reasoning_content; /* JSON strings */
 };
 
-static const char *value_start(const struct tl_json *json)
+const char *tl_openai_value_at(const struct tl_json *json)
 {
     const char *at = json->at;
     while (at < json->end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r'))
@@ -27,13 +27,13 @@ static const char *value_start(const struct tl_json *json)
 
 bool tl_openai_next_is(const struct tl_json *json, char c)
 {
-    const char *at = value_start(json);
+    const char *at = tl_openai_value_at(json);
     return at < json->end && *at == c;
 }
 
 int tl_openai_raw(struct tl_json *json, struct tl_buffer *out)
 {
-    const char *start = value_start(json);
+    const char *start = tl_openai_value_at(json);
     int r = tl_json_skip(json);
     return r < 0 ? r : tl_buffer_append(out, start, (size_t)(json->at - start));
 }

@@ -11,6 +11,7 @@ struct tl_responses {
     struct tl_buffer instructions;       /* such a part, which stands before them */
     struct tl_talk talk;
     struct tl_buffer notes;              /* of request->notes */
+    struct tl_buffer format;             /* that of the text, as it is written */
     uint32_t n_tools;
     bool some, later;                    /* there was an input; something but system has come */
 };

@@ -51,7 +51,7 @@ int tl_translate_unused(struct tl_translation *t, const struct tl_translated *fi
 
 /* --- the walk --------------------------------------------------------------------------------------------------------------- */
 
-struct walk { const struct tl_translated *field; size_t n; bool seen[TL_TRANSLATED_FIELDS]; };
+struct walk { const struct tl_translated *field; size_t n; struct tl_said *said; };
 
 static int take_field(struct tl_translation *t, struct walk *walk)
 {
@@ -67,12 +67,14 @@ static int take_field(struct tl_translation *t, struct walk *walk)
         return tl_openai_raw(json, &t->out);
     }
     const struct tl_translated *field = &walk->field[i];
-    if (walk->seen[i])
+    if (walk->said[i].text)
         return tl_fail(TL_E_USAGE, "%s: said twice", field->name);
     if (tl_openai_next_is(json, 'n'))
         return tl_json_skip(json);
-    walk->seen[i] = true;
+    struct tl_said *said = &walk->said[i];
+    said->text = tl_openai_value_at(json);
     int r = field->take(t, field);
+    said->n_bytes = (size_t)(json->at - said->text);
     return r == TL_E_FILE ? tl_fail_in(r, "%s", field->name) : r;
 }
 
@@ -83,7 +85,7 @@ static const struct tl_translated *field_of(const struct walk *walk, const char 
     for (size_t i = 0; i < walk->n; i++) {
         if (!walk->field[i].chat || strcmp(chat, walk->field[i].chat) != 0)
             continue;
-        if (walk->seen[i])
+        if (walk->said[i].text)
             return &walk->field[i];
         first = first ? first : &walk->field[i];
     }
@@ -121,7 +123,7 @@ int tl_translate(struct tl_openai_request *request, const char *where, const cha
                  size_t n_fields, int (*finish)(struct tl_translation *t), void *own)
 {
     struct tl_translation t = {.request = request, .own = own};
-    struct walk walk = {.field = fields, .n = n_fields};
+    struct walk walk = {.field = fields, .n = n_fields, .said = t.said};
     tl_buffer_init(&t.out, 0);
     tl_buffer_append(&t.out, "{", 1);
     request->kind = TL_OPENAI_CHAT;

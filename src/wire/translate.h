@@ -10,11 +10,16 @@
 #include "base/json.h"
 #include "wire/openai.h"
 
+enum { TL_TRANSLATED_FIELDS = 64 };
+
+struct tl_said { const char *text; size_t n_bytes; };    /* NULL: nothing, or null */
+
 struct tl_translation {
     struct tl_json json;                 /* the client's text */
     struct tl_buffer out;                /* the chat's, without its end */
     struct tl_openai_request *request;
     void *own;                           /* the form's */
+    struct tl_said said[TL_TRANSLATED_FIELDS];       /* the values of the fields, as the text has them */
 };
 
 struct tl_translated {
@@ -23,8 +28,6 @@ struct tl_translated {
     int (*take)(struct tl_translation *t, const struct tl_translated *field);
     const char *reason;                  /* why it is refused */
 };
-
-enum { TL_TRANSLATED_FIELDS = 64 };
 
 /* Fields by their rows; one that is no row is the chat's own, or not known to it either. `finish` writes what had to wait. */
 int tl_translate(struct tl_openai_request *request, const char *where, const char *text, size_t n_bytes, const struct tl_translated *fields,

@@ -170,6 +170,20 @@ def test_11_unknown_tools():
     assert answer["status"] in ("completed", "incomplete")
     status, _, document = served.post("/v1/responses", {"input": "Hello", "previous_response_id": "resp_1"})
     assert status == 400 and "previous_response_id" in json.dumps(document)
+    count = post("/v1/responses/input_tokens", input="Hello", tools=tools, instructions="You are an agent.", model="gpt-5-codex")
+    assert count == {"object": "response.input_tokens", "input_tokens": answer["usage"]["input_tokens"]}, count
+
+
+def test_11_what_was_asked():
+    asked = {"text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": "object", "properties": {"a": {"type": "boolean"}}, "required": ["a"]}}},
+             "tools": [{"type": "function", "name": "f", "parameters": {}}], "tool_choice": "none", "metadata": {"k": "v"}, "instructions": "Be brief."}
+    text = served.request("POST", "/v1/responses", {"input": "Hello", "max_output_tokens": 60, "stream": True, "temperature": 0, **asked})[2].decode()
+    wrapped = [event["response"] for event in events(text) if "response" in event]
+    assert len(wrapped) == 3 and all(response[name] == value for response in wrapped for name, value in asked.items()), wrapped
+    assert wrapped[0]["completed_at"] is None and wrapped[-1]["completed_at"] >= wrapped[-1]["created_at"] > 1e9, wrapped[-1]
+    assert isinstance(json.loads(wrapped[-1]["output"][-1]["content"][0]["text"])["a"], bool)
+    status, _, document = served.post("/v1/responses", {"input": "Hello", "max_output_tokens": 2, **asked})
+    assert status == 400 and document["error"]["param"] == "max_output_tokens" and "max_output_tokens: 2" in document["error"]["message"], document
 
 
 def test_12_unknown_betas():

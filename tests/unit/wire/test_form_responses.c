@@ -111,16 +111,21 @@ static void test_refuses(void **state)
 /* --- answers ---------------------------------------------------------------------------------------------------------------- */
 
 static const struct tl_usage usage = {.prompt_tokens = 30, .reused_tokens = 20, .tokens = 4, .reasoning_tokens = 1};
-static const struct tl_event said[] = {TEXT(REASONING, "so"), TEXT(CONTENT, "a"), TEXT(CONTENT, "\""), END("stop", &usage)};
+static const struct tl_event said[] = {TEXT(REASONING, "so"), TEXT(CONTENT, "a"), TEXT(CONTENT, "\""), {.kind = TL_EVENT_END, .finish = "stop", .usage = &usage, .ended = 9}};
 static const struct tl_event called[] = {CALLED(0, "c1", "f"), ARGUMENTS(0, "{\"a\":"), ARGUMENTS(0, "1}"), CALLED(1, "c2", "p"), ARGUMENTS(1, "{\"input\":\"x\\n"),
                                          ARGUMENTS(1, "y\"}"), CALLED(2, "c3", "n__g"), ARGUMENTS(2, "{}"), END("tool_calls", &usage)};
 static const struct tl_event cut[] = {TEXT(CONTENT, "a"), END("length", &usage)};
 
-#define TOOLS ",\"tools\":[{\"type\":\"function\",\"name\":\"f\"},{\"type\":\"custom\",\"name\":\"p\"},{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{\"type\":\"function\",\"name\":\"g\"}]}]"
-#define HEAD(status, details) "{\"id\":\"resp_1\",\"object\":\"response\",\"created_at\":5,\"status\":\"" status "\",\"background\":false,\"error\":null," \
-    "\"incomplete_details\":" details ",\"model\":\"m\"" REQUEST
-#define REQUEST ",\"instructions\":null,\"max_output_tokens\":null,\"parallel_tool_calls\":true,\"previous_response_id\":null,\"reasoning\":{\"effort\":null,\"summary\":null}," \
-    "\"store\":false,\"temperature\":0.5,\"text\":{\"format\":{\"type\":\"text\"}},\"tool_choice\":\"auto\",\"tools\":[],\"top_p\":0.5,\"truncation\":\"disabled\",\"metadata\":{}"
+#define TOOLS ",\"tools\":" TOOL_LIST
+#define TOOL_LIST "[{\"type\":\"function\",\"name\":\"f\"},{\"type\":\"custom\",\"name\":\"p\"},{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{\"type\":\"function\",\"name\":\"g\"}]}]"
+#define HEAD(status, done, details) HEAD_OF(status, done, details, REQUEST)
+#define HEAD_OF(status, done, details, request) "{\"id\":\"resp_1\",\"object\":\"response\",\"created_at\":5,\"status\":\"" status "\",\"background\":false,\"completed_at\":" done \
+    ",\"error\":null,\"incomplete_details\":" details ",\"model\":\"m\"" request
+#define REQUEST REQUEST_OF("[]", "text", "auto")
+#define REQUEST_OF(tools, format, choice) SETTINGS ",\"instructions\":null,\"tools\":" tools ",\"tool_choice\":\"" choice "\",\"metadata\":{},\"max_tool_calls\":null," \
+    "\"prompt_cache_key\":null,\"safety_identifier\":null,\"text\":{\"format\":{\"type\":\"" format "\"}}"
+#define SETTINGS ",\"max_output_tokens\":null,\"parallel_tool_calls\":true,\"previous_response_id\":null,\"reasoning\":{\"effort\":null,\"summary\":null},\"store\":false," \
+    "\"temperature\":0.5,\"top_p\":0.5,\"presence_penalty\":0,\"frequency_penalty\":0,\"top_logprobs\":0,\"truncation\":\"disabled\",\"service_tier\":\"default\""
 #define USAGE "\"usage\":{\"input_tokens\":30,\"input_tokens_details\":{\"cached_tokens\":20},\"output_tokens\":4,\"output_tokens_details\":{\"reasoning_tokens\":1},\"total_tokens\":34}}"
 #define SAMPLING ",\"temperature\":0.5,\"top_p\":0.5"
 #define OUT_TEXT(words) "{\"type\":\"output_text\",\"text\":\"" words "\",\"annotations\":[],\"logprobs\":[]}"
@@ -132,17 +137,22 @@ static const struct tl_event cut[] = {TEXT(CONTENT, "a"), END("length", &usage)}
 #define SAID_ALL "[" THOUGHT("completed", PART("summary_text", "so")) "," MESSAGE("1", "completed", OUT_TEXT("a\\\"")) "]"
 #define CALLED_ALL "[" F("completed", "{\\\"a\\\":1}") "," P("completed", "x\\ny") "," G("completed", "{}") "]"
 #define FRAME(type, number, more) "event: response." type "\ndata: {\"type\":\"response." type "\",\"sequence_number\":" number more "}\n\n"
-#define BEGINS FRAME("created", "0", ",\"response\":" HEAD("in_progress", "null") ",\"output\":[],\"usage\":null}") \
-    FRAME("in_progress", "1", ",\"response\":" HEAD("in_progress", "null") ",\"output\":[],\"usage\":null}")
+#define BEGINS BEGINS_OF(REQUEST)
+#define BEGINS_OF(request) FRAME("created", "0", ",\"response\":" HEAD_OF("in_progress", "null", "null", request) ",\"output\":[],\"usage\":null}") \
+    FRAME("in_progress", "1", ",\"response\":" HEAD_OF("in_progress", "null", "null", request) ",\"output\":[],\"usage\":null}")
+#define WITH_TOOLS REQUEST_OF(TOOL_LIST, "text", "auto")
+#define ASKED "\"instructions\":\"I \\u00e9\",\"tools\":" TOOL_LIST ",\"tool_choice\":{\"type\":\"function\", \"name\":\"f\"},\"metadata\":{\"a\":\"b\"},\"max_tool_calls\":3," \
+    "\"prompt_cache_key\":\"k\",\"safety_identifier\":\"s\",\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":\"n\",\"schema\":" SCHEMA "}}"
 #define ITEM(type, number, index, item) FRAME("output_item." type, number, ",\"output_index\":" index ",\"item\":" item)
 #define IN(id, index) ",\"item_id\":\"" id "\",\"output_index\":" index
 #define THINKS IN("rs_1_0", "0") ",\"summary_index\":0"
 #define SAYS(index) IN("msg_1_" index, index) ",\"content_index\":0"
 
 static const struct form_written written[] = {
-    {"said", BODY(HI, SAMPLING), said, COUNT(said), HEAD("completed", "null") ",\"output\":" SAID_ALL "," USAGE},
-    {"called", BODY(HI, SAMPLING TOOLS), called, COUNT(called), HEAD("completed", "null") ",\"output\":" CALLED_ALL "," USAGE},
-    {"cut", BODY(HI, SAMPLING), cut, COUNT(cut), HEAD("incomplete", "{\"reason\":\"max_output_tokens\"}") ",\"output\":[" MESSAGE("0", "incomplete", OUT_TEXT("a")) "]," USAGE},
+    {"said", BODY(HI, SAMPLING), said, COUNT(said), HEAD("completed", "9", "null") ",\"output\":" SAID_ALL "," USAGE},
+    {"called", BODY(HI, SAMPLING TOOLS), called, COUNT(called), HEAD_OF("completed", "null", "null", WITH_TOOLS) ",\"output\":" CALLED_ALL "," USAGE},
+    {"said again", BODY(HI, SAMPLING "," ASKED ",\"user\":null"), said, COUNT(said), HEAD_OF("completed", "9", "null", SETTINGS "," ASKED) ",\"output\":" SAID_ALL "," USAGE},
+    {"cut", BODY(HI, SAMPLING), cut, COUNT(cut), HEAD("incomplete", "null", "{\"reason\":\"max_output_tokens\"}") ",\"output\":[" MESSAGE("0", "incomplete", OUT_TEXT("a")) "]," USAGE},
     {"said, streamed", BODY(HI, SAMPLING ",\"stream\":true"), said, COUNT(said),
      BEGINS ITEM("added", "2", "0", THOUGHT("in_progress", "")) FRAME("reasoning_summary_part.added", "3", THINKS ",\"part\":" PART("summary_text", ""))
      FRAME("reasoning_summary_text.delta", "4", THINKS ",\"delta\":\"so\"") FRAME("reasoning_summary_text.done", "5", THINKS ",\"text\":\"so\"")
@@ -150,27 +160,46 @@ static const struct form_written written[] = {
      ITEM("added", "8", "1", MESSAGE("1", "in_progress", "")) FRAME("content_part.added", "9", SAYS("1") ",\"part\":" OUT_TEXT(""))
      FRAME("output_text.delta", "10", SAYS("1") ",\"delta\":\"a\",\"logprobs\":[]") FRAME("output_text.delta", "11", SAYS("1") ",\"delta\":\"\\\"\",\"logprobs\":[]")
      FRAME("output_text.done", "12", SAYS("1") ",\"text\":\"a\\\"\",\"logprobs\":[]") FRAME("content_part.done", "13", SAYS("1") ",\"part\":" OUT_TEXT("a\\\""))
-     ITEM("done", "14", "1", MESSAGE("1", "completed", OUT_TEXT("a\\\""))) FRAME("completed", "15", ",\"response\":" HEAD("completed", "null") ",\"output\":" SAID_ALL "," USAGE)},
+     ITEM("done", "14", "1", MESSAGE("1", "completed", OUT_TEXT("a\\\""))) FRAME("completed", "15", ",\"response\":" HEAD("completed", "9", "null") ",\"output\":" SAID_ALL "," USAGE)},
     {"called, streamed", BODY(HI, SAMPLING TOOLS ",\"stream\":true"), called, COUNT(called),
-     BEGINS ITEM("added", "2", "0", F("in_progress", "")) FRAME("function_call_arguments.delta", "3", IN("fc_1_0", "0") ",\"delta\":\"{\\\"a\\\":\"")
+     BEGINS_OF(WITH_TOOLS) ITEM("added", "2", "0", F("in_progress", "")) FRAME("function_call_arguments.delta", "3", IN("fc_1_0", "0") ",\"delta\":\"{\\\"a\\\":\"")
      FRAME("function_call_arguments.delta", "4", IN("fc_1_0", "0") ",\"delta\":\"1}\"")
      FRAME("function_call_arguments.done", "5", IN("fc_1_0", "0") ",\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"") ITEM("done", "6", "0", F("completed", "{\\\"a\\\":1}"))
      ITEM("added", "7", "1", P("in_progress", "")) FRAME("custom_tool_call_input.delta", "8", IN("ctc_1_1", "1") ",\"delta\":\"x\\ny\"")
      FRAME("custom_tool_call_input.done", "9", IN("ctc_1_1", "1") ",\"input\":\"x\\ny\"") ITEM("done", "10", "1", P("completed", "x\\ny"))
      ITEM("added", "11", "2", G("in_progress", "")) FRAME("function_call_arguments.delta", "12", IN("fc_1_2", "2") ",\"delta\":\"{}\"")
      FRAME("function_call_arguments.done", "13", IN("fc_1_2", "2") ",\"name\":\"g\",\"arguments\":\"{}\"") ITEM("done", "14", "2", G("completed", "{}"))
-     FRAME("completed", "15", ",\"response\":" HEAD("completed", "null") ",\"output\":" CALLED_ALL "," USAGE)},
+     FRAME("completed", "15", ",\"response\":" HEAD_OF("completed", "null", "null", WITH_TOOLS) ",\"output\":" CALLED_ALL "," USAGE)},
     {"cut, streamed", BODY(HI, SAMPLING ",\"stream\":true"), cut, COUNT(cut),
      BEGINS ITEM("added", "2", "0", MESSAGE("0", "in_progress", "")) FRAME("content_part.added", "3", SAYS("0") ",\"part\":" OUT_TEXT(""))
      FRAME("output_text.delta", "4", SAYS("0") ",\"delta\":\"a\",\"logprobs\":[]") FRAME("output_text.done", "5", SAYS("0") ",\"text\":\"a\",\"logprobs\":[]")
      FRAME("content_part.done", "6", SAYS("0") ",\"part\":" OUT_TEXT("a")) ITEM("done", "7", "0", MESSAGE("0", "incomplete", OUT_TEXT("a")))
-     FRAME("incomplete", "8", ",\"response\":" HEAD("incomplete", "{\"reason\":\"max_output_tokens\"}") ",\"output\":[" MESSAGE("0", "incomplete", OUT_TEXT("a")) "]," USAGE)},
+     FRAME("incomplete", "8", ",\"response\":" HEAD("incomplete", "null", "{\"reason\":\"max_output_tokens\"}") ",\"output\":[" MESSAGE("0", "incomplete", OUT_TEXT("a")) "]," USAGE)},
 };
 
 static void test_writes(void **state)
 {
     (void)state;
     form_writes("responses", written, COUNT(written));
+}
+
+/* What is too long for the frames that say it again is left out of them, and read nevertheless. */
+static void test_long(void **state)
+{
+    const struct tl_form *form = tl_form_find("responses");
+    struct tl_openai_request request;
+    struct tl_buffer body;
+    (void)state;
+    tl_buffer_init(&body, 0);
+    tl_buffer_printf(&body, "{\"input\":\"hi\",\"metadata\":{\"a\":\"b\"},\"instructions\":\"%0300000d\"}", 7);
+    must(body.status);
+    tl_openai_init(&request);
+    must(form->read(&request, "body", body.data, body.len));
+    assert_true(strlen(request.messages) > 300000 && strlen(request.repeated) < 1000);
+    assert_non_null(strstr(request.repeated, ",\"instructions\":null,"));
+    assert_non_null(strstr(request.repeated, ",\"metadata\":{\"a\":\"b\"},"));
+    tl_openai_done(&request);
+    tl_buffer_done(&body);
 }
 
 /* A stream that fails says so with the next number, in one frame that is JSON. */
@@ -206,6 +235,6 @@ static void test_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_reads), cmocka_unit_test(test_fields), cmocka_unit_test(test_refuses), cmocka_unit_test(test_writes),
-                                       cmocka_unit_test(test_fails)};
+                                       cmocka_unit_test(test_long), cmocka_unit_test(test_fails)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -135,7 +135,7 @@ static int read_header(const struct tl_batch_work *work, struct header *ret_head
         return status;
     check_of(ret_header, offsetof(struct header, check), NULL, 0, check);
     bool ours = memcmp(ret_header->magic, magic, sizeof(magic)) == 0;
-    if (status == 0 && (ours || !ret_header->magic[0]))
+    if (status == 0 && memcmp(ret_header->magic, magic, strnlen(ret_header->magic, sizeof(magic))) == 0)
         return 0;
     if (!ours || memcmp(check, ret_header->check, sizeof(check)) != 0)
         return tl_fail(TL_E_USAGE, "%s: this is not the work of a batch; move it away, or name another output", work->path);

@@ -20,6 +20,7 @@
 #include "engine/batch.h"
 #include "folder.h"
 #include "golden_file.h"
+#include "killed.h"
 
 enum { REQUESTS = 24 };
 static char input[64], output[64], partial[80];
@@ -31,10 +32,15 @@ static int open_engine(struct tl_engine **ret_engine)
     return tl_engine_open(golden_file("llama/model.gguf"), &options, ret_engine);
 }
 
-static int run(struct tl_engine *engine, struct tl_batch_report *ret_report)
+static int run_watched(struct tl_engine *engine, struct tl_progress *progress, struct tl_batch_report *ret_report)
 {
     struct tl_batch_order order = {.input = input, .output = output};
-    return tl_batch_run(engine, &order, NULL, ret_report);
+    return tl_batch_run(engine, &order, progress, ret_report);
+}
+
+static int run(struct tl_engine *engine, struct tl_batch_report *ret_report)
+{
+    return run_watched(engine, NULL, ret_report);
 }
 
 static void write_requests(int n)
@@ -74,11 +80,11 @@ static void make_expected(int n)
 
 /* --- killed ----------------------------------------------------------------------------------------------------------------- */
 
-static void child(void)
+static void child(struct tl_progress *progress)
 {
     struct tl_engine *engine;
     struct tl_batch_report report;
-    _exit(open_engine(&engine) < 0 || run(engine, &report) < 0);
+    _exit(open_engine(&engine) < 0 || run_watched(engine, progress, &report) < 0);
 }
 
 static off_t size_of(const char *path)
@@ -87,25 +93,18 @@ static off_t size_of(const char *path)
     return stat(path, &facts) == 0 ? facts.st_size : 0;
 }
 
-/* Kills the run once its work file has so many bytes. True: it was not done before. */
+/* Kills the run where its work file would have more bytes. True: it was not done before. */
 static bool kill_at(off_t n_bytes)
 {
     int status;
     pid_t pid = fork();
     assert_true(pid >= 0);
-    if (pid == 0)
-        child();
-    for (;;) {
-        if (waitpid(pid, &status, WNOHANG) == pid) {
-            assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-            return false;
-        }
-        if (access(partial, F_OK) == 0 && size_of(partial) >= n_bytes)
-            break;
-        usleep(100);
+    if (pid == 0) {
+        die_beyond((uint64_t)n_bytes);
+        child(NULL);
     }
-    kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) ? WTERMSIG(status) == SIGXFSZ : WIFEXITED(status) && WEXITSTATUS(status) == 0);
     return WIFSIGNALED(status);
 }
 
@@ -124,8 +123,16 @@ static void test_kill(void **state)
     assert_true(killed > 3);
 }
 
+static void stop_at_work(void *context, const struct tl_progress *progress)
+{
+    (void)context, (void)progress;
+    if (access(partial, F_OK) == 0)
+        raise(SIGSTOP);
+}
+
 static void test_one_at_a_time(void **state)
 {
+    struct tl_progress progress = {.watch = stop_at_work};
     struct tl_engine *engine;
     struct tl_batch_report report;
     int status;
@@ -133,20 +140,17 @@ static void test_one_at_a_time(void **state)
     make_expected(REQUESTS);
     pid_t pid = fork();
     if (pid == 0)
-        child();
-    while (access(partial, F_OK) != 0)
-        ;
-    kill(pid, SIGSTOP);
+        child(&progress);
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(status));
     assert_int_equal(open_engine(&engine), 0);
-    if (access(partial, F_OK) == 0) {
-        status = run(engine, &report);
-        assert_true(status == TL_E_USAGE || status == 0);
-        if (status < 0)
-            assert_non_null(strstr(tl_error_text(), "another run is at work"));
-    }
+    assert_int_equal(run(engine, &report), TL_E_USAGE);
+    assert_non_null(strstr(tl_error_text(), "another run is at work"));
     tl_engine_close(engine);
-    kill(pid, SIGCONT);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
+    do
+        kill(pid, SIGCONT);
+    while (waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+    assert_int_equal(status, 0);
     check_output();
 }
 

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -15,6 +14,7 @@
 #include "compress/quantize.h"
 #include "folder.h"
 #include "golden_file.h"
+#include "killed.h"
 #include "must.h"
 
 static const struct tl_quantize_how hows[] = {
@@ -103,9 +103,7 @@ static int run_until(const struct tl_quantize_how *how, uint64_t n_bytes)
     int status = 0;
     pid_t child = fork();
     if (child == 0) {
-        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-        setrlimit(RLIMIT_FSIZE, &(struct rlimit){n_bytes, n_bytes});
-        signal(SIGXFSZ, SIG_DFL);
+        die_beyond(n_bytes);
         _exit(quantize(how, in_folder("out.gguf"), NULL, &report) < 0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);

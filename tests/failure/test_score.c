@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Scoring that is killed at random moments, cancelled, or whose drive fails at the N-th read or write: what goes on from the
+/* Scoring that is killed at many moments, cancelled, or whose drive fails at the N-th read or write: what goes on from the
  * checkpoint has the same bits in every file; a damaged or foreign checkpoint is refused with a sentence. */
 #include <setjmp.h>
 #include <signal.h>
@@ -8,18 +8,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "engine/score.h"
 #include "folder.h"
+#include "killed.h"
 
-enum { IDS = 300, WINDOW = 25, DRAWS = 5, FILES = 4, MOST_TRIES = 400, FINISHED = 0, RESUMED = 3 };
+enum { IDS = 300, WINDOW = 25, DRAWS = 5, FILES = 4, FINISHED = 0, RESUMED = 3 };
 static const char model_path[] = "tests/golden/glm4_moe";
 static const uint64_t starts[3] = { 0, 130, IDS };
 
@@ -96,6 +97,17 @@ static void compare(const struct place *a, const struct place *b, const char *wh
         fail_msg("%s %ld: the checkpoint is still there", when, number);
 }
 
+static uint64_t largest_file(const struct place *place)
+{
+    uint64_t most = 0;
+    for (int i = 0; i < FILES; i++) {
+        struct stat facts;
+        assert_int_equal(stat(place->file[i], &facts), 0);
+        most = (uint64_t)facts.st_size > most ? (uint64_t)facts.st_size : most;
+    }
+    return most;
+}
+
 /* --- kill -9 ------------------------------------------------------------------------------------------------------ */
 
 static void child(const struct place *place, bool streamed)
@@ -106,17 +118,15 @@ static void child(const struct place *place, bool streamed)
     _exit(status < 0 ? 1 : scored.resumed ? RESUMED : FINISHED);
 }
 
-/* Exit status, or -1 when killed. delay_us 0: lets it finish. */
-static int run_child(const struct place *place, bool streamed, unsigned delay_us)
+/* Exit status, or -1 where it was killed, as one of its files would have more bytes. */
+static int run_child(const struct place *place, bool streamed, uint64_t n_bytes)
 {
     int state;
     pid_t pid = fork();
     assert_true(pid >= 0);
-    if (pid == 0)
+    if (pid == 0) {
+        die_beyond(n_bytes);
         child(place, streamed);
-    if (delay_us) {
-        usleep(delay_us);
-        kill(pid, SIGKILL);
     }
     waitpid(pid, &state, 0);
     return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
@@ -130,16 +140,14 @@ static void test_kill(void **state)
     name_place(&expected, "whole");
     name_place(&place, "killed");
     clear_place(&expected);
-    uint64_t begin_ns = tl_clock_ns();
-    assert_int_equal(run_child(&expected, false, 0), FINISHED);
-    unsigned usual_us = (unsigned)((tl_clock_ns() - begin_ns) / 1000);
-    srandom(1);
-    const long rounds = getenv("TRILL_FAST") ? 2 : 8, most = 50;         /* the clock decides what is killed where */
-    for (long round = 0; round < rounds || (!resumed && round < most); round++) {
+    assert_int_equal(run_child(&expected, false, RLIM_INFINITY), FINISHED);
+    uint64_t largest = largest_file(&expected);
+    const long rounds = getenv("TRILL_FAST") ? 2 : 8;
+    for (long round = 0; round < rounds; round++) {
         int status = -1;
         clear_place(&place);
-        for (int i = 0; i < MOST_TRIES && status < 0; i++, killed++)
-            status = run_child(&place, round % 2, i == MOST_TRIES - 1 ? 0 : 1 + (unsigned)random() % usual_us);
+        for (uint64_t n_bytes = 1 + (uint64_t)round * largest / 100; status < 0; n_bytes += largest / 9, killed++)       /* each goes on where the last one was killed */
+            status = run_child(&place, round % 2, n_bytes);
         if (status != FINISHED && status != RESUMED)
             fail_msg("round %ld: it ends with %d", round, status);
         resumed += status == RESUMED;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "cpu_seconds.h"
 #include "text/regex.h"
 
 /* All matches of a pattern in a text, each between bars. */
@@ -146,11 +147,11 @@ static void is_bounded(void **state)
         struct tl_regex *regex;
         struct tl_regex_scratch scratch;
         size_t start, end;
-        uint64_t began = tl_clock_ns();
+        double began = cpu_seconds();
         assert_int_equal(tl_regex_new(patterns[i], strlen(patterns[i]), &regex), 0);
         tl_regex_scratch_init(&scratch, sizeof text);
         assert_int_equal(tl_regex_find(regex, &scratch, text, sizeof text, 0, &start, &end), TL_E_FILE);
-        assert_true(tl_clock_seconds(began) < 60);
+        assert_true(cpu_seconds() - began < 60);
         tl_regex_scratch_done(&scratch);
         tl_regex_free(regex);
     }

@@ -10,14 +10,17 @@ A file holds blocks: "## NAME", then lines "KEY: VALUE".
   json         NAME:TYPE ... of the document on standard output, in this order, and no others; TYPE is int, num, str, bool,
                obj, list, list[int], list[str] or list[num]. json[] the same for each object of a list
   output       where standard output goes: a path, "closed", or "left" (a reader that leaves after five bytes)
-  interrupt    send SIGINT after so many seconds, or at the first byte of "output"; twice: a second one 5 ms later
-  within       seconds that may pass from there (or from the start) to the end
+  interrupt    send SIGINT once the process has computed for so many seconds, or a file is there (a path), or at the first byte
+               of "output"; twice: a second one 5 ms later
+  within       seconds that the process may compute from there (or from the start) to the end
   room         MiB above the size of the model file that the peak memory may take
   file         a file that must be there afterwards, or with "!" in front not be there
 
+Seconds are those of the CPU, not of the clock: other work on the machine changes nothing.
 For every case: the peak memory of a success is at most what --ram says; the last line of a failure begins with "trill: " and is one line; a success has no such line; a signal
 never ends the program; with `--json` nothing but JSON is on standard output.
 Exit 77 when a file that all cases need is absent; a case whose own model is absent is counted as left out."""
+import contextlib
 import fcntl
 import json
 import os
@@ -36,15 +39,17 @@ TRILL = os.environ.get('TRILL', str(ROOT / 'build/trill'))
 CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache') / 'trill'
 SLOWER = 10 if os.environ.get('TRILL_FAST') else 1           # set for builds with sanitizers
 LATER = 3 if os.environ.get('TRILL_FAST') else 1             # loading a model takes that much longer in them
+HANGS_SECONDS = 300          # longer than anything here takes, however busy the machine is
 
 INHERITED = 64 << 20         # a new process counts what it had of Python before it became the program
 
-LIMIT_SECONDS = 60           # what runs longer hangs
+
+def ended(pid):
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def busy():
-    """How many times longer things may take because the machine has other work."""
-    return max(1, 2 * os.getloadavg()[0] / (os.cpu_count() or 1))
+def cpu_seconds(pid):
+    return time.clock_gettime(~pid << 3 | 2)     # what clock_getcpuclockid(3) makes of a process
 
 
 TYPES = {'int': int, 'num': (int, float), 'str': str, 'bool': bool, 'obj': dict, 'list': list}
@@ -143,53 +148,53 @@ def text_of(value):
 
 
 class Run:
-    """One process: its exit code, what it wrote, and how long it took."""
+    """One process: its exit code, what it wrote, and how long it computed."""
 
     def __init__(self, case, args):
         self.output, self.errors = b'', b''
         target = case.get('output', '')
         self.pipe = target in ('', 'left')
-        stdout = subprocess.PIPE if self.pipe else None if target == 'closed' else open(target, 'wb', buffering=0)
+        reader, stdout = os.pipe() if self.pipe else (None, None if target == 'closed' else os.open(target, os.O_WRONLY | os.O_CREAT))
+        if target == 'left':                     # so small that nobody is done before the reader has left
+            fcntl.fcntl(stdout, fcntl.F_SETPIPE_SZ, 4096)
         before = (lambda: os.close(1)) if target == 'closed' else None
         errors = tempfile.TemporaryFile()
-        start = time.monotonic()
         process = subprocess.Popen([TRILL, *args], stdin=subprocess.PIPE, stdout=stdout, stderr=errors, preexec_fn=before)
-        if target == 'left':                     # so small that nobody is done before the reader has left
-            fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
-        hanging = threading.Timer(LIMIT_SECONDS * SLOWER * busy(), os.kill, (process.pid, signal.SIGKILL))
+        if stdout is not None:
+            os.close(stdout)
+        hanging = threading.Timer(HANGS_SECONDS, os.kill, (process.pid, signal.SIGKILL))
         hanging.start()
-        try:
+        with contextlib.suppress(BrokenPipeError):
             process.stdin.write(text_of(case.get('stdin', '')))
             process.stdin.close()
-        except BrokenPipeError:
-            pass
-        if 'interrupt' in case:
-            start = self.interrupt(process, case['interrupt'])
-        elif target == 'left':
-            self.output = os.read(process.stdout.fileno(), 5)
-            process.stdout.close()
-        if self.pipe and not process.stdout.closed:
-            self.output += process.stdout.read()
+        start = self.interrupt(process.pid, case['interrupt'], reader) if 'interrupt' in case else 0
+        if target == 'left':
+            self.output = os.read(reader, 5)
+            os.close(reader)
+        elif self.pipe:
+            with os.fdopen(reader, 'rb') as rest:
+                self.output += rest.read()
         _, status, usage = os.wait4(process.pid, 0)
         hanging.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
-        self.seconds = time.monotonic() - start
+        self.seconds = usage.ru_utime + usage.ru_stime - start
         self.code, self.peak_bytes = process.returncode, usage.ru_maxrss * 1024
         self.own_peak_bytes = self.peak_bytes if self.peak_bytes > INHERITED else 0
         errors.seek(0)
         self.errors = errors.read().decode('utf-8', 'replace')
 
-    def interrupt(self, process, when):
-        words = when.split()
-        if words[0] == 'output':
-            self.output = process.stdout.read(1)
-        else:
-            time.sleep(float(words[0]) * LATER)
-        os.kill(process.pid, signal.SIGINT)
-        start = time.monotonic()
-        if 'twice' in words:
+    def interrupt(self, pid, when, reader):
+        """Returns how long the process had computed until the signal."""
+        when, *twice = when.split()
+        if when == 'output':
+            self.output = os.read(reader, 1)
+        while not (when == 'output' or ended(pid) or (os.path.exists(when) if '/' in when else cpu_seconds(pid) > float(when) * LATER)):
+            time.sleep(0.01)
+        start = cpu_seconds(pid)
+        os.kill(pid, signal.SIGINT)
+        if twice:
             time.sleep(0.005)
-            os.kill(process.pid, signal.SIGINT)
+            os.kill(pid, signal.SIGINT)
         return start
 
 
@@ -245,8 +250,8 @@ def faults_of(case, args, run):
         faults.append(f'stderr has no {case["stderr~"]}')
     if 'last~' in case and not re.search(case['last~'], (run.errors.splitlines() or [''])[-1]):
         faults.append(f'the last line has no {case["last~"]}')
-    if 'within' in case and run.seconds > float(case['within']) * SLOWER * busy():
-        faults.append(f'took {run.seconds:.2f} s, at most {case["within"]} allowed')
+    if 'within' in case and run.seconds > float(case['within']) * SLOWER:
+        faults.append(f'computed for {run.seconds:.2f} s, at most {case["within"]} allowed')
     return faults + document_faults(case, args, run)
 
 
@@ -295,6 +300,8 @@ def main(path):
             if 'interrupt' in case:
                 args = [level if before == '--cpu' else word for before, word in zip([''] + args, args)]
             case['stdin'] = files.fill(case.get('stdin', ''))
+            if 'interrupt' in case:
+                case['interrupt'] = files.fill(case['interrupt'])
             run = Run(case, args)
             faults = faults_of(case, args, run) + after_faults(case, args, run, files)
             passed, failed = passed + (not faults), failed + bool(faults)

@@ -150,12 +150,12 @@ if grep -q __asan_init "$TRILL" || grep -q __tsan_init "$TRILL"; then echo 'sani
 fi
 rm -f "$place"/*M.gguf "$place/stacked.gguf" "$place/bits.gguf"
 
-# --- stopped and killed
+# --- stopped and killed; it gives way to who watches it
 "$TRILL" synth qwen3-30b-a3b --tiny --layers 1 --to f32 -o "$place/model.gguf" -q --no-ledger
 quantize "$place/model.gguf" "$place/good.gguf" --to iq3_xxs -t 2 || fail 'to be killed'
 for signal in KILL TERM; do
     rm -f "$place/killed.gguf"
-    "$TRILL" quantize "$place/model.gguf" "$place/killed.gguf" --to iq3_xxs -t 1 -q --no-ledger 2>"$said" &
+    nice -n 5 "$TRILL" quantize "$place/model.gguf" "$place/killed.gguf" --to iq3_xxs -t 1 -q --no-ledger 2>"$said" &
     job=$!
     while kill -0 $job 2>/dev/null && [ "$(stat -c %s "$place/killed.gguf.partial" 2>/dev/null || echo 0)" -lt 100000 ]; do sleep 0.02; done
     kill -$signal $job 2>/dev/null || fail 'it was too fast to be stopped'

@@ -20,6 +20,7 @@ ROOT = pathlib.Path(os.environ["TRILL_ROOT"])
 TRILL = os.environ["TRILL"]
 TINY = str(ROOT / "tests/golden/llama/model.gguf")
 FAST = bool(os.environ.get("TRILL_FAST"))
+HANGS_SECONDS = 300          # longer than anything here takes, however busy the machine is
 SANITIZED = any(name in pathlib.Path(TRILL).read_bytes() for name in (b"__asan_init", b"__tsan_init"))
 
 
@@ -48,15 +49,15 @@ def smollm2():
     return str(path)
 
 
-def until(look, seconds=30, what=None, ignored=()):
+def until(look, what=None, ignored=()):
     """The first result that is true."""
-    end = time.time() + seconds
+    end = time.monotonic() + HANGS_SECONDS
     while True:
         with contextlib.suppress(*ignored):
             found = look()
             if found:
                 return found
-        assert time.time() < end, what or "it did not happen in time"
+        assert time.monotonic() < end, what() if callable(what) else what or "it does not happen"
         time.sleep(0.02)
 
 
@@ -71,7 +72,7 @@ class Server:
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.listening = threading.Event()
         self.reader.start()
-        assert self.listening.wait(60), "it does not listen"
+        assert self.listening.wait(HANGS_SECONDS), "it does not listen"
         assert self.port, f"it ended: {self.lines}"
         self.url = f"http://127.0.0.1:{self.port}"
         if ready:
@@ -86,28 +87,25 @@ class Server:
                 self.listening.set()
         self.listening.set()
 
-    def wait_ready(self, seconds=120):
-        until = time.time() + seconds
-        while time.time() < until:
-            if self.get("/health")[0] == 200:
-                return
+    def wait_ready(self):
+        def is_ready():
             assert self.process.poll() is None, f"it ended: {self.lines}"
-            time.sleep(0.02)
-        raise AssertionError("it does not get ready")
+            return self.get("/health")[0] == 200
+        until(is_ready, what="it does not get ready", ignored=(OSError,))
 
     def ask_to_stop(self):
         if self.process.poll() is None and not self.asked:
             self.asked = True                        # a second time means at once
             self.process.send_signal(signal.SIGTERM)
 
-    def stop(self, expected=0, seconds=60):
+    def stop(self, expected=0):
         self.ask_to_stop()
         try:
-            code = self.process.wait(seconds)
+            code = self.process.wait(HANGS_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise AssertionError(f"it does not stop; it said: {self.lines[-5:]}")
-        self.reader.join(10)
+        self.reader.join()
         self.home.cleanup()
         assert code == expected, f"exit code {code}, expected {expected}; it said: {self.lines[-20:]}"
 
@@ -124,13 +122,13 @@ class Server:
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
-    def request(self, method, path, body=None, headers=None, seconds=120):
+    def request(self, method, path, body=None, headers=None):
         """Status, headers, bytes."""
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=body, method=method, headers=headers or {})
         try:
-            with urllib.request.urlopen(request, timeout=seconds) as response:
+            with urllib.request.urlopen(request, timeout=HANGS_SECONDS) as response:
                 return response.status, response.headers, response.read()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read()
@@ -149,35 +147,35 @@ class Server:
         fields = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 8, **fields}
         return self.post("/v1/chat/completions", fields)
 
-    def connect(self, seconds=60):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=seconds)
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), timeout=HANGS_SECONDS)
 
-    def raw(self, data, seconds=60):
-        """Everything that comes back until the server closes or is silent."""
-        with self.connect(seconds) as connection:
+    def raw(self, data, ends=False):
+        """Everything that comes back until the server closes; `ends`: nothing more will be sent, and the server is told so."""
+        with self.connect() as connection:
             with contextlib.suppress(OSError):
                 connection.sendall(data)
+                if ends:
+                    connection.shutdown(socket.SHUT_WR)
             return read_all(connection)
 
     def stream(self, path, body, headers=None):
-        """A connection whose response has begun; its status and a reader of lines."""
+        """What closes the connection whose response has begun; its status and its chunks."""
         connection = self.connect()
         send_post(connection, path, body, headers)
         reader = connection.makefile("rb")
+        connection.close()                           # as soon as the reader is closed too
         status = int(reader.readline().split()[1])
         while reader.readline() not in (b"\r\n", b""):
             pass
-        return connection, status, chunks(reader)
+        return reader, status, chunks(reader)
 
-    def idle(self, seconds=30):
+    def idle(self):
         """Waits until nothing runs and nothing waits."""
-        until = time.time() + seconds
-        while time.time() < until:
+        def is_idle():
             live = self.live()
-            if not live["running"] and not live["queue"]["running"] and not live["queue"]["waiting"]:
-                return
-            time.sleep(0.02)
-        raise AssertionError(f"it goes on: {live['running']}")
+            return not live["running"] and not live["queue"]["running"] and not live["queue"]["waiting"]
+        until(is_idle, what=lambda: f"it goes on: {self.live()['running']}")
 
     def resident(self):
         with open(f"/proc/{self.process.pid}/status") as status:

@@ -2,19 +2,22 @@
 # SPDX-License-Identifier: MIT
 """Hostile clients: half requests, slow ones, garbage, bodies and headers without end, wrong types, thousands of connections;
 keys, hosts, origins; a full queue; clients that leave; the end of the server."""
+import contextlib
 import json
 import os
 import random
+import resource
 import socket
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from server import FAST, TINY, TRILL, Server, events, read_all, run, send_post, until
+from server import FAST, HANGS_SECONDS, TINY, TRILL, Server, events, read_all, run, send_post, until
 
 CHAT = "/v1/chat/completions"
-LONG = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 100000, "ignore_eos": True, "stream": True}
+LONG = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 900000, "ignore_eos": True, "stream": True}      # ends when somebody ends it
+ENDLESS = ("-c", "1000000", "--idle-time", "3600")
 
 
 def status_of(answer):
@@ -23,33 +26,28 @@ def status_of(answer):
 
 def test_half_requests():
     whole = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n" + b'{"messages": [' + b" " * 6
-    with Server() as server:
+    with Server("--idle-time", "3600", "--stop-time", "3600") as server:         # clients that left are not waited for
         for n in range(0, len(whole), 3 if FAST else 1):
             with server.connect() as connection:
                 connection.sendall(whole[:n])
         assert server.get("/health")[0] == 200
         server.idle()
-        began = time.time()
-    assert time.time() - began < 5, "clients that left are waited for"
 
 
 def test_slow_requests():
     with Server("--idle-time", "1") as server:
-        began = time.time()
         idle, headers, body = (server.connect() for _ in range(3))
         headers.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n")
-        body.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
-        for n in range(60):
+        body.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n{")
+
+        def all_closed():
             for connection in (headers, body):
-                try:
+                with contextlib.suppress(OSError):
                     connection.sendall(b"x: y\r\n" if connection is headers else b" ")
-                except OSError:
-                    pass
             time.sleep(0.1)
-            if all(closed(connection) for connection in (idle, headers, body)):
-                break
-        assert time.time() - began < 5, "slow clients are kept"
-        assert server.get("/health")[0] == 200
+            return all(closed(connection) for connection in (idle, headers, body))
+        until(all_closed, what="slow clients are kept")
+        server.wait_ready()
 
 
 def closed(connection):
@@ -73,7 +71,7 @@ def test_garbage():
                 data = b"GET /" + data
             elif n % 3 == 1:
                 data = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(data) + data
-            answer = server.raw(data + b"\r\n\r\n", seconds=0.2)
+            answer = server.raw(data + b"\r\n\r\n", ends=n % 3 != 1)
             assert status_of(answer) in (None, 400, 401, 403, 404, 405, 413, 414, 431, 500, 501, 505), answer[:200]
             assert n % 3 != 1 or status_of(answer) == 400, answer[:300]
         assert server.get("/health")[0] == 200
@@ -93,11 +91,11 @@ def test_sizes():
         assert status_of(server.raw(head + b"Content-Length: 99999999999\r\n\r\n")) == 413
         answer = server.raw(head.replace(b"chat/completions", b"messages") + b"Content-Length: 99999999999\r\n\r\n")
         assert status_of(answer) == 413 and b'{"type":"error"' in answer and b"nosniff" in answer, answer
-        assert status_of(server.raw(head + b"Content-Length: -5\r\n\r\n", seconds=2)) == 400
-        assert status_of(server.raw(head + b"Content-Length: 18446744073709551617\r\n\r\n", seconds=2)) in (400, 413)
-        assert status_of(server.raw(head + b"x: " + b"y" * 200000 + b"\r\n\r\n", seconds=2)) in (413, 431, None)
-        assert status_of(server.raw(head + b"".join(b"h%d: x\r\n" % n for n in range(20000)) + b"\r\n", seconds=2)) in (413, 431, None)
-        assert status_of(server.raw(b"GET /" + b"a" * 200000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", seconds=2)) in (413, 414, 431, None)
+        assert status_of(server.raw(head + b"Content-Length: -5\r\n\r\n")) == 400
+        assert status_of(server.raw(head + b"Content-Length: 18446744073709551617\r\n\r\n")) in (400, 413)
+        assert status_of(server.raw(head + b"x: " + b"y" * 200000 + b"\r\n\r\n")) in (413, 431, None)
+        assert status_of(server.raw(head + b"".join(b"h%d: x\r\n" % n for n in range(20000)) + b"\r\n")) in (413, 431, None)
+        assert status_of(server.raw(b"GET /" + b"a" * 200000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")) in (413, 414, 431, None)
         with server.connect() as connection:
             connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")
             chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
@@ -155,6 +153,8 @@ def test_methods():
 
 def test_connections():
     with Server("--idle-time", "20") as server:
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         many = []
         for _ in range(900):
             many.append(server.connect())
@@ -163,7 +163,7 @@ def test_connections():
             many.append(server.connect())
         for connection in many:
             connection.close()
-        time.sleep(0.3)
+        server.wait_ready()
         for _ in range(50):
             assert server.get("/health")[0] == 200
 
@@ -193,7 +193,7 @@ def test_key_file():
 
 def test_strangers():
     for arguments, code in ((["--host", "0.0.0.0"], 2), (["--host", "0.0.0.0", "--key-file", "/dev/null"], 2), (["--host", "300.1.1.1.1"], 2)):
-        ended = subprocess.run([TRILL, "serve", TINY, "--port", "0", *arguments], stderr=subprocess.PIPE, text=True, timeout=60)
+        ended = subprocess.run([TRILL, "serve", TINY, "--port", "0", *arguments], stderr=subprocess.PIPE, text=True, timeout=HANGS_SECONDS)
         assert ended.returncode == code, ended
     with Server("--host", "0.0.0.0", "--no-key") as server:
         assert server.get("/health")[0] == 200
@@ -213,7 +213,7 @@ def test_hosts_and_origins():
 
 
 def test_queue_is_bounded():
-    with Server("--sessions", "1", "--queue", "2", "-c", "200000") as server:
+    with Server("--sessions", "1", "--queue", "2", *ENDLESS) as server:
         streams = [server.connect() for _ in range(3)]
         for waiting, stream in enumerate(streams):
             send_post(stream, CHAT, LONG)
@@ -228,9 +228,9 @@ def test_queue_is_bounded():
 
 
 def test_one_with_many_parts_starves_none():
-    with Server("--sessions", "1", "--queue", "100") as server:
+    with Server("--sessions", "1", "--queue", "100", "-c", "4096") as server:
         many = server.connect()
-        send_post(many, "/v1/completions", {"prompt": ["hello"] * 60, "max_tokens": 150, "ignore_eos": True})
+        send_post(many, "/v1/completions", {"prompt": ["hello"] * 60, "max_tokens": 1500, "ignore_eos": True})
         until(lambda: server.live()["queue"]["running"] == 1)
         assert server.chat(max_tokens=2)[0] == 200
         live = server.live()
@@ -240,15 +240,13 @@ def test_one_with_many_parts_starves_none():
 
 
 def test_who_leaves_is_cancelled():
-    with Server("--sessions", "1", "-c", "200000") as server:
+    with Server("--sessions", "1", *ENDLESS) as server:
         for body in (LONG, {**LONG, "stream": False}):
             connection = server.connect()
             send_post(connection, CHAT, body)
             until(lambda: server.live()["queue"]["running"] == 1)
             connection.close()
-            began = time.time()
             server.idle()
-            assert time.time() - began < 2, "cancelling takes long"
             assert server.live()["answers"][0]["finish"] == "cancelled"
         waiting = [server.connect() for _ in range(5)]
         for connection in waiting:
@@ -256,9 +254,8 @@ def test_who_leaves_is_cancelled():
         until(lambda: len(server.live()["running"]) == 5)
         for connection in reversed(waiting):
             connection.close()
-        began = time.time()
         server.idle()
-        assert time.time() - began < 3, "who waited is not forgotten"
+        assert all(answer["finish"] == "cancelled" for answer in server.live()["answers"]), "who waited is not forgotten"
 
 
 def test_slow_readers():
@@ -269,14 +266,14 @@ def test_slow_readers():
         send_post(stuck, CHAT, {**LONG, "max_tokens": 1000000, "logprobs": True, "top_logprobs": 20, "grammar": "root ::= [a-z]+"})
         time.sleep(0.5)
         assert server.chat()[0] == 200
-        server.idle(200)
+        server.idle()
         assert server.live()["answers"][0]["finish"] in ("cancelled", "length", "stop")
         assert server.resident() < 1 << 30
         stuck.close()
 
 
 def test_beats():
-    with Server("--sessions", "1", "--ping", "0.1", "-c", "200000") as server:
+    with Server("--sessions", "1", "--ping", "0.1", *ENDLESS) as server:
         first = server.connect()
         send_post(first, CHAT, LONG)
         until(lambda: server.live()["queue"]["running"] == 1)
@@ -290,7 +287,7 @@ def test_beats():
 
 
 def test_stop_lets_answers_end():
-    server = Server("--sessions", "1", "--stop-time", "60")
+    server = Server("--sessions", "1", "--stop-time", "3600")
     with server.connect() as connection:
         send_post(connection, CHAT, {**LONG, "max_tokens": 300})
         until(lambda: server.live()["running"] or server.live()["answers"])
@@ -302,21 +299,19 @@ def test_stop_lets_answers_end():
     with server.connect() as connection:
         send_post(connection, CHAT, {**LONG, "max_tokens": 1000000})
         until(lambda: server.live()["queue"]["running"] == 1)
-        began = time.time()
         server.ask_to_stop()
         assert b"[DONE]" not in read_all(connection)
     server.stop()
-    assert time.time() - began < 5
 
 
 def test_port_is_taken():
     with Server() as server:
-        ended = subprocess.run([TRILL, "serve", TINY, "--port", str(server.port)], stderr=subprocess.PIPE, text=True, timeout=60)
+        ended = subprocess.run([TRILL, "serve", TINY, "--port", str(server.port)], stderr=subprocess.PIPE, text=True, timeout=HANGS_SECONDS)
         assert ended.returncode == 1 and "cannot listen" in ended.stderr, ended
 
 
 def test_bad_model():
-    ended = subprocess.run([TRILL, "serve", __file__, "--port", "0"], stderr=subprocess.PIPE, text=True, timeout=60)
+    ended = subprocess.run([TRILL, "serve", __file__, "--port", "0"], stderr=subprocess.PIPE, text=True, timeout=HANGS_SECONDS)
     assert ended.returncode == 3, ended
 
 
@@ -328,7 +323,7 @@ def test_several_models():
         one, two = f"{folder}/one.gguf", f"{folder}/two.gguf"
         shutil.copy(TINY, one)
         shutil.copy(other, two)
-        with Server(two, "--alias", "gpt-4o", "-c", "200000", model=one) as server:
+        with Server(two, "--alias", "gpt-4o", *ENDLESS, model=one) as server:
             names = [model["id"] for model in json.loads(server.get("/v1/models")[2])["data"]]
             assert names == ["one", "two", "gpt-4o"], names
             for name in ("one", "two", "two", "gpt-4o", "two"):

@@ -34,7 +34,7 @@ def evaluate(python, scratch, *model, path=None):
     if path:
         env["PYTHONPATH"] = path
     command = [python, "-m", "lm_eval", "run", *model, "--tasks", "trill_facts", "--include_path", str(tasks), "--output_path", str(out), "--log_samples"]
-    ended = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=500)
+    ended = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert ended.returncode == 0, ended.stdout[-4000:]
     results = json.loads(next(out.rglob("results_*.json")).read_text())["results"]["trill_facts"]
     samples = [json.loads(line) for line in next(out.rglob("samples_*.jsonl")).read_text().splitlines()]

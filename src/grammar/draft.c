@@ -4,6 +4,7 @@
  * a count costs nothing. */
 #include "grammar/draft.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -214,26 +215,84 @@ static uint32_t split(struct tl_draft *draft, const uint32_t *targets, size_t n)
 
 static uint32_t write(struct tl_draft *draft, uint32_t expr, uint32_t next);
 
-static uint32_t write_literal(struct tl_draft *draft, const struct tl_expr *expr, uint32_t next)
+struct literal { const uint8_t *bytes; uint32_t n_bytes; };
+
+static int compare_literals(const void *a, const void *b)
 {
-    for (uint32_t i = expr->b; i > 0 && draft->status >= 0; i--) {
-        uint8_t byte = (uint8_t)draft->text.data[expr->a + i - 1];
-        tl_draft_edge(draft, byte, byte, next);
+    const struct literal *x = a, *y = b;
+    int order = memcmp(x->bytes, y->bytes, x->n_bytes < y->n_bytes ? x->n_bytes : y->n_bytes);
+    return order ? order : (x->n_bytes > y->n_bytes) - (x->n_bytes < y->n_bytes);
+}
+
+static uint32_t write_bytes(struct tl_draft *draft, const uint8_t *bytes, uint32_t n_bytes, uint32_t next)
+{
+    while (n_bytes > 0 && draft->status >= 0) {
+        n_bytes--;
+        tl_draft_edge(draft, bytes[n_bytes], bytes[n_bytes], next);
         next = tl_draft_node(draft, (struct tl_grammar_node){.kind = TL_GRAMMAR_BYTES, .a = (uint32_t)draft->grammar->n_edges - 1, .b = 1});
     }
     return next;
 }
 
+static uint32_t write_literals(struct tl_draft *draft, const struct literal *literal, size_t n, uint32_t at, uint32_t next);
+
+/* An edge for each byte that sorted literals have at `at`. */
+static uint32_t write_forks(struct tl_draft *draft, const struct literal *literal, size_t n, uint32_t at, uint32_t next)
+{
+    size_t n_forks = 0, from = 0;
+    for (size_t i = 0; i < n; i++)
+        n_forks += i == 0 || literal[i].bytes[at] != literal[i - 1].bytes[at];
+    TL_AUTO uint32_t *to = tl_alloc(n_forks, sizeof *to);
+    if (!to)
+        tl_draft_fail(draft, TL_E_NOMEM);
+    for (size_t i = 1, k = 0; i <= n && draft->status >= 0; i++)
+        if (i == n || literal[i].bytes[at] != literal[from].bytes[at]) {
+            to[k++] = write_literals(draft, literal + from, i - from, at + 1, next);
+            from = i;
+        }
+    uint32_t first = (uint32_t)draft->grammar->n_edges;
+    for (size_t i = 0, k = 0; i < n && draft->status >= 0; i++)
+        if (i == 0 || literal[i].bytes[at] != literal[i - 1].bytes[at])
+            tl_draft_edge(draft, literal[i].bytes[at], literal[i].bytes[at], to[k++]);
+    return tl_draft_node(draft, (struct tl_grammar_node){.kind = TL_GRAMMAR_BYTES, .a = first, .b = (uint32_t)n_forks});
+}
+
+/* Sorted literals from their byte `at` on. What they begin with is written once, so that a place in many of them is one frame. */
+static uint32_t write_literals(struct tl_draft *draft, const struct literal *literal, size_t n, uint32_t at, uint32_t next)
+{
+    const struct literal *last = &literal[n - 1];
+    uint32_t to = at, n_ended = 0, rest = next;
+    while (to < literal->n_bytes && to < last->n_bytes && literal->bytes[to] == last->bytes[to])
+        to++;
+    while (n_ended < n && literal[n_ended].n_bytes == to)            /* the same ones stand beside each other */
+        n_ended++;
+    if (n_ended < n)
+        rest = write_forks(draft, literal + n_ended, n - n_ended, to, next);
+    if (n_ended > 0 && n_ended < n)
+        rest = split(draft, (const uint32_t[]){next, rest}, 2);
+    return write_bytes(draft, last->bytes + at, to - at, rest);
+}
+
 static uint32_t write_choice(struct tl_draft *draft, const struct tl_expr *expr, uint32_t next)
 {
     TL_AUTO uint32_t *targets = tl_alloc(expr->b, sizeof *targets);
-    if (!targets) {
+    TL_AUTO struct literal *literal = tl_alloc(expr->b, sizeof *literal);
+    size_t n_targets = 0, n_literals = 0;
+    if (!targets || !literal) {
         tl_draft_fail(draft, TL_E_NOMEM);
         return 0;
     }
-    for (uint32_t i = 0; i < expr->b; i++)
-        targets[i] = write(draft, draft->item[expr->a + i], next);
-    return split(draft, targets, expr->b);
+    for (uint32_t i = 0; i < expr->b; i++) {
+        const struct tl_expr *item = &draft->expr[draft->item[expr->a + i]];
+        if (item->kind == TL_EXPR_LITERAL)
+            literal[n_literals++] = (struct literal){(const uint8_t *)draft->text.data + item->a, item->b};
+        else
+            targets[n_targets++] = write(draft, draft->item[expr->a + i], next);
+    }
+    qsort(literal, n_literals, sizeof *literal, compare_literals);
+    if (n_literals > 0)
+        targets[n_targets++] = write_literals(draft, literal, n_literals, 0, next);
+    return split(draft, targets, n_targets);
 }
 
 static bool is_small(const struct tl_draft *draft, uint32_t expr)
@@ -279,7 +338,7 @@ static uint32_t write(struct tl_draft *draft, uint32_t index, uint32_t next)
     struct tl_expr expr = draft->expr[index];
     switch ((enum tl_expr_kind)expr.kind) {
     case TL_EXPR_EMPTY:   return next;
-    case TL_EXPR_LITERAL: return write_literal(draft, &expr, next);
+    case TL_EXPR_LITERAL: return write_bytes(draft, (const uint8_t *)draft->text.data + expr.a, expr.b, next);
     case TL_EXPR_CLASS:   return tl_draft_characters(draft, draft->range + expr.a, expr.b, next);
     case TL_EXPR_CHOICE:  return write_choice(draft, &expr, next);
     case TL_EXPR_REPEAT:  return write_repeat(draft, &expr, next);

@@ -45,6 +45,10 @@ struct tl_grammar {
     struct tl_buffer names, dropped;
 };
 
+/* Where ranges of bytes begin that grammars rarely tell apart; behind the last one 256. */
+enum { TL_BYTE_RANGES = 50 };
+extern const uint16_t tl_byte_ranges[TL_BYTE_RANGES + 1];
+
 /* Fills `least` and refuses what has no text or calls itself without reading. */
 int tl_grammar_finish(struct tl_grammar *grammar, const char *where);
 

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "grammar/matcher.h"
 
-enum { MASK_BYTES = 8 << 20 };
+enum { MASK_BYTES = 8 << 20, FEW = 8 };             /* FEW: nodes of a branch that are walked one by one */
 
 void tl_masks_clear(struct tl_masks *masks)
 {
@@ -24,9 +24,10 @@ void tl_masks_done(struct tl_masks *masks)
     tl_free(masks->mask);
 }
 
-static void set_bits(const struct tl_trie *trie, uint32_t node, uint64_t *bits)
+/* Of the ids of nodes [from, to). */
+static void set_bits(const struct tl_trie *trie, uint32_t from, uint32_t to, uint64_t *bits)
 {
-    for (uint32_t i = trie->node[node].first; i < trie->node[node + 1].first; i++)
+    for (uint32_t i = trie->node[from].first; i < trie->node[to].first; i++)
         bits[trie->id[i] / 64] |= 1ull << trie->id[i] % 64;
 }
 
@@ -156,13 +157,15 @@ static void walk(struct tl_matcher *matcher, uint32_t left, uint64_t *bits, uint
             continue;
         }
         way[node->depth] = to;
-        if (tl_trie_has_id(trie, i)) {
+        bool whole = node->skip - i > FEW && tl_stacks_stay(stacks, to, node->ranges);
+        uint32_t next = whole ? node->skip : i + 1;
+        if (whole || tl_trie_has_id(trie, i)) {
             uint32_t least = stacks->set[to].least;
             *ret_most = least > *ret_most ? least : *ret_most;
             if (least <= left || tl_matcher_tokens(matcher, to) <= left)
-                set_bits(trie, i, bits);
+                set_bits(trie, i, next, bits);
         }
-        i++;
+        i = next;
     }
 }
 

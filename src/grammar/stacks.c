@@ -279,7 +279,7 @@ static uint32_t new_row(struct tl_stacks *stacks)
         return ambiguous(stacks);
     if (tl_grow((void **)&stacks->row, stacks->n_rows, &stacks->row_cap, sizeof *stacks->row) < 0)
         return broken(stacks, TL_E_NOMEM);
-    memset(stacks->row[stacks->n_rows], 0, sizeof *stacks->row);
+    memset(&stacks->row[stacks->n_rows], 0, sizeof *stacks->row);
     return (uint32_t)++stacks->n_rows;
 }
 
@@ -301,8 +301,33 @@ uint32_t tl_stacks_make_step(struct tl_stacks *stacks, uint32_t set, uint8_t byt
     }
     uint32_t to = stacks->n_work > 0 ? close_set(stacks) : TL_STACKS_DEAD;
     if (stacks->status >= 0)
-        stacks->row[row - 1][byte] = to + 1;
+        stacks->row[row - 1].to[byte] = to + 1;
     return to;
+}
+
+static bool range_stays(struct tl_stacks *stacks, uint32_t set, unsigned range)
+{
+    for (unsigned byte = tl_byte_ranges[range]; byte < tl_byte_ranges[range + 1]; byte++)
+        if (tl_stacks_step(stacks, set, (uint8_t)byte) != set)
+            return false;
+    return true;
+}
+
+bool tl_stacks_stay(struct tl_stacks *stacks, uint32_t set, uint64_t ranges)
+{
+    uint32_t row = stacks->set[set].row;
+    if (row == 0)
+        return false;
+    while ((ranges & stacks->row[row - 1].stay) != ranges) {
+        uint64_t unknown = ranges & ~stacks->row[row - 1].asked;
+        if (unknown != (ranges & ~stacks->row[row - 1].stay))        /* one of them is known to lead elsewhere */
+            return false;
+        unsigned range = (unsigned)__builtin_ctzll(unknown);
+        bool stays = range_stays(stacks, set, range);
+        stacks->row[row - 1].asked |= UINT64_C(1) << range;
+        stacks->row[row - 1].stay |= (uint64_t)stays << range;
+    }
+    return true;
 }
 
 int tl_stacks_best(struct tl_stacks *stacks, uint32_t set)

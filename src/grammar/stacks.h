@@ -25,13 +25,19 @@ struct tl_stack_set {
     bool accepts;            /* the text may end here */
 };
 
+/* The steps of a set. Of the ranges of bytes that were asked about, those in `stay` lead back to the set. */
+struct tl_stack_row {
+    uint32_t to[256];        /* the set behind each byte, + 1; 0: not known */
+    uint64_t asked, stay;    /* tl_byte_ranges, as bits */
+};
+
 struct tl_work { struct tl_frame frame; uint32_t next; bool queued; };
 
 struct tl_stacks {
     const struct tl_grammar *grammar;
     struct tl_frame *frame;
     struct tl_stack_set *set;
-    uint32_t (*row)[256];    /* the set behind each byte, + 1; 0: not known */
+    struct tl_stack_row *row;
     uint64_t n_frames, n_sets, n_rows, frame_cap, set_cap, row_cap;
     uint32_t *bucket;
     struct { uint32_t a, b, sum; } *sum;                              /* unions that were made, direct mapped */
@@ -49,6 +55,8 @@ int tl_stacks_init(struct tl_stacks *stacks, const struct tl_grammar *grammar);
 void tl_stacks_done(struct tl_stacks *stacks);
 uint32_t tl_stacks_start(struct tl_stacks *stacks);                   /* before the first byte */
 uint32_t tl_stacks_make_step(struct tl_stacks *stacks, uint32_t set, uint8_t byte);
+/* Do all bytes of these ranges lead back to the set? Where no step of it is known: no. */
+bool tl_stacks_stay(struct tl_stacks *stacks, uint32_t set, uint64_t ranges);
 /* The set of these frames, in any order, no two with the same node and count. */
 uint32_t tl_stacks_set(struct tl_stacks *stacks, struct tl_frame *frame, size_t n);
 /* Forgets all sets but these, whose numbers it changes. */
@@ -59,7 +67,7 @@ int tl_stacks_best(struct tl_stacks *stacks, uint32_t set);
 
 static inline uint32_t tl_stacks_step(struct tl_stacks *stacks, uint32_t set, uint8_t byte)
 {
-    uint32_t row = stacks->set[set].row, to = row ? stacks->row[row - 1][byte] : 0;
+    uint32_t row = stacks->set[set].row, to = row ? stacks->row[row - 1].to[byte] : 0;
     return to ? to - 1 : tl_stacks_make_step(stacks, set, byte);
 }
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "grammar/grammar_private.h"
 
 struct token { const char *bytes; uint32_t n_bytes; int32_t id; };
 
@@ -48,6 +49,20 @@ static unsigned plain_characters(const char *bytes, size_t n_bytes)
     return count;
 }
 
+const uint16_t tl_byte_ranges[TL_BYTE_RANGES + 1] = {
+    0, '\t', '\n', 0x0B, '\r', 0x0E, ' ', '!', '"', '#', '$', '%', '&', '\'', '(', ')', '*', '+', ',', '-', '.', '/', '0', '1', ':', ';', '<', '=', '>', '?', '@',
+    'A', 'G', '[', '\\', ']', '^', '_', '`', 'a', 'g', '{', '|', '}', '~', 0x7F, 0x80, 0xC0, 0xE0, 0xF0, 256,
+};
+
+static void note_ranges(struct tl_trie *trie, const struct token *token, const uint32_t *way, const uint8_t range[256])
+{
+    uint64_t below = 0;
+    for (uint32_t depth = token->n_bytes; depth > 0; depth--) {
+        trie->node[way[depth]].ranges |= below;
+        below |= UINT64_C(1) << range[(uint8_t)token->bytes[depth - 1]];
+    }
+}
+
 static void note_plain(struct tl_trie *trie, const struct token *token, const uint32_t *way, unsigned depth)
 {
     unsigned n = plain_characters(token->bytes, token->n_bytes);
@@ -69,7 +84,10 @@ static int build(struct tl_trie *trie, const struct token *token, size_t n)
 {
     uint32_t way[TL_TRIE_DEPTH + 1] = {0};                           /* the open nodes */
     unsigned depth = 0;
+    uint8_t range[256];
     int r = add_node(trie, 0, 0);
+    for (unsigned byte = 0, k = 0; byte < 256; byte++)
+        range[byte] = (uint8_t)(k += byte == tl_byte_ranges[k + 1]);
     for (size_t i = 0; r >= 0 && i < n; i++) {
         unsigned same = 0;
         while (i > 0 && same < token[i].n_bytes && same < token[i - 1].n_bytes && token[i].bytes[same] == token[i - 1].bytes[same])
@@ -82,8 +100,10 @@ static int build(struct tl_trie *trie, const struct token *token, size_t n)
                 trie->child[(uint8_t)token[i].bytes[0]] = (uint32_t)trie->n_nodes;
             r = add_node(trie, (uint8_t)token[i].bytes[depth], depth + 1);
         }
-        if (r >= 0)
+        if (r >= 0) {
             note_plain(trie, &token[i], way, depth);
+            note_ranges(trie, &token[i], way, range);
+        }
         trie->id[trie->n_ids++] = token[i].id;
         trie->depth = depth > trie->depth ? depth : trie->depth;
     }

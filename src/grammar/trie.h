@@ -3,7 +3,8 @@
  * jumping to `skip`. Ids with the same bytes stand behind each other. Control tokens and ends of generation have no place in it.
  *
  * Most tokens are plain: whole characters that a JSON string holds as they are (no control characters, quotes, backslashes). Where all
- * plain characters lead the same way they are allowed together, by their number of characters, and only the others are walked. */
+ * plain characters lead the same way they are allowed together, by their number of characters, and only the others are walked. A branch
+ * whose bytes all lead back to the set that its node has led to is allowed at once. */
 #ifndef TL_GRAMMAR_TRIE_H
 #define TL_GRAMMAR_TRIE_H
 
@@ -19,6 +20,7 @@ struct tl_trie_node {
     uint32_t first;          /* its ids: id [first, first of the next node) */
     uint8_t byte, depth;     /* the root has depth 0 */
     bool mixed;              /* the branch has tokens that are not plain */
+    uint64_t ranges;         /* tl_byte_ranges of the bytes below it, as bits */
 };
 
 struct tl_trie {

@@ -16,7 +16,7 @@
 const char *const small_vocab_pieces[] = {
     "{\"", "\":", "\": ", "\": \"", "\",", "\", ", "\", \"", "\"}", "}}", "}]", "]}", "[{\"", "[\"", "\"]", "\"]}", "{}", "[]", "[[", "]]", ", ", " \"", " {", " [", ":[", ":{\"",
     "true", "false", "null", " true", "al", "se", "tr", "12", "123", "00", "-1", "1.5", "0.", "e+", "2024", "-01", "T1", "ab", "abc", "name", "value", "ne", "xt", "va", "lue", "\"name\":",
-    "hello", " world", "\\n", "\\u00", "\\\"", "\\", "u0", "\xC3\xA9", "\xE2\x82", "\xAC", "\xF0\x9F\x98\x80", "\xF0\x9F", "\n\n", "\t", "  ", "\x01\x02", "http", "://", ".com", "@", "a\"", "a\",\"", "a\": ", "x-", NULL,
+    "hello", " world", "abcdefghijklmnop", "abcdefghijkl", "abcdefghijkl7", "\\n", "\\u00", "\\\"", "\\", "u0", "\xC3\xA9", "\xE2\x82", "\xAC", "\xF0\x9F\x98\x80", "\xF0\x9F", "\n\n", "\t", "  ", "\x01\x02", "http", "://", ".com", "@", "a\"", "a\",\"", "a\": ", "x-", NULL,
 };
 
 struct tl_tokenizer *small_vocab(void)

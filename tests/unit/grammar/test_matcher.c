@@ -13,7 +13,9 @@
 
 #include "accepts.h"
 #include "base/array.h"
+#include "base/error.h"
 #include "base/memory.h"
+#include "grammar/matcher.h"
 #include "must.h"
 #include "small_vocab.h"
 
@@ -247,10 +249,44 @@ static void test_deep(void **state)
     tl_grammar_free(grammar);
 }
 
+/* What many literals begin with is written once: one place in all of them. */
+static void test_literals(void **state)
+{
+    struct tl_grammar *grammar;
+    struct tl_matcher *matcher;
+    struct tl_buffer text;
+    (void)state;
+    tl_buffer_init(&text, 0);
+    tl_buffer_printf(&text, "root ::= \"\\\"\" ([0-9]");
+    for (int i = 0; i < 1000; i++)
+        tl_buffer_printf(&text, " | \"v%d\"", i * 7 % 1000);
+    for (int i = 1; i < 1500; i++)                       /* each begins the next */
+        tl_buffer_printf(&text, " | \"a%0*d\"", i, 0);
+    tl_buffer_printf(&text, ") \"\\\"\"");
+    must(text.status);
+    must(tl_grammar_from_gbnf("x", text.data, text.len, &grammar));
+    tl_buffer_done(&text);
+    must(tl_matcher_new(grammar, trie, &matcher));
+    must(tl_matcher_take_bytes(matcher, "\"v", 2));
+    assert_in_range(matcher->stacks.set[matcher->set].n, 1, 2);
+    must(tl_matcher_take_bytes(matcher, "99", 2));
+    assert_int_equal(matcher->stacks.set[matcher->set].n, 2);        /* a digit, or the end of the string */
+    must(tl_matcher_take_bytes(matcher, "9\"", 2));
+    assert_true(tl_matcher_must_end(matcher));
+    tl_matcher_free(matcher);
+    must(tl_matcher_new(grammar, trie, &matcher));
+    must(tl_matcher_take_bytes(matcher, "\"a0000", 6));
+    assert_int_equal(matcher->stacks.set[matcher->set].n, 2);
+    assert_int_equal(tl_matcher_take_bytes(matcher, "1", 1), TL_E_USAGE);
+    tl_matcher_free(matcher);
+    tl_grammar_free(grammar);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_masks), cmocka_unit_test(test_left), cmocka_unit_test(test_least), cmocka_unit_test(test_forced), cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_literals),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -77,7 +78,38 @@ static uint64_t said_length(const struct tl_http *http, struct MHD_Connection *m
     return http->mhd.lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) ? UINT64_MAX : 0;
 }
 
-/* Headers are there. A refusal waits for a small body, so that clients that write it all first read the answer. */
+struct framing { unsigned hosts, lengths, codings; bool chunked; };
+
+static enum MHD_Result note_header(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct framing *framing = context;
+    (void)kind;
+    framing->hosts += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
+    framing->lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+        framing->codings++;
+        framing->chunked = value && strcasecmp(value, "chunked") == 0;
+    }
+    return MHD_YES;
+}
+
+/* Where a body ends has to be said once: what is between here and the client must not read it otherwise (RFC 9112, 6.3). */
+static void check_framing(struct tl_http *http, struct MHD_Connection *mhd, struct tl_http_exchange *exchange)
+{
+    struct framing framing = {0};
+    http->mhd.get_connection_values(mhd, MHD_HEADER_KIND, note_header, &framing);
+    if (framing.hosts > 1)
+        tl_exchange_fail(&exchange->public, 400, "more than one header Host", NULL);
+    else if (framing.lengths + framing.codings > 1)
+        tl_exchange_fail(&exchange->public, 400, "Content-Length and Transfer-Encoding: expected one of them, and once", NULL);
+    else if (framing.codings && !framing.chunked)
+        tl_exchange_fail(&exchange->public, 501, "Transfer-Encoding: only chunked is known", NULL);
+    if (exchange->replied)
+        tl_exchange_set_header(&exchange->public, MHD_HTTP_HEADER_CONNECTION, "close");
+}
+
+/* Headers are there. A refusal waits for a small body, so that clients that write it all first read the answer; those that ask whether
+ * they may write it learn that they may not. */
 static enum MHD_Result begin(struct tl_http *http, struct MHD_Connection *mhd, const char *method, const char *path, void **slot)
 {
     const union MHD_ConnectionInfo *info = http->mhd.get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -88,7 +120,10 @@ static enum MHD_Result begin(struct tl_http *http, struct MHD_Connection *mhd, c
     *slot = exchange;
     uint64_t length = said_length(http, mhd);
     exchange->refs++;
-    http->options.admit(&exchange->public);
+    check_framing(http, mhd, exchange);
+    bool framed = !exchange->replied;
+    if (framed)
+        http->options.admit(&exchange->public);
     if (!exchange->replied && length != UINT64_MAX && length > TL_HTTP_BODY_BYTES)
         tl_exchange_fail(&exchange->public, 413, "the request has more than 64 MiB", NULL);
     else if (!exchange->replied && http->body_bytes + (length == UINT64_MAX ? 0 : length) > TL_HTTP_ALL_BODIES_BYTES)
@@ -97,7 +132,8 @@ static enum MHD_Result begin(struct tl_http *http, struct MHD_Connection *mhd, c
     if (!exchange->refused)
         tl_http_exchange_unref(exchange);
     tl_http_state_set(connection, TL_HTTP_BODY, 0);
-    return exchange->refused && length > DRAINED_BYTES ? tl_http_exchange_send(exchange) : MHD_YES;
+    bool asks = http->mhd.lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT) != NULL;
+    return exchange->refused && (!framed || asks || length > DRAINED_BYTES) ? tl_http_exchange_send(exchange) : MHD_YES;
 }
 
 /* A body whose length was not said may turn out to be too long: nobody waits for its end then. */

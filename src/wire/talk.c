@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "wire/translate.h"
 
@@ -28,6 +29,7 @@ void tl_talk_done(struct tl_talk *talk)
         tl_free(talk->call[i].name);
     }
     tl_free(talk->call);
+    tl_free(talk->slot);
     *talk = (struct tl_talk){0};
 }
 
@@ -37,6 +39,45 @@ static void begin(struct tl_talk *talk, const char *role)
     tl_buffer_append(&talk->out, "{\"role\":", 8);
     tl_buffer_json_string(&talk->out, role, strlen(role));
 }
+
+/* --- calls by their ids ----------------------------------------------------------------------------------------------------- */
+
+/* The slot of an id: empty, or of the last call that has it. */
+static uint32_t *slot_of(const struct tl_talk *talk, const char *id)
+{
+    uint64_t at = tl_hash_bytes(id, strlen(id), 0) & (talk->n_slots - 1);
+    while (talk->slot[at] && strcmp(talk->call[talk->slot[at] - 1].id, id) != 0)
+        at = (at + 1) & (talk->n_slots - 1);
+    return &talk->slot[at];
+}
+
+/* Half of the slots at most are taken. */
+static int note_call(struct tl_talk *talk)
+{
+    uint64_t from = talk->n_calls - 1;
+    if (2 * talk->n_calls > talk->n_slots) {
+        uint64_t n_slots = talk->n_slots ? 2 * talk->n_slots : 16;
+        uint32_t *slot = tl_alloc(n_slots, sizeof *slot);
+        if (!slot)
+            return TL_E_NOMEM;
+        tl_free(talk->slot);
+        talk->slot = slot;
+        talk->n_slots = n_slots;
+        from = 0;
+    }
+    for (uint64_t i = from; i < talk->n_calls; i++)
+        *slot_of(talk, talk->call[i].id) = (uint32_t)i + 1;
+    return 0;
+}
+
+/* NULL: no call had the id. */
+static const char *name_of(const struct tl_talk *talk, const char *id)
+{
+    uint32_t call = talk->n_slots ? *slot_of(talk, id) : 0;
+    return call ? talk->call[call - 1].name : NULL;
+}
+
+/* --- messages --------------------------------------------------------------------------------------------------------------- */
 
 int tl_talk_flush(struct tl_talk *talk)
 {
@@ -79,11 +120,8 @@ int tl_talk_message(struct tl_talk *talk, const char *role, const char *content,
 
 int tl_talk_result(struct tl_talk *talk, const char *id, const char *content, size_t n_bytes)
 {
-    const char *name = NULL;
+    const char *name = name_of(talk, id);
     int r = tl_talk_flush(talk);
-    for (uint64_t i = talk->n_calls; i-- > 0 && !name;)
-        if (strcmp(talk->call[i].id, id) == 0)
-            name = talk->call[i].name;
     begin(talk, "tool");
     tl_buffer_json_member(&talk->out, "tool_call_id", id);
     if (name)
@@ -123,7 +161,7 @@ int tl_talk_call(struct tl_talk *talk, const char *id, const char *name, const c
         return r;
     struct tl_talk_call *call = &talk->call[talk->n_calls++];
     *call = (struct tl_talk_call){.id = tl_strdup(id), .name = tl_strdup(name)};
-    if (!call->id || !call->name)
+    if (!call->id || !call->name || note_call(talk) < 0)
         return TL_E_NOMEM;
     talk->open = true;
     tl_buffer_append(out, ",", out->len > 0);

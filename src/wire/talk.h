@@ -16,6 +16,8 @@ struct tl_talk {
     bool open, said;                     /* said: it has a text */
     struct tl_talk_call *call;           /* all of them, for the names of their results */
     uint64_t n_calls, room;
+    uint32_t *slot;                      /* [n_slots] by the hash of an id: a call, + 1 */
+    uint64_t n_slots;
 };
 
 void tl_talk_init(struct tl_talk *talk);

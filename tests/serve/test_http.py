@@ -113,6 +113,24 @@ def test_sizes():
         assert server.resident() < 1 << 30
 
 
+def test_framing():
+    def ask(headers, body=b'{"prompt":"a","max_tokens":1}', path=b"/v1/completions"):
+        return server.raw(b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + headers + b"\r\n" + body)
+    length, chunked = b"Content-Length: 29\r\n", b"Transfer-Encoding: chunked\r\n"
+    pieces = b'1d;name=value;other="x"\r\n{"prompt":"a","max_tokens":1}\r\n0;last\r\nTrailer: y\r\n\r\n'
+    with Server() as server:
+        assert status_of(ask(length)) == 200 and status_of(ask(chunked, pieces)) == 200
+        for headers in (length * 2, length + b"Content-Length: 5\r\n", length + chunked, chunked + length, chunked * 2, length + b"Host: localhost\r\n"):
+            answer = ask(headers, pieces if headers.startswith(chunked) else b'{"prompt":"a","max_tokens":1}')
+            assert status_of(answer) == 400 and b"invalid_request_error" in answer and answer.count(b"HTTP/1.1 ") == 1, (headers, answer)
+        for coding in (b"gzip, chunked", b"identity", b"x"):
+            assert status_of(ask(b"Transfer-Encoding: " + coding + b"\r\n", pieces)) == 501, coding
+        answer = ask(length + b"Expect: 100-continue\r\n", b"", b"/nothing")
+        assert answer.startswith(b"HTTP/1.1 404 ") and b"100 Continue" not in answer, answer
+        assert ask(length + b"Expect: 100-continue\r\n").startswith(b"HTTP/1.1 100 ")
+        assert server.get("/health")[0] == 200
+
+
 def test_wrong_types():
     odd = [b"", b"{", b"[]", b"null", b"1", b'"x"', b"{}", b"\xff\xfe", b'{"messages":"\xff"}', b"[" * 100000, b'{"a":' * 100000,
            b'{"messages":' + b"[" * 100000, b'{"messages":[{"role":"user","content":' + b'{"a":' * 5000, b'{"prompt":' + b"[" * 5000,

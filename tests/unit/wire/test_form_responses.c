@@ -183,6 +183,33 @@ static void test_writes(void **state)
     form_writes("responses", written, COUNT(written));
 }
 
+/* A result has the name of the last call of its id, however many there are; none where there was no such call. */
+static void test_names(void **state)
+{
+    enum { CALLS = 1000, IDS = 700 };
+    struct tl_openai_request request;
+    struct tl_buffer body;
+    char result[96];
+    (void)state;
+    tl_buffer_init(&body, 0);
+    tl_buffer_printf(&body, "{\"input\":[{\"type\":\"function_call_output\",\"call_id\":\"c3\",\"output\":\"early\"}");
+    for (int i = 0; i < CALLS; i++)
+        tl_buffer_printf(&body, ",{\"type\":\"function_call\",\"name\":\"f%d\",\"arguments\":\"{}\",\"call_id\":\"c%d\"}", i, i % IDS);
+    for (int i = 0; i <= IDS; i++)
+        tl_buffer_printf(&body, ",{\"type\":\"function_call_output\",\"call_id\":\"c%d\",\"output\":\"o\"}", i);
+    tl_buffer_printf(&body, "]}");
+    must(body.status);
+    form_read_good("responses", body.data, &request);
+    assert_non_null(strstr(request.messages, "[{\"role\":\"tool\",\"tool_call_id\":\"c3\",\"content\":\"early\"}"));
+    for (int i = 0; i < IDS; i++) {
+        snprintf(result, sizeof result, RESULT("c%d", "f%d", "o"), i, i + IDS < CALLS ? i + IDS : i);
+        assert_non_null(strstr(request.messages, result));
+    }
+    assert_non_null(strstr(request.messages, "{\"role\":\"tool\",\"tool_call_id\":\"c700\",\"content\":\"o\"}"));
+    tl_openai_done(&request);
+    tl_buffer_done(&body);
+}
+
 /* What is too long for the frames that say it again is left out of them, and read nevertheless. */
 static void test_long(void **state)
 {
@@ -235,6 +262,6 @@ static void test_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_reads), cmocka_unit_test(test_fields), cmocka_unit_test(test_refuses), cmocka_unit_test(test_writes),
-                                       cmocka_unit_test(test_long), cmocka_unit_test(test_fails)};
+                                       cmocka_unit_test(test_names), cmocka_unit_test(test_long), cmocka_unit_test(test_fails)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,7 +38,8 @@ struct tl_outfile;
 int tl_outfile_open(const char *path, struct tl_outfile **ret_file);
 int tl_outfile_write(struct tl_outfile *file, const void *bytes, size_t n_bytes);   /* buffered; "disk full" etc. with path */
 uint64_t tl_outfile_offset(const struct tl_outfile *file);
-int tl_outfile_commit(struct tl_outfile *file);                       /* flush, sync, rename; file stays to be closed */
+int tl_outfile_settle(struct tl_outfile *file);                       /* flush, sync: only its name is missing; optional */
+int tl_outfile_commit(struct tl_outfile *file);                       /* the same, then rename; file stays to be closed */
 /* A whole file of these bytes, complete or as it was before. */
 int tl_outfile_save(const char *path, const void *bytes, size_t n_bytes);
 extern const uint64_t tl_outfile_most_bytes;                          /* of memory that one takes */

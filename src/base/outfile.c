@@ -290,14 +290,20 @@ static int sync_folder(const struct tl_outfile *file)
     return r;
 }
 
-int tl_outfile_commit(struct tl_outfile *file)
+int tl_outfile_settle(struct tl_outfile *file)
 {
     int r = file->status < 0 ? file->status : file->direct.buffer ? flush_direct(file) : flush(file);
+    if (r >= 0 && file->temporary && (!tl_file_permit() || fsync(file->fd) < 0))
+        return file->status = tl_fail(TL_E_IO, "%s: syncing: %m", file->path);
+    return r;
+}
+
+int tl_outfile_commit(struct tl_outfile *file)
+{
+    int r = tl_outfile_settle(file);
     if (r < 0 || !file->temporary)
         return r;
-    if (!tl_file_permit() || fsync(file->fd) < 0)
-        return file->status = tl_fail(TL_E_IO, "%s: syncing: %m", file->path);
-    if (rename(file->temporary, file->path) < 0)
+    if (!tl_file_permit() || rename(file->temporary, file->path) < 0)
         return file->status = tl_fail(TL_E_IO, "%s: cannot be put in place: %m", file->path);
     tl_free(file->temporary);
     file->temporary = NULL;

@@ -36,7 +36,7 @@ uint64_t tl_conversion_bytes(const struct tl_conversion *conversion);
 /* Metadata of the file, of GGUF the tokenizer's too. n_kept: how many experts each layer has there [layers], and none predicts further
  * tokens; NULL: as many. */
 int tl_conversion_metadata(const struct tl_conversion *conversion, const uint32_t *n_kept, struct tl_writer *writer);
-/* What lies beside safetensors goes to the folder; nothing of a GGUF. `stored`: what most weights are stored as. */
-int tl_conversion_beside(const struct tl_conversion *conversion, const struct tl_number *stored, const char *folder);
+/* What lies beside safetensors, for the writer; nothing of a GGUF. `stored`: what most weights are stored as. */
+int tl_conversion_beside(const struct tl_conversion *conversion, const struct tl_number *stored, struct tl_writer *writer);
 
 #endif

@@ -6,8 +6,6 @@
 
 #include "base/array.h"
 #include "base/error.h"
-#include "base/file.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "compress/convert_impl.h"
 #include "model/arch.h"
@@ -197,17 +195,16 @@ int tl_conversion_check(const struct tl_conversion *c)
     return r;
 }
 
-int tl_conversion_beside(const struct tl_conversion *c, const struct tl_number *stored, const char *folder)
+int tl_conversion_beside(const struct tl_conversion *c, const struct tl_number *stored, struct tl_writer *writer)
 {
     static const char *const names[SIDES] = {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"};
     int r = 0;
     for (int side = 0; side < SIDES && r >= 0 && !to_gguf(c); side++) {
-        TL_AUTO char *path = tl_file_join(folder, names[side]);
         struct tl_buffer text;
         tl_buffer_init(&text, 0);
-        r = path ? write_side(c, (enum side)side, stored, &text) : TL_E_NOMEM;
+        r = write_side(c, (enum side)side, stored, &text);
         if (r >= 0 && text.len)
-            r = tl_outfile_save(path, text.data, text.len);
+            r = tl_writer_beside(writer, names[side], text.data, text.len);
         tl_buffer_done(&text);
     }
     return r;

@@ -162,6 +162,14 @@ static void sum_up(struct tl_quantizing *q)
     report->error = q->error / q->power;
 }
 
+/* Would safetensors in the folder take the place of the part? */
+static bool is_beside(const char *folder, const char *part)
+{
+    const char *slash = strrchr(part, '/');
+    TL_AUTO char *own = slash ? tl_strndup(part, (size_t)(slash - part) + 1) : tl_strdup(".");
+    return own && tl_text_ends(part, ".safetensors") && same_file(folder, own);
+}
+
 /* Safetensors are a folder with one file of weights, and what lies beside it. */
 static int open_output(struct tl_quantizing *q)
 {
@@ -173,8 +181,8 @@ static int open_output(struct tl_quantizing *q)
         return tl_fail(TL_E_USAGE, "%s is a folder, expected the name of a GGUF, as the model is one", q->path);
     const char *part;
     for (uint64_t at = 0; (part = next_part(q, &at));)
-        if (same_file(q->path, part))
-            return tl_fail(TL_E_USAGE, "%s is a file of the model itself, expected another place", q->path);
+        if (same_file(q->path, part) || (!gguf && is_beside(q->how->output, part)))
+            return tl_fail(TL_E_USAGE, "%s is a file of the model itself, expected another place", part);
     int r = tl_file_make_folders(q->path);
     return r < 0 ? r : tl_writer_open_lasting(q->path, tl_modelfile_format(q->file), &q->writer);
 }
@@ -240,6 +248,14 @@ static void drop_empty(const struct tl_quantizing *q)
         rmdir(q->how->output);                           /* unless something lies there */
 }
 
+static int write_beside(struct tl_quantizing *q)
+{
+    if (q->conversion)
+        return tl_conversion_beside(q->conversion, tl_quantize_stored(q), q->writer);
+    int r = q->kept && tl_modelfile_format(q->file) == TL_MODELFILE_SAFETENSORS ? tl_quantize_config(q) : 0;
+    return r < 0 ? r : tl_writer_copy_beside(q->writer, q->file);
+}
+
 static int write_all(struct tl_quantizing *q)
 {
     int r = open_output(q);
@@ -258,9 +274,7 @@ static int write_all(struct tl_quantizing *q)
     if (r >= 0)
         r = write_tensors(q);
     if (r >= 0)
-        r = q->conversion ? tl_conversion_beside(q->conversion, tl_quantize_stored(q), q->how->output) : tl_modelfile_copy_beside(q->file, q->how->output);
-    if (r >= 0 && q->kept && !q->conversion && tl_modelfile_format(q->file) == TL_MODELFILE_SAFETENSORS)
-        r = tl_quantize_config(q);
+        r = write_beside(q);
     return r < 0 ? r : tl_writer_commit(q->writer);
 }
 

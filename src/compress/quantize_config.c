@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -83,9 +82,9 @@ int tl_quantize_config(const struct tl_quantizing *q)
 {
     bool nested = tl_text_ends(tl_model_geometry(q->model)->prefix, "text_config.");
     struct editing e = {.q = q, .depth = nested ? 2 : 1, .inside = !nested};
-    TL_AUTO char *text = NULL, *path = tl_file_join(q->how->output, "config.json");
+    TL_AUTO char *text = NULL;
     size_t n_bytes;
-    int r = path ? tl_modelfile_beside(q->file, "config.json", &text, &n_bytes) : TL_E_NOMEM;
+    int r = tl_modelfile_beside(q->file, "config.json", &text, &n_bytes);
     if (r <= 0)
         return r;
     e.copied = text;
@@ -93,7 +92,7 @@ int tl_quantize_config(const struct tl_quantizing *q)
     tl_json_init(&e.json, tl_modelfile_path(q->file), text, n_bytes);
     r = edit(&e);
     if (r >= 0)
-        r = e.text.status < 0 ? e.text.status : tl_outfile_save(path, e.text.data, e.text.len);
+        r = e.text.status < 0 ? e.text.status : tl_writer_beside(q->writer, "config.json", e.text.data, e.text.len);
     tl_json_done(&e.json);
     tl_buffer_done(&e.text);
     return r;

@@ -239,7 +239,8 @@ static int write_file(struct merging *m, const char *path)
     if (status < 0)
         return status;
     m->merged->n_bytes = tl_writer_total(m->writer);
-    return tl_writer_commit(m->writer);
+    status = tl_writer_copy_beside(m->writer, m->file);
+    return status < 0 ? status : tl_writer_commit(m->writer);
 }
 
 static int write_all(struct merging *m)
@@ -248,14 +249,12 @@ static int write_all(struct merging *m)
     TL_AUTO char *path = is_gguf(m) ? tl_strdup(output) : tl_file_join(output, "model.safetensors");
     if (!path)
         return TL_E_NOMEM;
-    if (tl_file_exists(path) && !m->merge->force)
-        return tl_fail(TL_E_USAGE, "%s is there already; --force replaces it", path);
+    if (tl_file_exists(output) && !m->merge->force)
+        return tl_fail(TL_E_USAGE, "%s is there already; --force replaces it", output);
     if (is_gguf(m) && tl_file_is_folder(output))
         return tl_fail(TL_E_USAGE, "%s is a folder, expected the name of a GGUF, as the base is one", output);
     int status = tl_file_make_folders(path);
-    if (status >= 0)
-        status = write_file(m, path);
-    return status < 0 ? status : tl_modelfile_copy_beside(m->file, output);
+    return status < 0 ? status : write_file(m, path);
 }
 
 int tl_merge(const struct tl_merge *merge, struct tl_progress *progress, struct tl_merged *ret_merged)

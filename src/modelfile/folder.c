@@ -32,6 +32,8 @@ static const char *ending_like(const char *text, const char *tail)
     return text + n - m;
 }
 
+bool tl_folder_is_shard(const char *name) { return ending_like(name, "-00001-of-00001.safetensors") != NULL; }
+
 /* --- shards ------------------------------------------------------------------------------------------------------------ */
 
 struct shards {

@@ -226,22 +226,6 @@ int tl_modelfile_beside(const struct tl_modelfile *file, const char *name, char 
     return r < 0 ? r : 1;
 }
 
-int tl_modelfile_copy_beside(const struct tl_modelfile *file, const char *folder)
-{
-    static const char *const names[] = {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
-                                        "tiktoken.model", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-                                        "chat_template.jinja", "chat_template.json"};
-    int r = 0;
-    for (size_t i = 0; i < TL_COUNT(names) && r >= 0 && file->format == TL_MODELFILE_SAFETENSORS; i++) {
-        TL_AUTO char *text = NULL, *path = tl_file_join(folder, names[i]);
-        size_t n_bytes;
-        r = path ? tl_modelfile_beside(file, names[i], &text, &n_bytes) : TL_E_NOMEM;
-        if (r > 0)
-            r = tl_outfile_save(path, text, n_bytes);
-    }
-    return r < 0 ? r : 0;
-}
-
 int tl_modelfile_tokenizer_json(struct tl_modelfile *file, const char **ret_text, size_t *ret_bytes)
 {
     *ret_text = NULL;

@@ -103,7 +103,5 @@ int tl_modelfile_tokenizer_json(struct tl_modelfile *file, const char **ret_text
 void tl_modelfile_drop_tokenizer_json(struct tl_modelfile *file);     /* frees that text once a tokenizer is built */
 /* The text of another file beside safetensors (1; tl_free); 0 and NULL where there is none. */
 int tl_modelfile_beside(const struct tl_modelfile *file, const char *name, char **ret_text, size_t *ret_bytes);
-/* What lies beside safetensors and belongs to the model goes to another folder; nothing of a GGUF. */
-int tl_modelfile_copy_beside(const struct tl_modelfile *file, const char *folder);
 
 #endif

@@ -52,6 +52,9 @@ struct tl_modelfile {
     size_t tokenizer_json_bytes;
 };
 
+/* Files beside safetensors that belong to the model; NULL ends. */
+extern const char *const tl_side_names[];
+
 int tl_parts_open(struct tl_modelfile *file, const char *path);       /* appends a part */
 int tl_parts_keep(struct tl_modelfile *file, void *take_memory);      /* taken in any case: freed on failure */
 /* n bytes that live as long as the model, aligned to 8; NULL: out of memory. */
@@ -78,6 +81,7 @@ int tl_safetensors_read(struct tl_modelfile *file, const char *path); /* one fil
 int tl_folder_read(struct tl_modelfile *file);                        /* path is a folder */
 int tl_folder_read_index(struct tl_modelfile *file);                  /* path is a .safetensors.index.json */
 int tl_folder_read_one(struct tl_modelfile *file);                    /* path is safetensors: a model, or a shard of one */
+bool tl_folder_is_shard(const char *name);
 int tl_side_read(struct tl_modelfile *file);                          /* the JSON files in file->folder */
 int tl_side_read_config(struct tl_modelfile *file, const char *text, size_t n_bytes);
 

@@ -12,6 +12,10 @@
 #include "base/parse.h"
 #include "modelfile/parts.h"
 
+const char *const tl_side_names[] = {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
+                                     "tiktoken.model", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+                                     "chat_template.jinja", "chat_template.json", NULL};
+
 static const char template_key[] = "tokenizer.chat_template";
 
 struct flatten {

@@ -47,6 +47,7 @@ void tl_writer_close(struct tl_writer *writer)
     if (!writer)
         return;
     tl_outfile_close(writer->out);
+    tl_writer_drop_sides(writer);
     for (uint64_t i = 0; i < writer->n_tensors; i++)
         tl_free(writer->tensors[i].name);
     for (uint64_t i = 0; i < writer->n_metas; i++)
@@ -394,5 +395,8 @@ int tl_writer_commit(struct tl_writer *writer)
         return tl_fail(TL_E_FAIL, "%s: tensor %s: found %" PRIu64 " bytes, expected %" PRIu64, writer->path, tensor->name,
                        writer->at_bytes, tensor->n_bytes);
     }
-    return tl_outfile_commit(writer->out);
+    int r = writer->n_sides ? tl_outfile_settle(writer->out) : 0;
+    if (r >= 0 && writer->n_sides)
+        r = tl_writer_replace(writer);
+    return r < 0 ? r : tl_outfile_commit(writer->out);
 }

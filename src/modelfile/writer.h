@@ -42,6 +42,12 @@ int tl_writer_begin(struct tl_writer *writer);
  * the next one follow. */
 int tl_writer_resume(struct tl_writer *writer, uint64_t *ret_tensors);
 int tl_writer_bytes(struct tl_writer *writer, const void *bytes, size_t n_bytes);
-int tl_writer_commit(struct tl_writer *writer);                       /* fails where bytes are missing */
+/* A file of that name beside safetensors, which is part of the model as they are. */
+int tl_writer_beside(struct tl_writer *writer, const char *name, const void *bytes, size_t n_bytes);
+/* All that lie beside those of a model that was read, but for names that were given already; nothing of a GGUF. */
+int tl_writer_copy_beside(struct tl_writer *writer, const struct tl_modelfile *file);
+/* Fails where bytes are missing. Safetensors with files beside them replace the model that is in their folder: whoever looks there, at
+ * any moment, finds one of the two or none, and what was written can be gone on with as long as the new one is not whole. */
+int tl_writer_commit(struct tl_writer *writer);
 
 #endif

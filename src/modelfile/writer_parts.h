@@ -18,10 +18,15 @@ struct tl_writer_tensor {
     uint64_t n_bytes, offset;            /* offset: from the beginning of the data */
 };
 
+/* A file beside the weights, complete but for its name. */
+struct tl_writer_side { char *name; struct tl_outfile *out; };
+
 struct tl_writer {
     char *path;
     const struct tl_writer_format *format;
     struct tl_outfile *out;
+    struct tl_writer_side *sides;
+    uint64_t n_sides, sides_cap;
     struct tl_buffer metas;              /* as the format stores them, one behind the other */
     uint64_t n_metas;
     char **keys;                         /* what meta_names points to */
@@ -42,6 +47,10 @@ struct tl_writer_format {
     int (*add_meta)(struct tl_buffer *metas, bool first, const struct tl_meta *meta);
     int (*add_header)(struct tl_buffer *header, const struct tl_writer *writer);     /* padding included */
 };
+
+/* writer_beside.c: the files beside the weights get their names, and what was there of another model goes. */
+int tl_writer_replace(struct tl_writer *writer);
+void tl_writer_drop_sides(struct tl_writer *writer);
 
 extern const struct tl_writer_format tl_writer_gguf, tl_writer_safetensors;
 

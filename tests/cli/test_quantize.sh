@@ -102,6 +102,8 @@ refused 2 'is there already' "$llama" "$place/q8.gguf" --to q4_0
 mkfifo "$place/pipe"
 refused 2 'expected the name of a file' "$llama" "$place/pipe" --to q4_0 --force
 refused 2 'is a file of the model itself' "$place/noted/model.safetensors" "$place/noted" --to bf16 --force
+cp -r "$golden/qwen2" "$place/shards"
+refused 2 'is a file of the model itself' "$place/shards/model.safetensors.index.json" "$place/shards" --to bf16 --force
 refused 2 ': 2 bits a weight are too few: the least that the formats give is' "$llama" "$place/new.gguf" --bits 2
 refused 2 ': 20480 bytes are too few: the least that the formats give is' "$llama" "$place/new.gguf" --size 20K
 refused 2 'GGUF stores no fp8_b128' "$llama" "$place/new.gguf" --to fp8_b128

@@ -94,6 +94,54 @@ static void calls(void **state)
     try_all(&hows[2], tl_file_fail_after, true);
 }
 
+/* --- in place of another model -------------------------------------------------------------------------------------------- */
+
+static int differ(const char *a, const char *b)
+{
+    char text[400];
+    snprintf(text, sizeof text, "cd %s && diff -rq -x '*.part*' %s %s >differ", folder, a, b);
+    return system(text);
+}
+
+static void make_old(const char *to)
+{
+    char text[1200];
+    snprintf(text, sizeof text, "rm -rf %s && cp -r %s %s && cd %s && rm -f *.gguf *.npy && touch merges.txt README.md model-extra.safetensors", to,
+             golden_file("qwen2"), to, to);
+    shell(text);
+}
+
+/* A folder of shards, with files that the new model has none of: whichever call fails, what can be opened afterwards is one model, all of
+ * it, and where neither is left nothing has to be encoded again. */
+static void replaced(void **state)
+{
+    (void)state;
+    const struct tl_quantize_how how = {.scheme = "* f16", .folder = true, .threads = 1};
+    struct tl_quantize_report report;
+    long n = 0, counts[3] = {0};
+    make_old("old");
+    make_old("new");
+    must(quantize(&how, in_folder("new"), NULL, &report));
+    shell("test -e old/model-00003-of-00003.safetensors && test ! -e new/model-00003-of-00003.safetensors && test ! -e new/model.safetensors.index.json && "
+          "test ! -e new/merges.txt && test -e new/README.md && test -e new/model-extra.safetensors");
+    for (int status = -1; status < 0; n++) {
+        struct tl_modelfile *file = NULL;
+        make_old("out");
+        tl_file_fail_after(n);
+        status = quantize(&how, in_folder("out"), NULL, &report);
+        tl_file_fail_after(-1);
+        int is = tl_modelfile_open(in_folder("out"), &file) < 0 ? 2 : differ("out", "old") != 0;
+        tl_modelfile_close(file);
+        assert_true(is != 1 || !differ("out", "new"));
+        counts[is]++;
+        must(quantize(&how, in_folder("out"), NULL, &report));
+        assert_true(is != 2 || report.resumed == report.tensors);
+        assert_int_equal(differ("out", "new"), 0);
+    }
+    print_message("%ld failing calls: the old model %ld times, none %ld times\n", n - 1, counts[0], counts[2]);
+    assert_true(counts[0] > 10 && counts[1] == 1 && counts[2] > 5);
+}
+
 /* --- killed ------------------------------------------------------------------------------------------------------------------- */
 
 /* Ends at once, with what it has written so far, where the file would become larger. */
@@ -202,7 +250,7 @@ static void two_at_once(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(allocations), cmocka_unit_test(calls), cmocka_unit_test(killed), cmocka_unit_test(of_another),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(allocations), cmocka_unit_test(calls), cmocka_unit_test(replaced), cmocka_unit_test(killed), cmocka_unit_test(of_another),
                                        cmocka_unit_test(of_others), cmocka_unit_test(of_another_source), cmocka_unit_test(two_at_once)};
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -66,6 +66,21 @@ static void write_speed(struct tl_buffer *json, const struct tl_quantize_report 
                          f->drive_bytes_per_s, encoder, drive, encoder > drive ? "encoder" : "drive", (encoder + drive) / f->flow_seconds);
 }
 
+static void write_importance(struct tl_buffer *json, const struct tl_importance_report *f)
+{
+    const char *comma = "";
+    if (!f->matrices)
+        return;
+    tl_buffer_printf(json, ",\"importance\":{\"matrices\":%" PRIu64 ",\"missing\":{", f->matrices);
+    for (int p = 0; p < TL_PARTS; p++) {
+        if (!f->missing[p])
+            continue;
+        tl_buffer_printf(json, "%s\"%s\":%" PRIu64, comma, tl_weight_parts[p].name, f->missing[p]);
+        comma = ",";
+    }
+    tl_buffer_printf(json, "}}");
+}
+
 int tl_job_write_model(struct tl_job_run *run, const struct tl_quantize_options *o, const uint8_t *keep)
 {
     struct tl_quantize_how how = {
@@ -82,6 +97,7 @@ int tl_job_write_model(struct tl_job_run *run, const struct tl_quantize_options 
     tl_buffer_printf(&run->report, "{\"output\":");
     tl_buffer_json_string(&run->report, o->output, strlen(o->output));
     write_speed(&run->report, &report);
+    write_importance(&run->report, &report.importance);
     if (isfinite(report.error))
         tl_buffer_printf(&run->report, ",\"relative_error\":%.6g", report.error);
     else

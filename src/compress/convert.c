@@ -29,7 +29,7 @@ static int bind_source(void *context, const struct tl_want *want, uint32_t *ret_
         return TL_E_NOMEM;
     const struct tl_number *number = want->rows ? *ret_number : tl_store_tensor(c->store, *ret_id)->number;
     *slot = (uint32_t)c->n_parts;
-    c->parts[c->n_parts++] = (struct tl_convert_part){*want, *ret_id, number};
+    c->parts[c->n_parts++] = (struct tl_convert_part){*want, *ret_id, number, number};
     return 0;
 }
 
@@ -124,9 +124,9 @@ static const struct tl_number *common_number(const struct tl_conversion *c, cons
     const struct tl_number *number = NULL;
     for (size_t i = 0; i < TL_COUNT(roles); i++) {
         const struct tl_convert_part *part = part_at(c, roles[i], want->layer);
-        if (part && number && part->number != number)
+        if (part && number && part->as != number)
             return NULL;
-        number = part ? part->number : number;
+        number = part ? part->as : number;
     }
     return number;
 }
@@ -144,8 +144,6 @@ static const struct tl_number *choose_number(const struct tl_conversion *c, cons
 {
     const struct tl_number *number = common_number(c, want, name), *f32 = tl_number(TL_NUMBER_F32);
     bool gguf = c->to.format == TL_MODELFILE_GGUF, routes = want->role == TL_R_ROUTER || want->role == TL_R_SHARED_SWITCH;
-    if (number && number->restated && !c->widens && !stores(c, number, name))
-        number = tl_number(number->restated->as);
     if (!number || !stores(c, number, name) || (gguf && (!want->rows || routes)) || (want->rows && want->cols % number->block_elems))
         return f32;
     bool changes = !want->rows && (c->to.norm_add != c->from.norm_add || want->role == TL_R_DELTA_RATE);
@@ -232,8 +230,8 @@ static int list_file(struct tl_conversion *c)
 
 /* ------------------------------------------------------------------------------------------------------------------ */
 
-int tl_conversion_open(struct tl_modelfile *source, bool widens, struct tl_pool *pool, void (*log)(void *context, int level, const char *text),
-                       void *context, struct tl_conversion **ret_conversion)
+int tl_conversion_open(struct tl_modelfile *source, bool widens, struct tl_pool *pool, struct tl_progress *progress,
+                       void (*log)(void *context, int level, const char *text), void *context, struct tl_conversion **ret_conversion)
 {
     struct tl_conversion *c = tl_alloc(1, sizeof(*c));
     if (!c)
@@ -241,6 +239,7 @@ int tl_conversion_open(struct tl_modelfile *source, bool widens, struct tl_pool 
     c->source = source;
     c->widens = widens;
     c->pool = pool;
+    c->progress = progress;
     c->log = log;
     c->context = context;
     int r = open_source(c);
@@ -248,6 +247,8 @@ int tl_conversion_open(struct tl_modelfile *source, bool widens, struct tl_pool 
         r = open_ahead(c);
     if (r >= 0)
         r = tl_convert_check_rest(c);
+    if (r >= 0 && !widens)
+        r = tl_convert_check_scales(c);
     if (r >= 0)
         r = list_file(c);
     if (r >= 0)

@@ -10,8 +10,8 @@
 
 #define TL_NO_PART UINT32_MAX
 
-/* A weight of the source. */
-struct tl_convert_part { struct tl_want want; uint32_t id; const struct tl_number *number; };
+/* A weight of the source, and the format whose blocks can say the same; its own where there is none. */
+struct tl_convert_part { struct tl_want want; uint32_t id; const struct tl_number *number, *as; };
 
 struct tl_conversion {
     struct tl_modelfile *source, *file;
@@ -26,6 +26,7 @@ struct tl_conversion {
     struct tl_tokenizer *tokenizer;
     bool widens;
     struct tl_pool *pool;                /* not the conversion's */
+    struct tl_progress *progress;        /* nor this */
     bool ahead;                          /* with the layer that predicts a further token */
     void (*log)(void *context, int level, const char *text);
     void *context;
@@ -42,6 +43,9 @@ enum tl_role tl_convert_partner(const struct tl_entry *entry);
 /* convert_rest.c: what is left out is told; TL_E_USAGE: a tensor that nobody knows. A layer ahead of which something is not known stays
  * away (c->ahead). */
 int tl_convert_check_rest(struct tl_conversion *c);
+
+/* convert_scales.c: sets what parts can be restated as. TL_E_USAGE: a scale that the other format cannot say. */
+int tl_convert_check_scales(struct tl_conversion *c);
 
 /* convert_read.c: bytes of a tensor of the file; the maker's function. */
 int tl_convert_read(void *conversion, uint64_t index, uint64_t offset, void *ret_bytes, size_t n_bytes);

@@ -81,12 +81,11 @@ static const uint8_t *bytes_of(const struct span *s, uint64_t row) { return s->r
 /* As blocks of another format that say the same. */
 static int restate_rows(const struct span *s, uint64_t n)
 {
-    const struct tl_number *number = s->part->number, *as = s->r->entry->number;
+    const struct tl_number *number = s->part->number;
     for (uint64_t i = 0; i < n; i++)
         if (number->restated->restate(bytes_of(s, row_of(s, i)), s->want->cols, s->ret_rows + i * s->r->row_bytes) != s->want->cols)
-            return tl_fail(TL_E_USAGE, "%s: %s, matrix %" PRIu32 ", row %" PRIu64 ": %s cannot say a scale of %s exactly; trill quantize stores such "
-                           "weights in another format, with --native-too --to q8_0 or --to f32", tl_modelfile_path(s->r->c->source), s->r->entry->name,
-                           s->matrix, row_of(s, i), as->name, number->name);
+            return tl_fail(TL_E_FILE, "%s: %s, matrix %" PRIu32 ": its scales changed while it was read", tl_modelfile_path(s->r->c->source),
+                           s->r->entry->name, s->matrix);
     return 0;
 }
 
@@ -151,7 +150,7 @@ static int read_span(const struct reading *r, const struct tl_want *want, uint32
     struct span span = {.r = r, .want = want, .part = part, .matrix = matrix, .from = from, .low = low, .row_bytes = bytes, .rows = rows, .values = values,
                         .ret_rows = ret_rows};
     int status = tl_store_stored_rows(c->store, part->id, matrix, (uint32_t)low, (uint32_t)(high - low + 1), rows);
-    if (status >= 0 && part->number != r->entry->number && tl_number_says(r->entry->number, part->number))
+    if (status >= 0 && part->number != r->entry->number && tl_number_says(r->entry->number, part->number) && part->number->restated->restate)
         return restate_rows(&span, n);
     if (status >= 0)
         tl_pool_run(c->pool, (uint32_t)n, convert_piece, &span);

@@ -72,7 +72,7 @@ static struct tl_place place_of(const struct tl_geometry *g, const struct forms 
         const char *rest = match(forms->pattern[i], plain, &layer, &expert);
         if (!rest || layer >= TL_MAX_LAYERS || expert >= (int64_t)g->n_experts || (*rest && place.role != TL_ROLES))
             continue;
-        place = (struct tl_place){(int)tl_weight_part_of((enum tl_role)forms->role[i]), forms->role[i], layer, expert, *rest != 0, false};
+        place = (struct tl_place){(int)tl_weight_part_of((enum tl_role)forms->role[i]), forms->role[i], layer, expert, *rest != 0, NULL};
         if (!*rest)
             break;
     }
@@ -88,18 +88,33 @@ struct tl_place tl_place_of(const struct tl_geometry *g, enum tl_modelfile_forma
     return place_of(g, &forms, name);
 }
 
-/* came_in: what the vendor's file has them in, whatever kind of file this one is. */
-static bool is_native(const struct tl_place *place, const struct tl_tensor *tensor, const struct tl_number *came_in)
+/* What the vendor's file has it in, whatever kind of file this one is. */
+static const struct tl_number *came_as(const struct tl_modelfile *file, const struct tl_conversion *conversion, uint64_t index, const struct tl_number *noted)
 {
-    enum tl_number_id id = came_in ? came_in->id : TL_NUMBERS;
-    bool four_bits = id == TL_NUMBER_MXFP4 || id == TL_NUMBER_NVFP4 || id == TL_NUMBER_INT4_G32;
-    return place->part == TL_PART_EXPERTS && four_bits && tl_number_says(tensor->number, came_in);
+    const struct tl_number *number = tl_modelfile_tensor(file, index)->number;
+    if (conversion)
+        return tl_conversion_number(conversion, index);
+    return number && noted && tl_number_says(number, noted) ? noted : number;
+}
+
+static bool is_native(const struct tl_place *place, const struct tl_tensor *tensor, const struct tl_number *came)
+{
+    bool four_bits = came && (came->id == TL_NUMBER_MXFP4 || came->id == TL_NUMBER_NVFP4 || came->id == TL_NUMBER_INT4_G32);
+    return place->part == TL_PART_EXPERTS && tensor->number && four_bits && tl_number_says(tensor->number, came);
+}
+
+static const struct tl_number *read_note(const struct tl_modelfile *file)
+{
+    const char *name;
+    size_t n_bytes;
+    return tl_meta_string(file, TL_NATIVE_KEY, &name, &n_bytes) > 0 ? tl_number_by_name(name) : NULL;
 }
 
 int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, const struct tl_conversion *conversion, struct tl_place **ret_places)
 {
     const struct tl_geometry *g = tl_model_geometry(model);
     struct tl_place *places = tl_alloc(tl_modelfile_tensors(file) + 1, sizeof(*places));
+    const struct tl_number *noted = read_note(file);
     struct forms forms;
     if (!places)
         return TL_E_NOMEM;
@@ -107,7 +122,8 @@ int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, 
     for (uint64_t i = 0; i < tl_modelfile_tensors(file); i++) {
         const struct tl_tensor *tensor = tl_modelfile_tensor(file, i);
         places[i] = place_of(g, &forms, tensor->name);
-        places[i].native = tensor->number && is_native(&places[i], tensor, conversion ? tl_conversion_number(conversion, i) : tensor->number);
+        const struct tl_number *came = came_as(file, conversion, i, noted);
+        places[i].native = is_native(&places[i], tensor, came) ? came : NULL;
     }
     *ret_places = places;
     return 0;

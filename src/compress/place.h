@@ -8,6 +8,9 @@
 #include "modelfile/modelfile.h"
 #include "plan/cost.h"
 
+/* What experts came as, of a file that holds them in other blocks. */
+#define TL_NATIVE_KEY "trill.native"
+
 enum { TL_NO_LAYER = -1, TL_NO_EXPERT = -1 };
 
 struct tl_place {
@@ -16,10 +19,10 @@ struct tl_place {
     int64_t layer;                       /* TL_NO_LAYER: of none; those that predict further tokens follow the model's */
     int64_t expert;                      /* that the tensor is one of; TL_NO_EXPERT: of none, or of all of its layer */
     bool beside;                         /* not the matrix but what its name goes on with: its codes, their scales, its shape */
-    bool native;                         /* experts in the 4 bits that their vendor trained them in */
+    const struct tl_number *native;      /* of experts in the 4 bits that their vendor trained them in: what these came as; else NULL */
 };
 
-/* ret_places [tensors of the file]: tl_free. conversion: whose file it is; NULL: nobody's. */
+/* ret_places [tensors of the file]: tl_free. conversion: whose file it is; NULL: nobody's, and a note of it tells what experts came as. */
 int tl_place_all(const struct tl_model *model, const struct tl_modelfile *file, const struct tl_conversion *conversion, struct tl_place **ret_places);
 
 /* Of a tensor of that name in a file of that kind, which is not native. */

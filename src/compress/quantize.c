@@ -45,7 +45,7 @@ static int open_file(struct tl_quantizing *q)
         return tl_fail(TL_E_USAGE, "%s is the model itself, expected another place", q->how->output);
     enum tl_modelfile_format other = q->how->folder ? TL_MODELFILE_SAFETENSORS : tl_modelfile_format(q->source);
     if ((tl_text_ends(q->how->output, ".gguf") ? TL_MODELFILE_GGUF : other) != tl_modelfile_format(q->source))
-        r = tl_conversion_open(q->source, q->how->force, q->pool, q->how->log, q->how->context, &q->conversion);
+        r = tl_conversion_open(q->source, q->how->force, q->pool, q->progress, q->how->log, q->how->context, &q->conversion);
     q->file = q->conversion ? tl_conversion_file(q->conversion) : q->source;
     return r;
 }

@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "compress/importance.h"
 #include "compress/scheme.h"
+#include "plan/cost.h"
 
 struct tl_quantize_how {
     const char *input, *output;          /* an output that ends in ".gguf" is a GGUF, any other of the input's kind */
@@ -26,6 +27,9 @@ struct tl_quantize_how {
     void *context;
 };
 
+/* Of the matrices that are rounded, an expert's by itself: how many, and of how many the file of importance says nothing. */
+struct tl_importance_report { uint64_t matrices, missing[TL_PARTS]; };
+
 struct tl_quantize_report {
     uint64_t tensors, changed, resumed;
     uint64_t in_bytes, out_bytes, parameters;        /* bytes: of the files of weights */
@@ -35,6 +39,7 @@ struct tl_quantize_report {
     double drive_bytes_per_s;            /* what direct reads of the input give, measured behind a run of some seconds; 0: it was not */
     double encoder_limit_seconds, drive_limit_seconds;         /* then: that tensors need whose encoding, reading and writing takes longest */
     double bits;                         /* a weight, of tensors as written */
+    struct tl_importance_report importance;          /* matrices 0: none was given, or nothing is rounded */
     double error;                        /* of what this run rounded: weighted squared error over that of zeros, from every 16th row; NaN: of nothing */
 };
 

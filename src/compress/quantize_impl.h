@@ -5,6 +5,7 @@
 
 #include "base/pool.h"
 #include "compress/convert.h"
+#include "compress/place.h"
 #include "compress/quantize.h"
 #include "modelfile/writer.h"
 #include "store/drive.h"
@@ -50,6 +51,8 @@ struct tl_quantizing {
     struct tl_output *outputs;
     uint64_t n_outputs;
     uint32_t *kept, *n_kept;             /* [layers][n_experts]: the experts that stay, first of all; [layers]: how many. NULL: all */
+    struct { const struct tl_number *from; bool several; uint64_t n, elems; } wider;     /* blocks that become f32, and nobody asked for it */
+    const struct tl_number *native;      /* what experts came as that stay in other blocks with the same values; NULL: none do */
     char *scheme;                        /* as text, for the file; NULL: formats are left alone */
     struct tl_flow_sizes sizes;
     uint64_t done_bytes;                 /* of the input */
@@ -59,6 +62,9 @@ struct tl_quantizing {
 
 /* quantize_plan.c: the outputs, their formats by the scheme or within the size. */
 int tl_quantize_plan(struct tl_quantizing *q);
+/* quantize_notes.c: what is to be told of an output, whose format somebody asked for or nobody; then all of it, in a line each. */
+void tl_quantize_note(struct tl_quantizing *q, const struct tl_output *output, const struct tl_place *place, bool asked);
+void tl_quantize_tell(const struct tl_quantizing *q);
 /* quantize_meta.c: metadata of the input, and where the file is from. */
 int tl_quantize_metadata(struct tl_quantizing *q);
 const struct tl_number *tl_quantize_stored(const struct tl_quantizing *q);       /* what most of the output is stored as; NULL: nothing known */

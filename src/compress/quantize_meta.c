@@ -129,6 +129,8 @@ static int add_source(struct tl_quantizing *q)
     if (r >= 0)
         r = add_text(q, "trill.scheme", q->scheme);
     if (r >= 0)
+        r = add_text(q, TL_NATIVE_KEY, q->native ? q->native->name : NULL);
+    if (r >= 0)
         r = add_text(q, "trill.importance.sha256", q->importance ? tl_importance_hash(q->importance) : NULL);
     return r < 0 ? r : add_kept(q);
 }
@@ -136,7 +138,7 @@ static int add_source(struct tl_quantizing *q)
 /* Where the source is from: what add_source says anew stands behind "trill.source.", the rest (of training, of distilling) as it is. */
 static int carry_notes(struct tl_quantizing *q)
 {
-    static const char *const anew[] = {"source.", "scheme", "importance.", "experts."};
+    static const char *const anew[] = {"source.", "scheme", "native", "importance.", "experts."};
     static const char prefix[] = "trill.";
     size_t skip = tl_modelfile_format(q->source) == TL_MODELFILE_GGUF ? 0 : strlen(carried);
     int r = 0;

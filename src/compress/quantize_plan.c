@@ -169,8 +169,15 @@ int tl_quantize_plan(struct tl_quantizing *q)
         r = list_kept(q);
     if (r >= 0)
         r = choose(q, places, numbers);
-    for (uint64_t i = 0; i < n && r >= 0; i++)
-        if (!goes(q, &places[i]))
-            r = set_output(q, &q->outputs[q->n_outputs++], tl_modelfile_tensor(q->file, i), numbers[i], &places[i]);
+    for (uint64_t i = 0; i < n && r >= 0; i++) {
+        struct tl_output *output = &q->outputs[q->n_outputs];
+        if (goes(q, &places[i]))
+            continue;
+        q->n_outputs++;
+        r = set_output(q, output, tl_modelfile_tensor(q->file, i), numbers[i], &places[i]);
+        tl_quantize_note(q, output, &places[i], numbers[i] != NULL);
+    }
+    if (r >= 0)
+        tl_quantize_tell(q);
     return r;
 }

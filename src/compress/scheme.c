@@ -188,6 +188,17 @@ static bool stores(const struct tl_modelfile *file, const struct tl_number *numb
     return is_gguf(file) ? number->gguf_type >= 0 : number->safetensors != NULL;
 }
 
+/* A part may be there and have no matrix, as norms. */
+static int fail_match(const struct tl_scheme *scheme, const struct line *line, const struct tl_modelfile *file, const struct tl_place *places)
+{
+    const char *path = tl_modelfile_path(file);
+    for (uint64_t i = 0; i < tl_modelfile_tensors(file) && line->part != TL_PARTS && !line->n_ranges; i++)
+        if (places[i].part == line->part)
+            return tl_fail(TL_E_USAGE, "%s:%u: \"%s\" are vectors alone, such as %s of %s, which keep their bits unless a line has their name or a pattern of it",
+                           scheme->where, line->at, line->what, tl_modelfile_tensor(file, i)->name, path);
+    return tl_fail(TL_E_USAGE, "%s:%u: \"%s\" matches no tensor of %s", scheme->where, line->at, line->what, path);
+}
+
 int tl_scheme_apply(const struct tl_scheme *scheme, const struct tl_modelfile *file, const struct tl_place *places, uint32_t n_layers,
                     bool force, const struct tl_number **numbers)
 {
@@ -206,7 +217,7 @@ int tl_scheme_apply(const struct tl_scheme *scheme, const struct tl_modelfile *f
                 numbers[i] = line->number ? tl_scheme_fitting(tensor, line->number) : tensor->number;
         }
         if (!any)
-            return tl_fail(TL_E_USAGE, "%s:%u: \"%s\" matches no tensor of %s", scheme->where, line->at, line->what, tl_modelfile_path(file));
+            return fail_match(scheme, line, file, places);
     }
     return 0;
 }

@@ -54,9 +54,27 @@ static const struct tl_number_apart apart = {
     .code_bits = 8, .rows = ELEMS, .cols = ELEMS, .scale_bytes = SCALE, .scale = TL_NUMBER_F32, .join = join,
 };
 
+/* bf16 has eight significant bits, a value four: the scale may have as many, or be 17 (times 15: 255) of some power of two. No product
+ * is subnormal or infinite. */
+static bool holds_one(float scale)
+{
+    uint32_t bits = tl_half_bits(scale) & 0x7fffffff, mantissa = (bits & 0x7fffff) | 0x800000;
+    return bits == 0 || (bits >= tl_half_bits(0x1p-117f) && bits <= tl_half_bits(0x1p118f) && (mantissa & -mantissa) * 17 >= mantissa);
+}
+
+static size_t holds(const float *scales, size_t n)
+{
+    size_t at = 0;
+    while (at < n && holds_one(scales[at]))
+        at++;
+    return at;
+}
+
+static const struct tl_number_restated restated = {.as = TL_NUMBER_BF16, .partly = true, .holds = holds};
+
 const struct tl_number tl_number_fp8_b128 = {
     .id = TL_NUMBER_FP8_B128, .name = "fp8_b128", .gguf_type = -1,
     .block_elems = ELEMS, .block_bytes = BYTES, .panel_elems = ELEMS,
     .fields = {{4, 4}, {128, 4}},
-    .widen = widen, .part = part, .encode = encode, .apart = &apart,
+    .widen = widen, .part = part, .encode = encode, .apart = &apart, .restated = &restated,
 };

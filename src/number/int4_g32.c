@@ -91,7 +91,15 @@ static size_t restate(const void *blocks, size_t n_elems, void *ret_blocks)
     return at;
 }
 
-static const struct tl_number_restated restated = {.as = TL_NUMBER_Q4_0, .restate = restate};
+static size_t holds(const float *scales, size_t n)
+{
+    size_t at = 0;
+    while (at < n && (scales[at] == 0 || (__builtin_fabsf(scales[at]) >= 0x1p-17f && __builtin_fabsf(scales[at]) <= 65280)))
+        at++;
+    return at;
+}
+
+static const struct tl_number_restated restated = {.as = TL_NUMBER_Q4_0, .holds = holds, .restate = restate};
 
 const struct tl_number tl_number_int4_g32 = {
     .id = TL_NUMBER_INT4_G32, .name = "int4_g32", .gguf_type = -1,

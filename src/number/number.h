@@ -47,8 +47,11 @@ struct tl_number_apart {
 /* A format whose blocks can say the same as those of another one, for kinds of files that store the one and not the other. */
 struct tl_number_restated {
     enum tl_number_id as;
+    bool partly;                         /* a matrix that has no equal becomes f32; else that is refused */
+    /* Of n scales as f32: how many come before the first of a block that may have no equal; n: all blocks have one. */
+    size_t (*holds)(const float *scales, size_t n);
     /* n elements (whole blocks of both) -> blocks of `as` with the very same values. Returns how many elements came before the
-     * first block that has none such: n_elems where all have one. */
+     * first block that has none such: n_elems where all have one. NULL: the format's `encode` of the values is them. */
     size_t (*restate)(const void *blocks, size_t n_elems, void *ret_blocks);
 };
 

@@ -171,6 +171,8 @@ uint64_t tl_store_resident_bytes(const struct tl_store *store);       /* as laid
 int tl_store_values(const struct tl_store *store, uint32_t id, uint32_t matrix, float *ret_values);
 /* Rows [from, from + n) of matrix m as its panels hold them, one behind the other: tl_number_bytes of cols each. Reads the file; any thread. */
 int tl_store_stored_rows(const struct tl_store *store, uint32_t id, uint32_t matrix, uint32_t from, uint32_t n, void *ret_rows);
+/* The scales of matrix m, where they are a tensor of their own (they may be those of all matrices); NULL: they are not. */
+const struct tl_tensor *tl_store_scales(const struct tl_store *store, uint32_t id, uint32_t matrix);
 /* ret_marks [tensors of the file]: 1 for those that a declared weight lies in, scales included; others stay as they are. */
 void tl_store_mark(const struct tl_store *store, uint8_t *ret_marks);
 /* Puts all values of a weight [count][rows][cols] where `tensor` has them: ret_elements [n_elems], in its own order. 1: some

@@ -67,6 +67,12 @@ int tl_store_stored_rows(const struct tl_store *store, uint32_t id, uint32_t mat
     return tl_modelfile_read(store->file, m->each ? m->each[matrix] : m->tensor, row * row_bytes, ret_rows, n * row_bytes);
 }
 
+const struct tl_tensor *tl_store_scales(const struct tl_store *store, uint32_t id, uint32_t matrix)
+{
+    const struct tl_matrix *m = &store->slots[id].matrix;
+    return m->each_scales ? m->each_scales[matrix] : m->scales;
+}
+
 static void mark(const struct tl_store *store, const struct tl_tensor *tensor, uint8_t *ret_marks)
 {
     if (tensor)

@@ -41,6 +41,9 @@ quantize "$llama" "$place/weighed.gguf" --bits 12 --importance "$place/moments" 
 [ "$(member "$place/report.json" '["bits"] <= 12.1')" = True ] || fail 'more bits than asked for'
 "$TRILL" inspect "$place/weighed.gguf" --json >"$place/inspect.json"
 [ "$(member "$place/inspect.json" '["metadata"]["trill.importance.sha256"]')" = "$(sha256sum "$place/moments" | cut -d ' ' -f 1)" ] || fail 'whose importance'
+quantize "$llama" "$place/known.gguf" --to q4_0 --importance "$place/moments" --json >"$place/report.json" || fail 'importance'
+[ "$(member "$place/report.json" '["importance"]')" = "{'matrices': 14, 'missing': {'embedding': 1}}" ] || fail 'of how many matrices importance is known'
+[ "$(member "$place/report.json" '["warnings"]')" = "['importance is known of 13 of the 14 matrices that are rounded, not of: embedding 1']" ] || fail 'what is said'
 quantize "$llama" "$place/size.gguf" --size 55K || fail 'size'
 [ "$(stat -c %s "$place/size.gguf")" -le 56320 ] || fail 'a larger file than asked for'
 rm "$place/size.gguf"

@@ -123,6 +123,21 @@ static void matches_nothing(void **state)
     at_hand_close(&h);
 }
 
+/* Nor has a part without matrices anything that a line about it could mean. */
+static void norms(void **state)
+{
+    (void)state;
+    struct at_hand h;
+    struct tl_scheme *scheme;
+    at_hand_open(&h, golden_file("llama/model.gguf"));
+    read_scheme("* q4_0\nnorms f16", &scheme);
+    assert_int_equal(tl_scheme_apply(scheme, h.file, h.places, 2, false, h.numbers), TL_E_USAGE);
+    assert_non_null(strstr(tl_error_text(), "f:2: \"norms\" are vectors alone, such as "));
+    assert_non_null(strstr(tl_error_text(), "norm.weight of "));
+    tl_scheme_free(scheme);
+    at_hand_close(&h);
+}
+
 /* Every format has one that takes its place in rows of 32, and none becomes narrower than it was. */
 static void gives_way(void **state)
 {
@@ -191,7 +206,7 @@ static void not_stored(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(lines), cmocka_unit_test(native), cmocka_unit_test(refused), cmocka_unit_test(matches_nothing),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(lines), cmocka_unit_test(native), cmocka_unit_test(refused), cmocka_unit_test(matches_nothing), cmocka_unit_test(norms),
                                        cmocka_unit_test(gives_way), cmocka_unit_test(written_again), cmocka_unit_test(not_stored)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,8 +41,27 @@ static int build_variables(struct tl_openai_request *request)
     return r;
 }
 
+/* Tools that may not be called are not told of. */
+static int keep_allowed(struct tl_openai_request *request)
+{
+    struct tl_buffer out;
+    tl_buffer_init(&out, 0);
+    int kept = tl_openai_only_tools(request->tools ? request->tools : "[]", request->allowed, &out);
+    if (kept > 0) {
+        tl_free(request->tools);
+        request->tools = tl_buffer_take(&out, NULL);
+    }
+    tl_buffer_done(&out);
+    tl_free(request->allowed);
+    request->allowed = NULL;
+    return kept ? kept : tl_fail(TL_E_USAGE, "tool_choice: none of the allowed tools is a function of the tools");
+}
+
 static int settle_tools(struct tl_openai_request *request)
 {
+    int kept = request->allowed ? keep_allowed(request) : 0;
+    if (kept < 0)
+        return blame(request, "tool_choice", kept);
     int any = request->tools ? tl_openai_has_tool(request->tools, NULL) : 0;
     if (any < 0)
         return blame(request, "tools", any);
@@ -127,6 +146,7 @@ void tl_openai_done(struct tl_openai_request *request)
     tl_free(request->schema);
     tl_free(request->grammar);
     tl_free(request->tool);
+    tl_free(request->allowed);
     tl_free(request->notes);
     tl_free(request->repeated);
     tl_free(request->kwargs);

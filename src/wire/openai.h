@@ -56,6 +56,7 @@ struct tl_openai_request {
     bool any_json;                       /* some JSON object */
     enum tl_tool_choice tool_choice;     /* of `tools` */
     char *tool;                          /* of TL_TOOLS_ONE */
+    char *allowed;                       /* JSON: of the tools these alone; NULL: all */
     bool one_call;                       /* no more than one call */
     int64_t think_tokens;                /* of reasoning at most; -1: no bound */
     bool hide_reasoning;                 /* none of it is sent */
@@ -86,8 +87,12 @@ int tl_openai_messages(struct tl_json *json, struct tl_buffer *out);
 /* Where the reader's next value begins; the value as it is written. */
 const char *tl_openai_value_at(const struct tl_json *json);
 int tl_openai_raw(struct tl_json *json, struct tl_buffer *out);
+/* What `write` makes of the next value becomes *slot (tl_free). */
+int tl_openai_keep(struct tl_json *json, char **slot, int (*write)(struct tl_json *json, struct tl_buffer *out));
 /* openai_tools.c: the reader's next value, a list of tools: those that are functions, as they are written. */
 int tl_openai_tools(struct tl_json *json, struct tl_buffer *out);
+/* Of a list of tools those whose names are in another: how many. */
+int tl_openai_only_tools(const char *tools, const char *allowed, struct tl_buffer *out);
 /* Is there a function of that name in such a list? NULL: any. < 0: it is no such list. */
 int tl_openai_has_tool(const char *tools, const char *name);
 /* openai_take_think.c: the bound of reasoning, from all that was said of it. */

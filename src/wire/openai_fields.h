@@ -33,9 +33,6 @@ static inline void *tl_openai_member(struct tl_openai_reader *reader, const stru
 /* Behind its name. request->param is the name; null leaves it unsaid, whatever it is called. */
 int tl_openai_field_read(struct tl_openai_reader *reader);
 
-/* What `write` makes of the next value becomes *slot (tl_free). */
-int tl_openai_keep(struct tl_json *json, char **slot, int (*write)(struct tl_json *json, struct tl_buffer *out));
-
 int tl_openai_take_ignored(struct tl_openai_reader *reader, const struct tl_openai_field *field);
 int tl_openai_take_refused(struct tl_openai_reader *reader, const struct tl_openai_field *field);
 int tl_openai_take_neutral(struct tl_openai_reader *reader, const struct tl_openai_field *field);

@@ -83,6 +83,30 @@ int tl_openai_tools(struct tl_json *json, struct tl_buffer *out)
     return r < 0 ? r : tl_buffer_append(out, "]", 1);
 }
 
+int tl_openai_only_tools(const char *tools, const char *allowed, struct tl_buffer *out)
+{
+    struct tl_json json;
+    int kept = 0;
+    tl_json_init(&json, "tools", tools, strlen(tools));
+    int r = tl_json_next(&json);
+    tl_buffer_append(out, "[", 1);
+    while (r >= 0 && (r = tl_json_next(&json)) == TL_JSON_OBJECT) {
+        struct tool tool;
+        const char *start = json.raw;
+        r = scan(&json, &tool);
+        int is = r >= 0 && tool.function ? tl_openai_has_tool(allowed, tool.name) : 0;
+        if (is > 0) {
+            tl_buffer_append(out, ",", kept++ > 0);
+            tl_buffer_append(out, start, (size_t)(json.at - start));
+        }
+        tl_free(tool.name);
+        r = is < 0 ? is : r;
+    }
+    tl_json_done(&json);
+    tl_buffer_append(out, "]", 1);
+    return r < 0 ? r : out->status < 0 ? out->status : kept;
+}
+
 int tl_openai_has_tool(const char *tools, const char *name)
 {
     struct tl_json json;

@@ -127,11 +127,13 @@ static int put_function(struct tl_buffer *out, const char *name, const struct to
     return tl_buffer_append(out, "}}", 2);
 }
 
+static bool is_function(const struct tool *tool) { return strcmp(tool->type, "function") == 0 || strcmp(tool->type, "custom") == 0; }
+
 static int put_tool(struct tl_buffer *out, const struct tool *tool, const char *space, struct tl_responses *own)
 {
     char name[TL_RESPONSES_NAME];
     bool custom = strcmp(tool->type, "custom") == 0;
-    if (!custom && strcmp(tool->type, "function") != 0)
+    if (!is_function(tool))
         return 0;
     if (!tool->name || !*tool->name || !tl_responses_name(space, tool->name, name))
         return tl_fail(TL_E_USAGE, "tools: expected functions with names of at most %d bytes", TL_RESPONSES_NAME - 1);
@@ -179,11 +181,30 @@ int tl_responses_take_tools(struct tl_json *json, struct tl_buffer *out, struct 
 
 /* --- the choice ------------------------------------------------------------------------------------------------------------- */
 
-/* "auto", "none", "required", or {"type": "function" or "custom", "name"}. */
+/* A list of tools by their names, as functions of a chat. */
+static int take_names(struct tl_json *json, struct tl_buffer *out)
+{
+    int r = tl_json_next(json);
+    tl_buffer_append(out, "[", 1);
+    while (r >= 0 && (r = tl_json_next(json)) >= 0 && r != TL_JSON_ARRAY_END) {
+        struct tool tool;
+        r = read_tool(json, &tool);
+        if (r >= 0 && tool.name && is_function(&tool)) {
+            tl_buffer_printf(out, "%s{\"type\":\"function\",\"function\":{", out->data[out->len - 1] == '[' ? "" : ",");
+            tl_buffer_json_member(out, "name", tool.name);
+            tl_buffer_append(out, "}}", 2);
+        }
+        drop(&tool);
+    }
+    tl_buffer_append(out, "]", 1);
+    return r < 0 ? r : out->status;
+}
+
+/* "auto", "none", "required", {"type": "function" or "custom", "name"}, or {"type": "allowed_tools", "mode", "tools"}. */
 int tl_responses_take_choice(struct tl_translation *t, const struct tl_translated *field)
 {
     struct tl_json *json = &t->json;
-    TL_AUTO char *type = NULL, *name = NULL, *space = NULL;
+    TL_AUTO char *type = NULL, *name = NULL, *space = NULL, *mode = NULL, *names = NULL;
     char flat[TL_RESPONSES_NAME];
     if (!tl_openai_next_is(json, '{'))
         return tl_translate_as_is(t, field);
@@ -197,13 +218,24 @@ int tl_responses_take_choice(struct tl_translation *t, const struct tl_translate
             r = take_string(json, &name);
         else if (tl_json_is(json, "namespace"))
             r = take_string(json, &space);
+        else if (tl_json_is(json, "mode"))
+            r = take_string(json, &mode);
+        else if (tl_json_is(json, "tools") && tl_openai_next_is(json, '['))
+            r = tl_openai_keep(json, &names, take_names);
         else
             r = tl_json_skip(json);
     }
     if (r < 0)
         return r;
+    if (type && names && strcmp(type, "allowed_tools") == 0) {
+        tl_translate_key(&t->out, field->chat);
+        tl_buffer_printf(&t->out, "{\"type\":\"allowed_tools\",\"allowed_tools\":{\"tools\":%s", names);
+        if (mode)
+            tl_buffer_json_member(&t->out, "mode", mode);
+        return tl_buffer_append(&t->out, "}}", 2);
+    }
     if (!type || !name || (strcmp(type, "function") != 0 && strcmp(type, "custom") != 0))
-        return tl_fail(TL_E_USAGE, "tool_choice: expected auto, none, required, or a function by its name; \"%.40s\" is not supported", type ? type : "");
+        return tl_fail(TL_E_USAGE, "tool_choice: expected auto, none, required, a function by its name or allowed_tools; \"%.40s\" is not supported", type ? type : "");
     if (!tl_responses_name(space, name, flat))
         return tl_fail(TL_E_USAGE, "tool_choice: a name longer than %d bytes", TL_RESPONSES_NAME - 1);
     tl_translate_key(&t->out, field->chat);

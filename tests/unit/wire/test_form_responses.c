@@ -23,6 +23,8 @@
 #define FUNCTION(name, more) "{\"type\":\"function\",\"function\":{\"name\":\"" name "\"" more "}}"
 #define PLAIN(description) ",\"description\":\"d\",\"parameters\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"" description "}}," \
                            "\"required\":[\"input\"],\"additionalProperties\":false}"
+#define TOOLS ",\"tools\":" TOOL_LIST
+#define TOOL_LIST "[{\"type\":\"function\",\"name\":\"f\"},{\"type\":\"custom\",\"name\":\"p\"},{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{\"type\":\"function\",\"name\":\"g\"}]}]"
 #define CALLS(calls) "\"tool_calls\":[" calls "]"
 #define CALL(id, name, arguments) "{\"id\":\"" id "\",\"type\":\"function\",\"function\":{\"name\":\"" name "\",\"arguments\":" arguments "}}"
 #define RESULT(id, name, text) "{\"role\":\"tool\",\"tool_call_id\":\"" id "\",\"name\":\"" name "\",\"content\":\"" text "\"}"
@@ -84,6 +86,10 @@ static void test_fields(void **state)
     assert_string_equal(r.tool, "n__f");
     assert_string_equal(r.notes, "[[\"n__f\",\"n\",\"f\"]]");
     tl_openai_done(&r);
+    form_read_good("responses", BODY(HI, TOOLS ",\"tool_choice\":{\"type\":\"allowed_tools\",\"mode\":\"required\",\"tools\":[{\"type\":\"mcp\",\"server_label\":\"x\"},"
+                                         "{\"type\":\"custom\",\"name\":\"p\"},{\"type\":\"function\",\"name\":\"n__g\"},{\"type\":\"function\",\"name\":\"f2\"}]}"), &r);
+    assert_true(r.tool_choice == TL_TOOLS_REQUIRED && tl_openai_has_tool(r.tools, "f") == 0 && tl_openai_has_tool(r.tools, "p") == 1 && tl_openai_has_tool(r.tools, "n__g") == 1);
+    tl_openai_done(&r);
 }
 
 static const struct form_refusal refusals[] = {
@@ -95,6 +101,9 @@ static const struct form_refusal refusals[] = {
     {BODY(HI, ",\"text\":{\"format\":{\"type\":\"x\"}}"), "text", "text"}, {BODY(HI, ",\"reasoning\":{\"effort\":\"x\"}"), "reasoning", "effort"},
     {BODY(HI, ",\"tools\":[{\"type\":\"function\"}]"), "tools", "names"}, {BODY(HI, ",\"tools\":[1]"), "tools", "object"},
     {BODY(HI, ",\"tool_choice\":\"required\",\"tools\":[{\"type\":\"web_search\"}]"), "tool_choice", "no tools"},
+    {BODY(HI, TOOLS ",\"tool_choice\":{\"type\":\"allowed_tools\",\"tools\":[{\"type\":\"function\",\"name\":\"z\"}]}"), "tool_choice", "none of the allowed"},
+    {BODY(HI, TOOLS ",\"tool_choice\":{\"type\":\"allowed_tools\",\"mode\":\"x\",\"tools\":[{\"type\":\"function\",\"name\":\"f\"}]}"), "tool_choice", "mode"},
+    {BODY(HI, TOOLS ",\"tool_choice\":{\"type\":\"allowed_tools\"}"), "tool_choice", "allowed_tools"},
     {BODY(HI, ",\"tool_choice\":{\"type\":\"web_search\"}"), "tool_choice", "web_search"}, {BODY(HI, ",\"instructions\":5"), "instructions", "string"},
     {BODY("[{\"type\":\"item_reference\",\"id\":\"x\"}]", ""), "input", "item_reference"}, {BODY("[{\"role\":\"robot\",\"content\":\"x\"}]", ""), "input", "robot"},
     {BODY("[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\",\"image_url\":\"x\"}]}]", ""), "input", "input_image"},
@@ -116,8 +125,6 @@ static const struct tl_event called[] = {CALLED(0, "c1", "f"), ARGUMENTS(0, "{\"
                                          ARGUMENTS(1, "y\"}"), CALLED(2, "c3", "n__g"), ARGUMENTS(2, "{}"), END("tool_calls", &usage)};
 static const struct tl_event cut[] = {TEXT(CONTENT, "a"), END("length", &usage)};
 
-#define TOOLS ",\"tools\":" TOOL_LIST
-#define TOOL_LIST "[{\"type\":\"function\",\"name\":\"f\"},{\"type\":\"custom\",\"name\":\"p\"},{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{\"type\":\"function\",\"name\":\"g\"}]}]"
 #define HEAD(status, done, details) HEAD_OF(status, done, details, REQUEST)
 #define HEAD_OF(status, done, details, request) "{\"id\":\"resp_1\",\"object\":\"response\",\"created_at\":5,\"status\":\"" status "\",\"background\":false,\"completed_at\":" done \
     ",\"error\":null,\"incomplete_details\":" details ",\"model\":\"m\"" request

@@ -148,6 +148,11 @@ static void test_tools(void **state)
     assert_true(r.tool_choice == TL_TOOLS_ONE && !r.one_call);
     assert_string_equal(r.tool, "f");
     tl_openai_done(&r);
+    check_good(&r, TL_OPENAI_CHAT, CHAT(",\"tool_choice\":{\"type\":\"allowed_tools\",\"allowed_tools\":{\"mode\":\"required\",\"tools\":[" TOOL "]}},"
+                                        "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"g\"}}," TOOL "]"));
+    assert_true(r.tool_choice == TL_TOOLS_REQUIRED);
+    assert_string_equal(r.tools, "[" TOOL "]");
+    tl_openai_done(&r);
     check_good(&r, TL_OPENAI_CHAT, CHAT(",\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":\"x\"}}]"));
     assert_null(r.tools);
     tl_openai_done(&r);
@@ -247,6 +252,8 @@ static const struct { enum tl_openai_kind kind; const char *text, *param, *sente
     {TL_OPENAI_CHAT, CHAT(",\"tool_choice\":\"all\""), "tool_choice", "expected \"auto\""},
     {TL_OPENAI_CHAT, CHAT(",\"tool_choice\":{\"type\":\"function\"}"), "tool_choice", "expected \"auto\""},
     {TL_OPENAI_CHAT, CHAT(",\"tool_choice\":{\"type\":\"allowed_tools\",\"name\":\"f\"}"), "tool_choice", "expected \"auto\""},
+    {TL_OPENAI_CHAT, CHAT(",\"tool_choice\":{\"type\":\"function\",\"allowed_tools\":{\"tools\":[" TOOL "]}}"), "tool_choice", "expected \"auto\""},
+    {TL_OPENAI_CHAT, CHAT(",\"tool_choice\":{\"type\":\"allowed_tools\",\"allowed_tools\":{\"tools\":[" TOOL "]}}"), "tool_choice", "none of the allowed"},
     {TL_OPENAI_CHAT, CHAT(",\"tools\":[" TOOL "],\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"g\"}}"), "tool_choice", "\"g\" is no function"},
     {TL_OPENAI_CHAT, CHAT(",\"tools\":[{\"type\":\"function\",\"function\":{}}]"), "tools", "functions with names"},
     {TL_OPENAI_CHAT, CHAT(",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"\"}}]"), "tools", "functions with names"},

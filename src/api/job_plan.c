@@ -70,6 +70,16 @@ static int plan_all(struct tl_job_run *run, struct tl_plan_options *options, con
     return status;
 }
 
+/* Without a model formats are chosen, and one machine is looked at. */
+static int suits(struct tl_job_run *run, const struct tl_plan_options *o)
+{
+    if (o->to || o->experts || o->trunk || o->embed || o->head || o->kv || o->activations || o->chunk)
+        return tl_fail(TL_E_USAGE, "MODEL is missing: formats and --chunk are those of one; what suits a machine is chosen without them");
+    if (o->machine.count > 1)
+        return tl_fail(TL_E_USAGE, "MODEL is missing: several machines are compared by what one costs there");
+    return tl_planned_suits(run, o);
+}
+
 int tl_job_plan(struct tl_job_run *run)
 {
     struct tl_plan_options o = {0};
@@ -82,7 +92,7 @@ int tl_job_plan(struct tl_job_run *run)
     if (status < 0)
         return status;
     if (!o.model && !o.like.count && !o.purposes.count)
-        return tl_planned_suits(run, &o);
+        return suits(run, &o);
     if (!o.model && !o.like.count)
         return tl_fail(TL_E_USAGE, "MODEL is missing: jobs (--for) are priced for a file, a folder, a name in the cache, or a geometry such as kimi-k2");
     if (o.model)

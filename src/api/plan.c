@@ -44,6 +44,8 @@ int tl_plan_machine(const struct tl_plan_options *options, const char *file, str
     int status = tl_machine_here(file ? NULL : options->state, options->config, options->models, ret_machine);
     if (status >= 0 && file)
         status = tl_machine_read(file, true, ret_machine);
+    if (status == TL_E_FILE)
+        return tl_error_set(TL_E_USAGE, tl_error_text());                /* no model file, so not its fault */
     for (int i = 0; i < TL_FACTS && status >= 0; i++)
         if (options->facts[i])
             status = tl_machine_say(ret_machine, (enum tl_fact)i, options->facts[i]);

@@ -7,11 +7,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -205,4 +207,21 @@ int tl_file_room(const char *path, uint64_t *ret_bytes)
         return tl_fail(TL_E_IO, "%s: its file system: %m", path);
     *ret_bytes = (uint64_t)facts.f_bavail * facts.f_frsize;
     return 0;
+}
+
+static const char *amount(uint64_t bytes, char text[16])
+{
+    const char *units[] = {"kB", "MB", "GB", "TB"};
+    double value = (double)bytes * 1e-3;
+    size_t unit = 0;
+    for (; value >= 999.5 && unit + 1 < TL_COUNT(units); unit++)
+        value /= 1000;
+    snprintf(text, 16, "%.3g %s", value, units[unit]);
+    return text;
+}
+
+int tl_file_no_room(const char *path, uint64_t needed_bytes, uint64_t free_bytes, const char *advice)
+{
+    char needed[16], left[16];
+    return tl_fail(TL_E_IO, "%s: %s are needed, and %s are free there%s", path, amount(needed_bytes, needed), amount(free_bytes, left), advice);
 }

@@ -33,6 +33,8 @@ int tl_file_make_folders(const char *path);          /* those on the way to a fi
 
 /* Bytes that may still be written to the file system where this path is or would be. */
 int tl_file_room(const char *path, uint64_t *ret_bytes);
+/* TL_E_IO with the sentence that so many bytes do not fit into what is free; `advice` comes behind it ("; ..." or ""). */
+int tl_file_no_room(const char *path, uint64_t needed_bytes, uint64_t free_bytes, const char *advice);
 
 struct tl_outfile;
 int tl_outfile_open(const char *path, struct tl_outfile **ret_file);

@@ -39,9 +39,15 @@ static const char *kind_of(const struct tl_option *option)
     case TL_OPTION_F64:    return "a number";
     case TL_OPTION_BYTES:  return "a size such as 20G or 512M";
     case TL_OPTION_COUNT:  return "a number such as 500k or 20M";
-    case TL_OPTION_CHOICE: return option->value_name;
-    default:               return "a text";
+    default:               return option->value_name;
     }
+}
+
+/* A text may be empty; a name of something may not: an unset variable of a script names nothing. */
+static bool is_name(const struct tl_option *option)
+{
+    return (option->type == TL_OPTION_TEXT || option->type == TL_OPTION_FILE || option->type == TL_OPTION_LIST) &&
+           strcmp(option->value_name, "TEXT") != 0;
 }
 
 static int fail_value(const struct tl_option *option, const char *text)
@@ -70,6 +76,8 @@ int tl_option_set(const struct tl_option *option, void *fields, const char *text
     char *field = (char *)fields + option->field_offset;
     size_t n = strlen(text);
     bool good = true;
+    if (!n && is_name(option))
+        return tl_fail(TL_E_USAGE, "--%s: found an empty text, expected %s", option->name, option->value_name);
     switch (option->type) {
     case TL_OPTION_FLAG:
         *(bool *)(void *)field = strcmp(text, "off") != 0;

@@ -36,7 +36,7 @@ struct tl_option {
     const char *name;        /* "top-k" */
     char brief;              /* 'k', or 0 */
     enum tl_option_type type;
-    const char *value_name;  /* "N"; of a choice its words; NULL for flags */
+    const char *value_name;  /* "N"; of a choice its words; NULL for flags; where it is not "TEXT" an empty text is refused */
     const char *fallback;    /* the value when not given, as typed; NULL: the field stays as it is */
     double min, max;         /* of numbers; both 0: no bounds beyond the type's */
     const char *help;        /* one phrase, no full stop */

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/parse.h"
 #include "cli/account.h"
+#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/decoding.h"
 #include "cli/job.h"
@@ -89,20 +90,10 @@ static uint64_t count_of(const char *report, const char *name)
     return number > 0 ? (uint64_t)number : 0;
 }
 
-static void note_time(double seconds)
-{
-    uint64_t minutes = (uint64_t)(seconds / 60);
-    if (minutes >= 60)
-        tl_output_note("%" PRIu64 " h %02" PRIu64 " min", minutes / 60, minutes % 60);
-    else if (minutes)
-        tl_output_note("%" PRIu64 " min %02d s", minutes, (int)(seconds - 60.0 * (double)minutes));
-    else
-        tl_output_note("%.3g s", seconds);
-}
-
 static void note_forecast(const char *report)
 {
     struct tl_buffer refused;
+    char text[TL_AMOUNT_BYTES];
     tl_buffer_init(&refused, 0);
     double seconds = member(report, "seconds", NULL), bytes = member(report, "read_bytes", NULL);
     tl_output_note("%" PRIu64 " requests", count_of(report, "requests"));
@@ -114,9 +105,9 @@ static void note_forecast(const char *report)
         tl_output_note(", and %" PRIu64 " without a bound", count_of(report, "unbounded"));
     tl_output_note("\n%" PRIu64 " sequences at a time in a context of %" PRIu64 " tokens; at most about ", count_of(report, "sequences"),
                    count_of(report, "context"));
-    note_time(seconds);
+    tl_output_note("%s", tl_amount_of_seconds(seconds, text));
     if (bytes > 0)
-        tl_output_note(", %.3g GB from the drive", bytes * 1e-9);
+        tl_output_note(", %s from the drive", tl_amount_of_bytes(bytes, text));
     tl_output_note("\n");
     member(report, "first_refused", &refused);
     if (count_of(report, "refused"))
@@ -126,16 +117,15 @@ static void note_forecast(const char *report)
 
 static int note_report(const char *report)
 {
+    char text[TL_AMOUNT_BYTES];
     tl_output_note("%" PRIu64 " requests", count_of(report, "requests"));
     if (count_of(report, "failed"))
         tl_output_note(", %" PRIu64 " of them answered with an error", count_of(report, "failed"));
-    tl_output_note("; ");
-    note_time(member(report, "seconds", NULL));
-    tl_output_note(", %" PRIu64 " tokens, %.1f tokens/s", count_of(report, "tokens"), member(report, "tokens_per_s", NULL));
+    tl_output_note("; %s, %" PRIu64 " tokens, %.1f tokens/s", tl_amount_of_seconds(member(report, "seconds", NULL), text), count_of(report, "tokens"), member(report, "tokens_per_s", NULL));
     if (count_of(report, "reused_tokens"))
         tl_output_note("; %" PRIu64 " of %" PRIu64 " prompt tokens shared", count_of(report, "reused_tokens"), count_of(report, "prompt_tokens"));
     if (count_of(report, "drive_bytes"))
-        tl_output_note("; %.3g GB from the drive, %.0f %% of what it gives", member(report, "drive_bytes", NULL) * 1e-9,
+        tl_output_note("; %s from the drive, %.0f %% of what it gives", tl_amount_of_bytes(member(report, "drive_bytes", NULL), text),
                        100 * member(report, "drive_share", NULL));
     tl_output_note("\n");
     return 0;

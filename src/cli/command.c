@@ -84,6 +84,8 @@ static int take_words(const struct tl_command_body *body, const char *const *wor
 {
     size_t row = 0;
     for (int i = 0; i < n_words; i++, row++) {
+        if (!*words[i])
+            return tl_fail(TL_E_USAGE, "found an empty argument, expected %s", row < body->n_words ? body->words[row].name : "a name");
         while (row < body->n_words && *(const char **)(void *)(settings + body->words[row].field_offset))
             row++;
         if (row == body->n_words)

@@ -32,8 +32,9 @@ static const struct tl_command_word words[] = {{"MODEL", offsetof(struct setting
 static void tell_written(const struct tl_flat *report, const void *context)
 {
     const struct settings *settings = context;
-    tl_output_note("%s: %.0f tensors, %.3f GB of %.3f GB\n", settings->output, tl_flat_number(report, "", "tensors"),
-                   tl_flat_number(report, "", "bytes") * 1e-9, tl_flat_number(report, "", "source_bytes") * 1e-9);
+    tl_output_note("%s: %.0f tensors, ", settings->output, tl_flat_number(report, "", "tensors"));
+    tl_written_tell_size(report);
+    tl_output_note("\n");
 }
 
 static int tell(const char *report, const void *context)

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/place.h"
@@ -177,9 +178,8 @@ static int read_metadata(struct view *view)
 
 static void append_count(struct view *view, const char *label, uint64_t count)
 {
-    bool billions = count >= 1000000000;
-    tl_buffer_printf(&view->head, "%-20s %.2f %s (%" PRIu64 ")\n", label, (double)count * (billions ? 1e-9 : 1e-6),
-                     billions ? "billion" : "million", count);
+    char text[TL_AMOUNT_BYTES];
+    tl_buffer_printf(&view->head, "%-20s %s (%" PRIu64 ")\n", label, tl_amount_of_count((double)count, text), count);
 }
 
 /* Fewer are stored where experts share what is. */
@@ -199,6 +199,14 @@ static int read_architecture(struct view *view)
     if (r == TL_JSON_STRING)
         copy_text(name, sizeof name, json->string.data ? json->string.data : "", json->string.len);
     return r < 0 ? r : tl_buffer_printf(&view->head, "%-20s %s\n", "architecture", name);
+}
+
+static void append_span(struct tl_buffer *head, const char *name, double least, double most)
+{
+    if (least < most)
+        tl_buffer_printf(head, ", %ss %.4g to %.4g", name, least, most);
+    else
+        tl_buffer_printf(head, ", %s %.4g", name, most);
 }
 
 static int read_adapter(struct view *view)
@@ -223,8 +231,12 @@ static int read_adapter(struct view *view)
     }
     if (r >= 0 && refused[0])
         return tl_buffer_printf(&view->head, "%-20s not supported: %s\n", "adapter", refused);
-    return r < 0 ? r : tl_buffer_printf(&view->head, "%-20s for %s: %" PRIu64 " matrices, ranks %" PRIu64 " to %" PRIu64 ", scales %.4g to %.4g\n",
-                                        "adapter", base, n, least, rank, least_scale, scale);
+    if (r < 0)
+        return r;
+    tl_buffer_printf(&view->head, "%-20s for %s: %" PRIu64 " matrices", "adapter", base, n);
+    append_span(&view->head, "rank", (double)least, (double)rank);
+    append_span(&view->head, "scale", least_scale, scale);
+    return tl_buffer_printf(&view->head, "\n");
 }
 
 static int read_document(struct view *view)
@@ -257,8 +269,9 @@ static int read_document(struct view *view)
 static void append_formats(struct view *view)
 {
     struct tl_buffer *head = &view->head;
+    char text[TL_AMOUNT_BYTES];
     append_counts(view);
-    tl_buffer_printf(head, "%-20s %.3f GB (%" PRIu64 " bytes)\n\nformats\n", "file", (double)view->bytes * 1e-9, view->bytes);
+    tl_buffer_printf(head, "%-20s %s (%" PRIu64 " bytes)\n\nformats\n", "file", tl_amount_of_bytes((double)view->bytes, text), view->bytes);
     for (size_t done = 0; done < view->n_formats; done++) {
         size_t most = 0;
         for (size_t i = 1; i < view->n_formats; i++)
@@ -266,8 +279,8 @@ static void append_formats(struct view *view)
                 most = i;
         struct format *format = &view->formats[most];
         double share = view->bytes ? 100 * (double)format->bytes / (double)view->bytes : 0;
-        tl_buffer_printf(head, "  %-18s %5.1f %% %16" PRIu64 " bytes %6" PRIu64 " tensors\n", format->name, share,
-                         format->bytes, format->tensors);
+        tl_buffer_printf(head, "  %-18s %5.1f %% %16" PRIu64 " bytes %6" PRIu64 " tensor%s\n", format->name, share,
+                         format->bytes, format->tensors, format->tensors == 1 ? "" : "s");
         *format = (struct format){0};
     }
 }

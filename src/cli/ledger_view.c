@@ -195,7 +195,7 @@ static void print_entry(const struct tl_ledger_entry *e, const char *label, stru
             bytes++;
         while (((unsigned char)label[bytes] & 0xC0) == 0x80);
     tl_buffer_printf(out, "| %.*s%*s | %5.0f | %6s | %9s | %7s | %8s | %9.4g | %7s |\n", bytes, label, LABEL_COLUMNS - columns, "", f[TL_FIGURE_RUNS],
-                     scaled(f[TL_FIGURE_TOKENS], "", tokens, sizeof tokens), span(f[TL_FIGURE_BUSY], time, sizeof time),
+                     scaled(f[TL_FIGURE_TOKENS] + f[TL_FIGURE_TRAINED], "", tokens, sizeof tokens), span(f[TL_FIGURE_BUSY], time, sizeof time),
                      scaled(f[TL_FIGURE_DRIVE], "B", drive, sizeof drive), scaled(f[TL_FIGURE_JOULES] / 3600, "Wh", energy, sizeof energy),
                      f[TL_FIGURE_MONEY], scaled(f[TL_FIGURE_CARBON], "g", carbon, sizeof carbon));
 }

@@ -29,7 +29,7 @@ static const struct tl_option options[] = {
     TL_COMMAND_OPTION(struct settings, ids_file, FILE, 0, "tokens", "FILE",
                       .help = "ids, as a JSON list or separated by blanks"),
     TL_COMMAND_OPTION(struct settings, out, FILE, 'o', "output", "FILE",
-                      .help = "the NPY file; without it only the hash is computed"),
+                      .help = "the NPY file; with --json it may be left out"),
     TL_COMMAND_OPTION(struct settings, batch, U64, 0, "batch", "N", .fallback = "1", .min = 1, .max = 256,
                       .help = "as N sequences together; all must be equal"),
     TL_COMMAND_OPTION(struct settings, json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),

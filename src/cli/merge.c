@@ -3,16 +3,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cli/amount.h"
 #include "cli/command.h"
-#include "cli/flat.h"
-#include "cli/job.h"
 #include "cli/output.h"
+#include "cli/written.h"
 
 struct settings {
     const char *model, *output, *to, *home;
     struct tl_option_list lora;
     uint64_t threads;
-    bool force, json, quiet;
+    bool force, json, quiet, no_ledger;
 };
 
 #define ROW(...) TL_COMMAND_OPTION(struct settings, __VA_ARGS__)
@@ -24,6 +24,7 @@ static const struct tl_option options[] = {
     ROW(threads, U64, 't', "threads", "N", .min = 1, .max = 4096, .help = "threads; one per CPU unless given"),
     ROW(force, FLAG, 0, "force", NULL, .help = "replace an output that is there"),
     ROW(json, FLAG, 0, "json", NULL, .help = "one JSON document on standard output"),
+    ROW(no_ledger, FLAG, 0, "no-ledger", NULL, .help = "keep nothing of this run; trill ledger --off: of none"),
     ROW(quiet, FLAG, 'q', "quiet", NULL, .help = "no figures and no progress on standard error"),
     ROW(home, FILE, 0, "home", "DIR", .help = "folder of models, settings and state, instead of the usual ones"),
 };
@@ -34,10 +35,11 @@ static int tell(const char *report, const void *context)
 {
     const struct settings *settings = context;
     struct tl_flat flat = {0};
+    char size[TL_AMOUNT_BYTES];
     int r = tl_flat_read("report", report, &flat);
     if (r >= 0 && !settings->quiet)
-        tl_output_note("%s: %.0f of %.0f tensors changed, %.3f GB\n", settings->output, tl_flat_number(&flat, "", "changed"),
-                       tl_flat_number(&flat, "", "tensors"), tl_flat_number(&flat, "", "bytes") * 1e-9);
+        tl_output_note("%s: %.0f of %.0f tensors changed, %s\n", settings->output, tl_flat_number(&flat, "", "changed"),
+                       tl_flat_number(&flat, "", "tensors"), tl_amount_of_bytes(tl_flat_number(&flat, "", "bytes"), size));
     tl_flat_done(&flat);
     return r;
 }
@@ -49,7 +51,7 @@ static int run(const void *context)
         .kind = "merge", .options = options, .n_options = TL_COUNT(options), .settings = &settings, .json = settings.json,
         .quiet = settings.quiet, .tell = tell,
     };
-    return tl_job_carry_out_on(&order, &settings.model, settings.home);
+    return tl_written_carry_out(&order, &settings.model, settings.home, settings.no_ledger);
 }
 
 const struct tl_command_body tl_merge_command = {

@@ -92,7 +92,7 @@ static int place_below(const char *const rows[][2], size_t n, const char *usual,
     }
     const char *user = variable("HOME");
     if (!user)
-        return tl_fail(TL_E_USAGE, "HOME is not set, and neither is %s", rows[0][0]);
+        return tl_fail(TL_E_USAGE, "HOME is not set, and neither is %s: set one of them", rows[0][0]);
     return join(user, usual, ret_path);
 }
 
@@ -197,7 +197,7 @@ static int fail_unknown(const char *model, const char *folder)
         return tl_fail(TL_E_FILE, "%s: no such file or folder", model);
     if (guess)
         return tl_fail(TL_E_FILE, "%s: no such file, and no model of this name in %s; did you mean %s?", model, folder, guess);
-    return tl_fail(TL_E_FILE, "%s: no such file or folder, and no model of this name in %s", model, folder);
+    return tl_fail(TL_E_FILE, "%s: no such file or folder, and no model of this name in %s; trill models lists what is at hand", model, folder);
 }
 
 static int use(const char *path, char **ret_path)

@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "cli/amount.h"
 #include "cli/output.h"
 
 enum { CELLS = 30, LONG_STAGE = 20 };        /* a long stage leaves less room for its bar */
@@ -16,17 +17,26 @@ enum { CELLS = 30, LONG_STAGE = 20 };        /* a long stage leaves less room fo
 #define BAR_EVERY_NS   UINT64_C(100000000)
 #define LINE_EVERY_NS  UINT64_C(10000000000)
 
-/* "1.25 of 55.00 GB", "310 of 8192 tokens", "310 tokens". */
+static void put_amount(struct tl_buffer *text, const struct trill_progress *p, uint64_t n)
+{
+    char amount[TL_AMOUNT_BYTES];
+    if (strcmp(p->unit, "bytes") == 0)
+        tl_buffer_printf(text, "%s", tl_amount_of_bytes((double)n, amount));
+    else
+        tl_buffer_printf(text, "%" PRIu64 " %s", n, p->unit);
+}
+
+/* "1.25 GB of 55.0 GB", "310 of 8192 tokens", "310 tokens". */
 static void put_amounts(struct tl_buffer *text, const struct trill_progress *p)
 {
-    if (strcmp(p->unit, "bytes") == 0 && p->total)
-        tl_buffer_printf(text, "%.2f of %.2f GB", (double)p->done * 1e-9, (double)p->total * 1e-9);
-    else if (strcmp(p->unit, "bytes") == 0)
-        tl_buffer_printf(text, "%.2f GB", (double)p->done * 1e-9);
-    else if (p->total)
-        tl_buffer_printf(text, "%" PRIu64 " of %" PRIu64 " %s", p->done, p->total, p->unit);
+    if (p->total && strcmp(p->unit, "bytes") != 0)
+        tl_buffer_printf(text, "%" PRIu64, p->done);
     else
-        tl_buffer_printf(text, "%" PRIu64 " %s", p->done, p->unit);
+        put_amount(text, p, p->done);
+    if (p->total) {
+        tl_buffer_printf(text, " of ");
+        put_amount(text, p, p->total);
+    }
 }
 
 static void put_left(struct tl_buffer *text, double seconds)
@@ -45,9 +55,10 @@ static void put_left(struct tl_buffer *text, double seconds)
 /* Of bytes, the mean of the stage so far. */
 static void put_rate(struct tl_buffer *text, const struct tl_progress_bar *bar, const struct trill_progress *p, uint64_t now_ns)
 {
+    char rate[TL_AMOUNT_BYTES];
     double seconds = (double)(now_ns - bar->stage_ns) * 1e-9;
     if (strcmp(p->unit, "bytes") == 0 && seconds > 0.25 && p->done > bar->stage_done)
-        tl_buffer_printf(text, ", %.0f MB/s", (double)(p->done - bar->stage_done) * 1e-6 / seconds);
+        tl_buffer_printf(text, ", %s", tl_amount_of_rate((double)(p->done - bar->stage_done) / seconds, rate));
 }
 
 static void put_cells(struct tl_buffer *text, const struct trill_progress *p)
@@ -55,10 +66,7 @@ static void put_cells(struct tl_buffer *text, const struct trill_progress *p)
     double share = p->done < p->total ? (double)p->done / (double)p->total : 1;
     int cells = strlen(p->stage) > LONG_STAGE ? CELLS / 3 : CELLS, full = (int)(share * cells + 0.5);
     tl_buffer_printf(text, "[%.*s%*s] %3.0f %% of ", full, "##############################", cells - full, "", 100 * share);
-    if (strcmp(p->unit, "bytes") == 0)
-        tl_buffer_printf(text, "%.2f GB", (double)p->total * 1e-9);
-    else
-        tl_buffer_printf(text, "%" PRIu64 " %s", p->total, p->unit);
+    put_amount(text, p, p->total);
 }
 
 void tl_progress_draw(struct tl_progress_bar *bar, const struct trill_progress *progress)

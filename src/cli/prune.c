@@ -40,9 +40,10 @@ static void tell_written(const struct tl_flat *report, const void *context)
 {
     const struct settings *settings = context;
     tell_kept(settings, report);
-    tl_output_note("; %.1f %% of their saliency over %.0f tokens; %.3f GB of %.3f GB\n",
-                   100 * tl_flat_number(report, "", "saliency_kept"), tl_flat_number(report, "", "tokens"),
-                   tl_flat_number(report, "", "bytes") * 1e-9, tl_flat_number(report, "", "source_bytes") * 1e-9);
+    tl_output_note("; %.1f %% of their saliency over %.0f tokens; ",
+                   100 * tl_flat_number(report, "", "saliency_kept"), tl_flat_number(report, "", "tokens"));
+    tl_written_tell_size(report);
+    tl_output_note("\n");
 }
 
 static int tell(const char *report, const void *context)

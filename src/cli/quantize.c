@@ -26,8 +26,9 @@ static const struct tl_command_word words[] = {{"MODEL", offsetof(struct setting
 static void tell_written(const struct tl_flat *report, const void *context)
 {
     const struct settings *settings = context;
-    tl_output_note("%s: %.3f GB of %.3f GB, %.2f bits a weight", settings->output, tl_flat_number(report, "", "bytes") * 1e-9,
-                   tl_flat_number(report, "", "source_bytes") * 1e-9, tl_flat_number(report, "", "bits"));
+    tl_output_note("%s: ", settings->output);
+    tl_written_tell_size(report);
+    tl_output_note(", %.2f bits a weight", tl_flat_number(report, "", "bits"));
     if (tl_flat_has(report, "", "relative_error"))
         tl_output_note(", relative error %.3g%s", tl_flat_number(report, "", "relative_error"),
                        tl_flat_number(report, "", "resumed") > 0 ? " of what this run rounded" : "");

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/output.h"
 
@@ -50,13 +51,15 @@ static double duty_of(const struct work *w) { return w->busy < w->seconds ? shar
 void tl_streaming_note(const struct tl_streaming *s)
 {
     struct work w = work_of(s);
+    char some[TL_AMOUNT_BYTES], others[TL_AMOUNT_BYTES];
     if (!tl_streaming_is(&s->after))
         return;
-    tl_output_note("streamed: %.2f GB missed (%.1f MB a token), drive busy %.0f %%, waited %.2f s of %.2f s", (double)w.missed * 1e-9,
-                   share(w.decode_tokens ? (double)w.decode_missed : (double)w.missed, (double)(w.decode_tokens ? w.decode_tokens : w.tokens)) * 1e-6,
+    tl_output_note("streamed: %s missed (%s a token), drive busy %.0f %%, waited %.2f s of %.2f s", tl_amount_of_bytes((double)w.missed, some),
+                   tl_amount_of_bytes(share(w.decode_tokens ? (double)w.decode_missed : (double)w.missed,
+                                            (double)(w.decode_tokens ? w.decode_tokens : w.tokens)), others),
                    100 * duty_of(&w), w.stall, w.seconds);
     if (s->drive_bytes_per_s > 0)
-        tl_output_note("; %.0f %% of what the drive's %.2f GB/s allow", 100 * tl_streaming_share(s), s->drive_bytes_per_s * 1e-9);
+        tl_output_note("; %.0f %% of what the drive's %s allow", 100 * tl_streaming_share(s), tl_amount_of_rate(s->drive_bytes_per_s, some));
     tl_output_note("\n");
     if (s->after.expert_frames) {
         tl_output_note("experts: %u of %u in memory, hits %.1f %%", s->after.expert_frames, s->after.experts,
@@ -66,8 +69,8 @@ void tl_streaming_note(const struct tl_streaming *s)
         tl_output_note("\n");
     }
     if (s->after.passing_bytes)
-        tl_output_note("other weights: %.2f GB pass through %.0f MB in each step\n", (double)s->after.passing_bytes * 1e-9,
-                       (double)s->after.ring_bytes * 1e-6);
+        tl_output_note("other weights: %s pass through %s in each step\n", tl_amount_of_bytes((double)s->after.passing_bytes, some),
+                       tl_amount_of_bytes((double)s->after.ring_bytes, others));
 }
 
 void tl_streaming_json(const struct tl_streaming *s, struct tl_buffer *buffer)

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "cli/account.h"
+#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/job.h"
 #include "cli/output.h"
@@ -78,14 +79,15 @@ static int tell(const char *report, const void *context)
     int r = read_report(report, &f);
     if (r < 0 || settings->quiet)
         return r;
-    tl_output_note("%s: %.3f billion parameters, %.3f used for a token%s\n", settings->output, (double)f.parameters * 1e-9,
-                   (double)f.active * 1e-9, f.assumed ? "; an assumed geometry, not a published one" : "");
+    char some[TL_AMOUNT_BYTES], others[TL_AMOUNT_BYTES];
+    tl_output_note("%s: %s parameters, %s used for a token%s\n", settings->output, tl_amount_of_count((double)f.parameters, some),
+                   tl_amount_of_count((double)f.active, others), f.assumed ? "; an assumed geometry, not a published one" : "");
     if (f.stored_experts < f.experts)
-        tl_output_note("%.3f GB of weights, %.3f GB stored: %" PRIu64 " experts a layer stand for %" PRIu64 "\n", (double)f.logical_bytes * 1e-9,
-                       (double)f.stored_bytes * 1e-9, f.stored_experts, f.experts);
+        tl_output_note("%s of weights, %s stored: %" PRIu64 " experts a layer stand for %" PRIu64 "\n", tl_amount_of_bytes((double)f.logical_bytes, some),
+                       tl_amount_of_bytes((double)f.stored_bytes, others), f.stored_experts, f.experts);
     else
-        tl_output_note("%.3f GB of weights\n", (double)f.stored_bytes * 1e-9);
-    tl_output_note("written in %.1f s, %.0f MB/s\n", f.seconds, f.seconds > 0 ? (double)f.stored_bytes * 1e-6 / f.seconds : 0);
+        tl_output_note("%s of weights\n", tl_amount_of_bytes((double)f.stored_bytes, some));
+    tl_output_note("written in %.1f s, %s\n", f.seconds, tl_amount_of_rate(f.seconds > 0 ? (double)f.stored_bytes / f.seconds : 0, some));
     return 0;
 }
 

@@ -86,11 +86,15 @@ void tl_train_report_tell(const struct tl_flat *report)
                    count(number(report, adapts ? "adapter_parameters" : "parameters"), parameters),
                    adapts ? "values of adapters" : "weights", count(number(report, "tokens"), tokens), tl_amount_of_seconds(number(report, "seconds"), time),
                    number(report, "tokens_per_s"), 100 * number(report, "peak_share"), number(report, "joules"), tl_flat_text(report, "", "joules_source"));
-    if (tl_flat_has(report, "", "held_loss"))
-        tl_output_note("loss %.3f; held out %.3f (standard error %.3f), it was %.3f; perplexity %.2f\n", number(report, "loss"), number(report, "held_loss"),
-                       number(report, "held_loss_se"), number(report, "first_held_loss"), number(report, "held_perplexity"));
-    else
+    if (!tl_flat_has(report, "", "held_loss")) {
         tl_output_note("loss %.3f; nothing was held out\n", number(report, "loss"));
+        return;
+    }
+    char error[48] = "";                     /* one window has none */
+    if (number(report, "held_loss_se") > 0)
+        snprintf(error, sizeof error, " (standard error %.3f)", number(report, "held_loss_se"));
+    tl_output_note("loss %.3f; held out %.3f%s, it was %.3f; perplexity %.2f\n", number(report, "loss"), number(report, "held_loss"), error,
+                   number(report, "first_held_loss"), number(report, "held_perplexity"));
 }
 
 /* --- the chart ---------------------------------------------------------------------------------------------------- */

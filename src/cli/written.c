@@ -3,6 +3,7 @@
 #include "cli/written.h"
 
 #include "cli/account.h"
+#include "cli/amount.h"
 #include "cli/output.h"
 
 int tl_written_carry_out(const struct tl_job_order *order, const char **model, const char *home, bool no_ledger)
@@ -14,17 +15,24 @@ int tl_written_carry_out(const struct tl_job_order *order, const char **model, c
     return r;
 }
 
+void tl_written_tell_size(const struct tl_flat *report)
+{
+    char bytes[TL_AMOUNT_BYTES], source[TL_AMOUNT_BYTES];
+    tl_output_note("%s of %s", tl_amount_of_bytes(tl_flat_number(report, "", "bytes"), bytes),
+                   tl_amount_of_bytes(tl_flat_number(report, "", "source_bytes"), source));
+}
+
 static void tell_speed(const struct tl_flat *report)
 {
     const char *limit = tl_flat_text(report, "", "limit");
-    double seconds = tl_flat_number(report, "", "flow_seconds"), read = tl_flat_number(report, "", "read_bytes");
-    double written = tl_flat_number(report, "", "written_bytes");
-    tl_output_note("%.3f GB read, %.3f GB written in %.1f s, %.0f MB of memory", read * 1e-9, written * 1e-9, seconds,
-                   tl_flat_number(report, "", "peak_bytes") * 1e-6);
+    char read[TL_AMOUNT_BYTES], written[TL_AMOUNT_BYTES], peak[TL_AMOUNT_BYTES], rate[TL_AMOUNT_BYTES];
+    tl_output_note("%s read, %s written in %.1f s, %s of memory", tl_amount_of_bytes(tl_flat_number(report, "", "read_bytes"), read),
+                   tl_amount_of_bytes(tl_flat_number(report, "", "written_bytes"), written), tl_flat_number(report, "", "flow_seconds"),
+                   tl_amount_of_bytes(tl_flat_number(report, "", "peak_bytes"), peak));
     if (*limit)
-        tl_output_note("; %.0f %% of the limit, which is mostly the %s: encoding %.1f s, the drive %.1f s at %.2f GB/s",
+        tl_output_note("; %.0f %% of the limit, which is mostly the %s: encoding %.1f s, the drive %.1f s at %s",
                        100 * tl_flat_number(report, "", "limit_share"), limit, tl_flat_number(report, "", "encoder_limit_seconds"),
-                       tl_flat_number(report, "", "drive_limit_seconds"), tl_flat_number(report, "", "drive_bytes_per_s") * 1e-9);
+                       tl_flat_number(report, "", "drive_limit_seconds"), tl_amount_of_rate(tl_flat_number(report, "", "drive_bytes_per_s"), rate));
     tl_output_note("\n");
 }
 

@@ -7,6 +7,8 @@
 #include "cli/flat.h"
 #include "cli/job.h"
 
+void tl_written_tell_size(const struct tl_flat *report);             /* "7.53 MB of 27.4 MB" */
+
 /* tl_job_carry_out_on, with a row of the ledger. */
 int tl_written_carry_out(const struct tl_job_order *order, const char **model, const char *home, bool no_ledger);
 /* A report's warnings, then, unless quiet, the command's own line and what all have: bytes, seconds, the limit and the share of it that

@@ -140,8 +140,7 @@ static int survey_disk(struct tl_distilling *d)
     s->disk_bytes = student + sweep + s->write_tokens * 200 + reference;
     int status = tl_file_room(o->output, &s->disk_room);
     return status < 0 ? status : s->disk_room >= s->disk_bytes ? 0
-         : tl_fail(TL_E_IO, "%s: %.3g GB are needed at most where it lies, and %.3g GB are free there", o->output, (double)s->disk_bytes * 1e-9,
-                   (double)s->disk_room * 1e-9);
+         : tl_file_no_room(o->output, s->disk_bytes, s->disk_room, "");
 }
 
 static int survey(struct tl_distilling *d)

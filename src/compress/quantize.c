@@ -141,7 +141,7 @@ static int check_room(const struct tl_quantizing *q)
     if (r >= 0)
         r = tl_file_room(q->how->output, &room);
     if (r >= 0 && room + there < needed)
-        return tl_fail(TL_E_IO, "%s: %" PRIu64 " MB are needed, the disk has %" PRIu64 " MB left", q->how->output, (needed - there + 999999) / 1000000, room / 1000000);
+        return tl_file_no_room(q->how->output, needed - there, room, "");
     return r;
 }
 

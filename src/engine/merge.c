@@ -214,7 +214,7 @@ static int check_room(const struct merging *m, const char *path)
     uint64_t room = 0, needed = tl_writer_total(m->writer);
     int status = tl_file_room(path, &room);
     if (status >= 0 && room < needed)
-        return tl_fail(TL_E_IO, "%s: %.1f GB are needed, the disk has %.1f GB left", path, (double)needed * 1e-9, (double)room * 1e-9);
+        return tl_file_no_room(path, needed, room, "");
     return status;
 }
 

@@ -93,7 +93,7 @@ static int check_room(const struct tl_session *session, uint32_t held, uint64_t 
 {
     uint32_t context = context_of(session->engine);
     if (count > context - held)
-        return tl_fail(TL_E_USAGE, "context_length_exceeded: %llu tokens do not fit in the context of %u tokens",
+        return tl_fail(TL_E_USAGE, "%llu tokens do not fit in the context of %u tokens",
                        (unsigned long long)(count + (count < UINT64_MAX - held ? held : 0)), context);
     return 0;
 }

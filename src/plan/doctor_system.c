@@ -104,7 +104,7 @@ int tl_check_load(struct tl_doctor *doctor, struct tl_finding *finding)
     double load, threads = doctor->machine.value[TL_FACT_THREADS];
     if (!read_word(doctor, "/proc/loadavg", text) || !tl_parse_f64(text, strlen(text), &load))
         return tl_find(finding, TL_HEALTH_UNKNOWN, "/proc/loadavg cannot be read");
-    return tl_find(finding, load > threads / 2 ? TL_HEALTH_WARNING : TL_HEALTH_OK, "%.1f of %.0f CPUs busy in the last minute", load, threads);
+    return tl_find(finding, load > threads / 2 ? TL_HEALTH_WARNING : TL_HEALTH_OK, "%.1f tasks at work on %.0f CPUs in the last minute", load, threads);
 }
 
 /* --- memory ------------------------------------------------------------------------------------------------------- */

@@ -66,8 +66,7 @@ static int check_room(struct pull *p)
     int r = tl_file_room(p->layout.blobs, &room);
     if (r < 0 || (room >= SPARE_BYTES && missing <= room - SPARE_BYTES))
         return r;
-    return tl_fail(TL_E_IO, "%s: %.2f GB are to be fetched into %s, and only %.2f GB are free there", p->name.repository, (double)missing * 1e-9,
-                   p->order->cache, (double)room * 1e-9);
+    return tl_file_no_room(p->order->cache, missing, room, "; --cache DIR names another folder");
 }
 
 static int prepare(struct pull *p)

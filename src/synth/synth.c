@@ -129,8 +129,7 @@ static int check_room(const struct job *job)
     int r = tl_file_room(job->how->output, &room);
     if (r < 0 || room >= job->entries.stored_bytes + OTHERS_BYTES || job->entries.stored_bytes < OTHERS_BYTES)
         return r;
-    return tl_fail(TL_E_IO, "%s: %.2f GB are to be written and %.2f GB are free; fewer --layers, or --share, would fit", job->how->output,
-                   (double)job->entries.stored_bytes * 1e-9, (double)room * 1e-9);
+    return tl_file_no_room(job->how->output, job->entries.stored_bytes + OTHERS_BYTES, room, "; fewer --layers, or --share, would fit");
 }
 
 /* --- files -------------------------------------------------------------------------------------------------------- */

@@ -178,7 +178,7 @@ static void test_full_context(void **state)
         many[i] = 5 + i % 20;
     assert_int_equal(trill_session_set(session, ids, IDS), 0);
     refused(trill_session_set(session, many, CONTEXT + 1), TRILL_USAGE, "do not fit in the context of 64 tokens");
-    refused(trill_session_append(session, many, CONTEXT), TRILL_USAGE, "context_length_exceeded");
+    refused(trill_session_append(session, many, CONTEXT), TRILL_USAGE, "do not fit in the context");
     refused(trill_session_set(session, many, SIZE_MAX), TRILL_USAGE, "do not fit");
     refused(trill_session_append(session, many, SIZE_MAX), TRILL_USAGE, "do not fit");
     trill_session_ids(session, &held, &count);

@@ -57,6 +57,8 @@ static void good_lines(void **state)
     assert_string_equal(arguments[0], "model");
     assert_string_equal(arguments[1], "second");
     assert_string_equal(arguments[2], "-");
+    assert_int_equal(parse("--prompt=", &f, arguments, &n), 0);
+    assert_string_equal(f.prompt, "");
     assert_int_equal(parse("--tokens 2.5k", &f, arguments, &n), 0);
     assert_true(f.tokens == 2500);
     assert_int_equal(parse("-t 4 -t 8 -- --json -x", &f, arguments, &n), 0);
@@ -78,6 +80,7 @@ static void bad_lines(void **state)
         {"--ram 20Q", "--ram: found \"20Q\", expected a size such as 20G or 512M"}, {"--shift 6", "--shift: found \"6\""},
         {"--tokens 2x", "--tokens: found \"2x\", expected a number such as 500k or 20M from 1 to 1e+15"}, {"--tokens 0", "--tokens: found \"0\""},
         {"--temp nan", "--temp: found \"nan\", expected a number from 0 to 2"}, {"--temp 2.1", "--temp"}, {"--json=1", "--json takes no value"},
+        {"--a-file-with-a-long-name=", "--a-file-with-a-long-name: found an empty text, expected FILE"},
         {"--kv f64", "--kv: found \"f64\", expected f32|f16|bf16"}, {"--kv f", "--kv"}, {"--kv f32|f16", "--kv"},
         {"--kv=", "--kv"}, {"--thread 3", "unknown option --thread; is --threads meant?"}, {"--tmep 1", "unknown option --tmep; is --temp meant?"},
         {"--unheard-of", "unknown option --unheard-of"}, {"-x", "unknown option -x"}, {"-", NULL},

@@ -37,7 +37,8 @@ static int ask(struct trill_model *model, const char *messages)
     if (status >= 0)
         status = trill_session_generate(session, &options, &generation, sizeof generation);
     if (status >= 0)
-        printf("\n(%zu tokens, %.0f a second)\n", generation.count, generation.decode_steps / generation.decode_seconds);
+        printf("\n(%zu tokens, the first after %.2f s, all after %.2f s)\n", generation.count, generation.first_token_seconds,
+               generation.first_token_seconds + generation.decode_seconds);
     trill_generation_done(&generation);
     trill_session_close(session);
     trill_free(ids);

@@ -210,6 +210,7 @@ TRILL_API int trill_session_load(struct trill_session *session, const char *path
 
 struct trill_bias { int32_t id; float bias; };
 
+/* Preset are the defaults of `trill run`: temperature 0.8, top_k 40, top_p 0.95, min_p 0.05, all else off, seed 0. */
 struct trill_generate_options {
     size_t size;
     uint32_t max_tokens;                 /* 0: until the context is full */
@@ -217,9 +218,9 @@ struct trill_generate_options {
     uint32_t top_k;                      /* 0: off */
     float top_p, min_p, typical_p;       /* 1, 0, 1: off */
     float repeat_penalty, presence_penalty, frequency_penalty;        /* 1, 0, 0: off */
-    uint32_t repeat_last;
-    uint64_t seed, choice;
-    const struct trill_bias *bias;
+    uint32_t repeat_last;                /* latest tokens that penalties count, prompt included; preset 64 */
+    uint64_t seed, choice;               /* equal ones give equal answers; choice 0, 1, ...: several answers to one prompt */
+    const struct trill_bias *bias;       /* added to the logits of these ids */
     size_t n_bias;
     const char *const *stop;             /* the answer ends before the first of these strings */
     size_t n_stop;
@@ -242,9 +243,10 @@ struct trill_generation {
     int32_t *ids;                        /* of the answer, without the end token */
     size_t count;
     uint32_t prompt_tokens, reused_tokens;       /* of the prompt; of these found in the state */
-    double first_token_seconds, prefill_seconds, decode_seconds;
+    double first_token_seconds, prefill_seconds; /* both from the call to the first token */
+    double decode_seconds;               /* from there to the last one; decode_steps + accepted_tokens came in them */
     uint32_t decode_steps;
-    uint32_t drafted_tokens, accepted_tokens;
+    uint32_t drafted_tokens, accepted_tokens;    /* computed ahead; of these right */
 };
 
 TRILL_API void trill_generate_options_init(struct trill_generate_options *options, size_t size);
@@ -355,7 +357,8 @@ struct trill_progress {
     double seconds, seconds_left;        /* since the job began; until the stage ends, < 0: unknown */
 };
 
-/* model: NULL where the kind needs none, else borrowed until the job is closed. options_json: NULL is an empty object. */
+/* model: for "score", which sweeps an open one, borrowed until the job is closed; else NULL: other kinds open those that their
+ * options name. options_json: NULL is an empty object. */
 TRILL_API int trill_job_new(const char *kind, struct trill_model *model, const char *options_json, struct trill_job **ret_job);
 /* In the calling thread. progress, which may be NULL, is called from it now and then. */
 TRILL_API int trill_job_run(struct trill_job *job, void (*progress)(void *context, const struct trill_progress *progress), void *context);

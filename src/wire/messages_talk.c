@@ -27,17 +27,6 @@ static void drop(struct block *block)
     tl_buffer_done(&block->input);
 }
 
-static int take_string(struct tl_json *json, char **slot)
-{
-    char *text;
-    int r = tl_json_text(json, &text);
-    if (r < 0)
-        return r;
-    tl_free(*slot);
-    *slot = text;
-    return 0;
-}
-
 /* --- parts of a text -------------------------------------------------------------------------------------------------------- */
 
 /* What a document or an image comes from: text that is given with it, or nothing that can be read here. */
@@ -49,7 +38,7 @@ static int take_source(struct tl_json *json, struct block *block)
         return r < 0 ? r : tl_fail(TL_E_USAGE, "messages: expected a source to be an object");
     while ((r = tl_json_next(json)) == TL_JSON_KEY) {
         if (tl_json_is(json, "data")) {
-            r = take_string(json, &block->data);
+            r = tl_openai_text(json, &block->data);
         } else if (tl_json_is(json, "type")) {
             r = tl_json_next(json);
             text = r == TL_JSON_STRING && tl_json_is(json, "text");
@@ -72,7 +61,7 @@ static int take_member(struct tl_json *json, struct block *block)
         return tl_json_skip(json);
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         if (tl_json_is(json, strings[i].name))
-            return take_string(json, strings[i].slot);
+            return tl_openai_text(json, strings[i].slot);
     if (tl_json_is(json, "source"))
         return take_source(json, block);
     bool content = tl_json_is(json, "content"), input = tl_json_is(json, "input");
@@ -98,13 +87,7 @@ static int read_block(struct tl_json *json, struct block *block)
 
 static bool is(const struct block *block, const char *type) { return strcmp(block->type, type) == 0; }
 
-static int put_part(struct tl_buffer *out, const char *text)
-{
-    tl_buffer_append(out, ",", out->len > 0);
-    tl_buffer_append(out, "{\"type\":\"text\",\"text\":", 22);
-    tl_buffer_json_string(out, text, strlen(text));
-    return tl_buffer_append(out, "}", 1);
-}
+static int put_part(struct tl_buffer *out, const char *text) { return tl_talk_part(out, text, strlen(text)); }
 
 /* A block of a user's text, behind the parts that are there. */
 static int put_text(struct tl_buffer *parts, const struct block *block)
@@ -232,7 +215,7 @@ static int take_message(struct tl_json *json, struct tl_messages *own)
     tl_buffer_init(&content, 0);
     while (r >= 0 && (r = tl_json_next(json)) == TL_JSON_KEY) {
         if (tl_json_is(json, "role")) {
-            r = take_string(json, &role);
+            r = tl_openai_text(json, &role);
         } else if (tl_json_is(json, "content")) {
             tl_buffer_clear(&content);
             r = tl_openai_raw(json, &content);

@@ -87,6 +87,8 @@ int tl_openai_messages(struct tl_json *json, struct tl_buffer *out);
 /* Where the reader's next value begins; the value as it is written. */
 const char *tl_openai_value_at(const struct tl_json *json);
 int tl_openai_raw(struct tl_json *json, struct tl_buffer *out);
+/* The next value, a string, becomes *slot (tl_free). */
+int tl_openai_text(struct tl_json *json, char **slot);
 /* What `write` makes of the next value becomes *slot (tl_free). */
 int tl_openai_keep(struct tl_json *json, char **slot, int (*write)(struct tl_json *json, struct tl_buffer *out));
 /* openai_tools.c: the reader's next value, a list of tools: those that are functions, as they are written. */

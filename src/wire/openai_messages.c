@@ -38,6 +38,17 @@ int tl_openai_raw(struct tl_json *json, struct tl_buffer *out)
     return r < 0 ? r : tl_buffer_append(out, start, (size_t)(json->at - start));
 }
 
+int tl_openai_text(struct tl_json *json, char **slot)
+{
+    char *text;
+    int r = tl_json_text(json, &text);
+    if (r < 0)
+        return r;
+    tl_free(*slot);
+    *slot = text;
+    return 0;
+}
+
 static int comma(bool *first, struct tl_buffer *out)
 {
     bool was = *first;

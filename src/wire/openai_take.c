@@ -45,13 +45,7 @@ int tl_openai_keep(struct tl_json *json, char **slot, int (*write)(struct tl_jso
 
 int tl_openai_take_text(struct tl_openai_reader *reader, const struct tl_openai_field *field)
 {
-    char *text, **slot = tl_openai_member(reader, field);
-    int r = tl_json_text(&reader->json, &text);
-    if (r < 0)
-        return r;
-    tl_free(*slot);
-    *slot = text;
-    return 0;
+    return tl_openai_text(&reader->json, tl_openai_member(reader, field));
 }
 
 static int check_range(const struct tl_openai_field *field, double value)

@@ -25,21 +25,11 @@ static int begin(struct tl_openai_reader *reader, const char *name)
 /* An object, or a text that holds one. */
 static int keep_schema(struct tl_json *json, const char *name, char **slot)
 {
-    if (tl_openai_next_is(json, '"')) {
-        tl_free(*slot);
-        *slot = NULL;
-        return tl_json_text(json, slot);
-    }
+    if (tl_openai_next_is(json, '"'))
+        return tl_openai_text(json, slot);
     if (!tl_openai_next_is(json, '{') && !tl_openai_next_is(json, 't') && !tl_openai_next_is(json, 'f'))
         return tl_fail(TL_E_USAGE, "%s: expected a JSON schema", name);
     return tl_openai_keep(json, slot, tl_openai_raw);
-}
-
-static int keep_grammar(struct tl_json *json, char **slot)
-{
-    tl_free(*slot);
-    *slot = NULL;
-    return tl_json_text(json, slot);
 }
 
 /* A text as GBNF writes it. */
@@ -84,7 +74,7 @@ int tl_openai_take_schema(struct tl_openai_reader *reader, const struct tl_opena
 int tl_openai_take_grammar(struct tl_openai_reader *reader, const struct tl_openai_field *field)
 {
     int r = begin(reader, field->name);
-    return r < 0 ? r : keep_grammar(&reader->json, &reader->request->grammar);
+    return r < 0 ? r : tl_openai_text(&reader->json, &reader->request->grammar);
 }
 
 int tl_openai_take_choice(struct tl_openai_reader *reader, const struct tl_openai_field *field)
@@ -106,7 +96,7 @@ int tl_openai_take_structured(struct tl_openai_reader *reader, const struct tl_o
         else if (tl_json_is(json, "json"))
             r = keep_schema(&reader->json, field->name, &reader->request->schema);
         else if (tl_json_is(json, "grammar"))
-            r = keep_grammar(&reader->json, &reader->request->grammar);
+            r = tl_openai_text(&reader->json, &reader->request->grammar);
         else if (tl_json_is(json, "choice"))
             r = tl_openai_keep(json, &reader->request->grammar, write_choice);
         else if (tl_json_is(json, "json_object"))
@@ -143,7 +133,7 @@ static int take_member(struct tl_json *json, const char *name, struct format *fo
     if (tl_json_is(json, "schema"))
         return keep_schema(json, name, &format->schema);
     if (tl_json_is(json, "grammar"))
-        return keep_grammar(json, &format->grammar);
+        return tl_openai_text(json, &format->grammar);
     if (!tl_json_is(json, "type"))
         return tl_json_skip(json);
     int r = tl_json_next(json);

@@ -71,9 +71,7 @@ static int take_tool(struct tl_openai_reader *reader, const struct tl_openai_fie
         } else if (tl_json_is(json, "allowed_tools") && tl_openai_next_is(json, '{')) {
             r = take_allowed(reader, field);
         } else if (tl_json_is(json, "name")) {
-            tl_free(request->tool);
-            request->tool = NULL;
-            r = tl_json_text(json, &request->tool);
+            r = tl_openai_text(json, &request->tool);
         } else if (tl_json_is(json, "type")) {
             r = tl_json_next(json);
             *ret_several = r == TL_JSON_STRING && tl_json_is(json, "allowed_tools");

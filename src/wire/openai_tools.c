@@ -27,13 +27,7 @@ static int take_name(struct tl_json *json, struct tool *tool)
     if (r >= 0 && r != TL_JSON_OBJECT)
         return tl_fail(TL_E_USAGE, "tools: expected a function to be an object");
     while (r >= 0 && (r = tl_json_next(json)) == TL_JSON_KEY) {
-        if (!tl_json_is(json, "name")) {
-            r = tl_json_skip(json);
-            continue;
-        }
-        tl_free(tool->name);
-        tool->name = NULL;
-        r = tl_json_text(json, &tool->name);
+        r = tl_json_is(json, "name") ? tl_openai_text(json, &tool->name) : tl_json_skip(json);
     }
     return r;
 }

@@ -33,17 +33,10 @@ static int take_member(struct tl_json *json, struct item *item)
     for (size_t i = 0; i < TL_COUNT(members) && !tl_openai_next_is(json, 'n'); i++) {
         if (!tl_json_is(json, members[i].name))
             continue;
-        if (members[i].raw) {
-            tl_buffer_clear(members[i].raw);
-            return tl_openai_raw(json, members[i].raw);
-        }
-        char *text;
-        int r = tl_json_text(json, &text);
-        if (r >= 0) {
-            tl_free(*members[i].text);
-            *members[i].text = text;
-        }
-        return r;
+        if (members[i].text)
+            return tl_openai_text(json, members[i].text);
+        tl_buffer_clear(members[i].raw);
+        return tl_openai_raw(json, members[i].raw);
     }
     return tl_json_skip(json);
 }
@@ -103,14 +96,6 @@ static int text_of(const struct tl_buffer *raw, struct tl_buffer *ret_text)
 
 /* --- items ------------------------------------------------------------------------------------------------------------------ */
 
-static int put_part(struct tl_buffer *out, const struct tl_buffer *text)
-{
-    tl_buffer_append(out, ",", out->len > 0);
-    tl_buffer_append(out, "{\"type\":\"text\",\"text\":", 22);
-    tl_buffer_json_string(out, text->data, text->len);
-    return tl_buffer_append(out, "}", 1);
-}
-
 static int put_message(struct tl_responses *own, const struct item *item)
 {
     struct tl_buffer text, quoted;
@@ -122,7 +107,7 @@ static int put_message(struct tl_responses *own, const struct item *item)
     tl_buffer_init(&quoted, 0);
     int r = text_of(&item->content, &text);
     if (r >= 0 && system && !own->later) {
-        r = put_part(&own->system, &text);
+        r = tl_talk_part(&own->system, text.data, text.len);
     } else if (r >= 0 && assistant) {
         r = tl_talk_text(&own->talk, text.data, text.len);
     } else if (r >= 0) {

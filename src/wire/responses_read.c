@@ -31,9 +31,7 @@ static int take_instructions(struct tl_translation *t, const struct tl_translate
         return r < 0 ? r : tl_fail(TL_E_USAGE, "%s: expected a string", field->name);
     if (!t->json.string.len)
         return 0;
-    tl_buffer_printf(&own->instructions, "{\"type\":\"text\",\"text\":");
-    tl_buffer_json_string(&own->instructions, t->json.string.data, t->json.string.len);
-    return tl_buffer_append(&own->instructions, "}", 1);
+    return tl_talk_part(&own->instructions, t->json.string.data, t->json.string.len);
 }
 
 static int take_tools(struct tl_translation *t, const struct tl_translated *field)

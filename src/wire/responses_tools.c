@@ -33,17 +33,6 @@ static void drop(struct tool *tool)
     tl_buffer_done(&tool->inner);
 }
 
-static int take_string(struct tl_json *json, char **slot)
-{
-    char *text;
-    int r = tl_json_text(json, &text);
-    if (r < 0)
-        return r;
-    tl_free(*slot);
-    *slot = text;
-    return 0;
-}
-
 /* {"type": "grammar", "syntax", "definition"}: told to the model, in whose language it is. */
 static int take_format(struct tl_json *json, struct tool *tool)
 {
@@ -51,7 +40,7 @@ static int take_format(struct tl_json *json, struct tool *tool)
     if (r != TL_JSON_OBJECT)
         return r < 0 ? r : tl_json_skip(json);
     while ((r = tl_json_next(json)) == TL_JSON_KEY)
-        if ((r = tl_json_is(json, "definition") && tl_openai_next_is(json, '"') ? take_string(json, &tool->definition) : tl_json_skip(json)) < 0)
+        if ((r = tl_json_is(json, "definition") && tl_openai_next_is(json, '"') ? tl_openai_text(json, &tool->definition) : tl_json_skip(json)) < 0)
             return r;
     return r;
 }
@@ -67,7 +56,7 @@ static int take_member(struct tl_json *json, struct tool *tool)
         if (!tl_json_is(json, members[i].name))
             continue;
         if (members[i].text)
-            return take_string(json, members[i].text);
+            return tl_openai_text(json, members[i].text);
         tl_buffer_clear(members[i].raw);
         return tl_openai_raw(json, members[i].raw);
     }
@@ -213,13 +202,13 @@ int tl_responses_take_choice(struct tl_translation *t, const struct tl_translate
         if (tl_openai_next_is(json, 'n'))
             r = tl_json_skip(json);
         else if (tl_json_is(json, "type"))
-            r = take_string(json, &type);
+            r = tl_openai_text(json, &type);
         else if (tl_json_is(json, "name"))
-            r = take_string(json, &name);
+            r = tl_openai_text(json, &name);
         else if (tl_json_is(json, "namespace"))
-            r = take_string(json, &space);
+            r = tl_openai_text(json, &space);
         else if (tl_json_is(json, "mode"))
-            r = take_string(json, &mode);
+            r = tl_openai_text(json, &mode);
         else if (tl_json_is(json, "tools") && tl_openai_next_is(json, '['))
             r = tl_openai_keep(json, &names, take_names);
         else

@@ -33,6 +33,14 @@ void tl_talk_done(struct tl_talk *talk)
     *talk = (struct tl_talk){0};
 }
 
+int tl_talk_part(struct tl_buffer *out, const char *text, size_t n_bytes)
+{
+    tl_buffer_append(out, ",", out->len > 0);
+    tl_buffer_append(out, "{\"type\":\"text\",\"text\":", 22);
+    tl_buffer_json_string(out, text, n_bytes);
+    return tl_buffer_append(out, "}", 1);
+}
+
 static void begin(struct tl_talk *talk, const char *role)
 {
     tl_buffer_append(&talk->out, ",", talk->out.len > 0);

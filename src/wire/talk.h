@@ -22,6 +22,8 @@ struct tl_talk {
 
 void tl_talk_init(struct tl_talk *talk);
 void tl_talk_done(struct tl_talk *talk);
+/* A part of a content that is a list, behind those that are there. */
+int tl_talk_part(struct tl_buffer *out, const char *text, size_t n_bytes);
 /* content: JSON, a string or a list of parts. */
 int tl_talk_message(struct tl_talk *talk, const char *role, const char *content, size_t n_bytes);
 int tl_talk_result(struct tl_talk *talk, const char *id, const char *content, size_t n_bytes);

@@ -3,6 +3,8 @@
  * either all of a change or nothing of it. */
 #include "cli/interrupt.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -49,6 +51,21 @@ void tl_interrupt_install(void)
 bool tl_interrupt_seen(void)
 {
     return interrupted != 0;
+}
+
+/* The signal comes while it waits or is seen before: between the two it is blocked. */
+bool tl_interrupt_wait(int fd)
+{
+    struct pollfd input = {.fd = fd, .events = POLLIN};
+    sigset_t open;
+    tl_interrupt_block();
+    pthread_sigmask(SIG_BLOCK, NULL, &open);
+    sigdelset(&open, SIGINT);
+    sigdelset(&open, SIGTERM);
+    while (!interrupted && ppoll(&input, 1, NULL, &open) < 0 && errno == EINTR)
+        ;
+    tl_interrupt_unblock();
+    return !interrupted;
 }
 
 const volatile int *tl_interrupt_flag(void)

@@ -13,6 +13,7 @@ struct trill_session;
 
 void tl_interrupt_install(void);                                      /* SIGINT and SIGTERM; SIGPIPE and SIGXFSZ are ignored */
 bool tl_interrupt_seen(void);
+bool tl_interrupt_wait(int fd);                  /* until there is something to read; false: Ctrl-C, before or meanwhile */
 const volatile int *tl_interrupt_flag(void);                          /* for trill_model_options.cancel */
 void tl_interrupt_reset(void);                                        /* taken notice of: the next one is a first one */
 

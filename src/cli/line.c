@@ -28,7 +28,7 @@ static int read_more(struct tl_line_reader *reader)
 {
     char bytes[4096];
     for (;;) {
-        if (tl_interrupt_seen())
+        if (!tl_interrupt_wait(STDIN_FILENO))
             return TL_E_CANCEL;
         ssize_t n = read(STDIN_FILENO, bytes, sizeof bytes);
         if (n >= 0) {

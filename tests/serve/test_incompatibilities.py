@@ -224,7 +224,7 @@ def test_15_silence_in_prefill():
         assert slow.live()["running"][0]["phase"] == "prefill"
         connection.close()                           # leaves in the prompt
         slow.idle()
-        body = {"messages": [{"role": "user", "content": "another long prompt " * 400}], "max_tokens": 4, "stream": True, "return_progress": True}
+        body = {"messages": [{"role": "user", "content": "another long prompt " * 150}], "max_tokens": 4, "stream": True, "return_progress": True}
         connection, status, pieces = slow.stream(CHAT, body)
         assert any(re.search(r'"processed":[1-9]', piece) for piece in pieces)
         connection.close()                           # what was computed serves the retry
@@ -232,7 +232,7 @@ def test_15_silence_in_prefill():
         usage = slow.chat(**{**body, "stream": False})[2]["usage"]
         assert usage["prompt_tokens_details"]["cached_tokens"] > 0, usage
         before = tokens_waited_for(slow)             # signs of life are no tokens
-        body = {"max_tokens": 4, "stream": True, "messages": [{"role": "user", "content": "a third prompt " * 500}]}
+        body = {"max_tokens": 4, "stream": True, "messages": [{"role": "user", "content": "a third prompt " * 150}]}
         connection, status, pieces = slow.stream("/v1/messages", body)
         text = "".join(pieces)
         connection.close()

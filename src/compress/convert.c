@@ -39,12 +39,28 @@ static int bank_source(void *context, const uint32_t ids[TL_BANK_MATRICES], uint
     return b->inner.bank(b->inner.context, ids, ret_bank);
 }
 
+static int bind_beside(const struct tl_geometry *g, const struct tl_binder *binder, uint32_t layer)
+{
+    struct tl_want want;
+    const struct tl_number *number;
+    uint32_t id;
+    int r = 0;
+    for (uint32_t nth = 0; r >= 0 && g->arch->beside && g->arch->beside(g, nth, &want); nth++) {
+        want.layer = layer;
+        r = binder->bind(binder->context, &want, &id, &number);
+    }
+    return r;
+}
+
+/* All that the operations of a model need, and what its files have beside that. */
 static int build(const struct tl_geometry *geometry, const struct tl_binder *binder)
 {
     struct tl_program program;
     int r = tl_program_build(geometry, binder, false, &program);
     if (r >= 0)
         tl_program_done(&program);
+    for (uint32_t i = 0; i < geometry->n_layers && r >= 0; i++)
+        r = bind_beside(geometry, binder, geometry->ahead + i);
     return r;
 }
 

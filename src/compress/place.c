@@ -144,6 +144,7 @@ bool tl_place_rename(const char *name, uint64_t expert, char ret_name[TL_PLACE_N
 
 bool tl_place_rounds(const struct tl_place *place, const struct tl_tensor *tensor)
 {
-    bool kept = place->part == TL_PARTS || place->part == TL_PART_ROUTER || place->part == TL_PART_NORMS || place->part == TL_PART_RESIDUAL;
+    bool kept = place->part == TL_PARTS || place->part == TL_PART_ROUTER || place->part == TL_PART_NORMS || place->part == TL_PART_RESIDUAL ||
+                place->part == TL_PART_INDEXER;
     return !kept && !place->beside && tensor->n_dims >= 2 && tensor->number;
 }

@@ -32,7 +32,7 @@ enum { TL_PLACE_NAME_BYTES = 320 };
 /* "...experts.7.down_proj.weight", a tensor of one expert, as it would be called of another; ret_was: 7. False: it is none, or too long. */
 bool tl_place_rename(const char *name, uint64_t expert, char ret_name[TL_PLACE_NAME_BYTES], uint64_t *ret_was);
 
-/* A matrix whose values may be rounded: not what decides where tokens go, nor what mixes or scales streams. */
+/* A matrix whose values may be rounded: not what decides where tokens go or look, nor what mixes or scales streams. */
 bool tl_place_rounds(const struct tl_place *place, const struct tl_tensor *tensor);
 
 #endif

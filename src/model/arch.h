@@ -34,6 +34,9 @@ struct tl_arch {
     enum tl_role biases[6];              /* that every model of it has, of those that not all need; ended by 0 */
     /* What is particular in the geometry; the common part has been read. NULL: nothing. */
     int (*read)(const struct tl_modelfile *file, struct tl_geometry *geometry);
+    /* Tensors of a layer that files have and the operations here do without, with which a model is written again: the nth of them.
+     * False: there are no more. NULL: none. */
+    bool (*beside)(const struct tl_geometry *geometry, uint32_t nth, struct tl_want *ret_want);
     /* Appends the operations of one layer. */
     int (*layer)(struct tl_builder *builder);          /* the layer is builder->layer */
 };

@@ -33,6 +33,7 @@ struct tl_geometry {
 #undef FIELD
     uint32_t n_experts;                  /* the most of any layer */
     uint32_t vocab;
+    uint32_t context_said;               /* by the file, where the operations here see less of it; 0: context */
     float epsilon;                       /* of the norms */
     float attention_scale;               /* of the scores */
     float attention_softcap, logit_softcap;      /* 0: none */

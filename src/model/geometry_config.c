@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "model/arch.h"
+#include "model/names.h"
 #include "model/rope.h"
 
 #define ALL NULL
@@ -76,6 +77,19 @@ static void put_layers(const struct tl_geometry *g, struct tl_buffer *to)
     put_key(to, "layer_types");
     for (uint32_t i = 0; i < g->n_layers; i++)
         tl_buffer_printf(to, "%s\"%s\"", i ? "," : "[", g->layer_recurrent[i] ? "linear_attention" : g->layer_window[i] ? "sliding_attention" : "full_attention");
+    tl_buffer_printf(to, "]");
+}
+
+/* Files of the other kind have the tensors under other names, so the source is asked as what it is. */
+static void put_indexers(const struct tl_geometry *g, const struct tl_modelfile *file, struct tl_buffer *to)
+{
+    struct tl_geometry as_read = *g;
+    as_read.format = tl_modelfile_format(file);
+    if (!g->arch->beside || !g->index_top)
+        return;
+    put_key(to, "indexer_types");
+    for (uint32_t i = 0; i < g->n_layers; i++)
+        tl_buffer_printf(to, "%s\"%s\"", i ? "," : "[", tl_name_indexes(file, &as_read, i) ? "full" : "shared");
     tl_buffer_printf(to, "]");
 }
 
@@ -227,6 +241,7 @@ int tl_geometry_write_config(const struct tl_geometry *g, const struct tl_modelf
     put_type(g, &to);
     put_rows(g, biased, &to);
     put_layers(g, &to);
+    put_indexers(g, file, &to);
     int status = put_rope(g, file, &to);
     if (status >= 0)
         status = to.status < 0 ? to.status : check(g, file, &to);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "kernel/kernel.h"
 #include "model/arch.h"
+#include "model/names.h"
 #include "model/rope.h"
 
 struct target { struct tl_writer *writer; const char *arch; };
@@ -44,6 +45,7 @@ static struct tl_geometry plain(const struct tl_geometry *geometry, bool ahead)
 {
     struct tl_geometry g = *geometry;
     g.n_heads_ahead = ahead;
+    g.context = g.context_said ? g.context_said : g.context;
     g.n_layers += ahead;                 /* counted among the blocks */
     g.n_stored = g.n_stored == g.n_experts ? 0 : g.n_stored;
     g.ff_expert = g.n_experts ? g.ff_expert : 0;
@@ -148,6 +150,16 @@ static int put_router(const struct target *target, const struct tl_geometry *g)
     return status < 0 ? status : tl_writer_bool(target->writer, key_of(target, "expert_weights_norm", key, sizeof(key)), g->route_norm);
 }
 
+/* In which layers an indexer is. */
+static int put_indexers(const struct target *target, const struct tl_geometry *g, const struct tl_modelfile *config)
+{
+    char key[160];
+    bool own[TL_MAX_LAYERS + 1];
+    for (uint32_t i = 0; i < g->n_layers; i++)
+        own[i] = tl_name_indexes(config, g, i);
+    return tl_writer_bools(target->writer, key_of(target, "attention.indexer.types", key, sizeof(key)), own, g->n_layers);
+}
+
 int tl_geometry_write_gguf(const struct tl_geometry *geometry, const struct tl_modelfile *config, bool ahead, struct tl_writer *writer)
 {
     struct target target = { writer, geometry->arch->name };
@@ -161,6 +173,8 @@ int tl_geometry_write_gguf(const struct tl_geometry *geometry, const struct tl_m
         status = put_rope(&target, &g, config);
     if (status >= 0 && g.arch->delta_tiled)
         status = put_sections(&target, geometry, config);
+    if (status >= 0 && g.arch->beside && g.index_top)
+        status = put_indexers(&target, &g, config);
     if (status >= 0 && g.n_experts)
         status = put_router(&target, &g);
     if (status >= 0 && g.temper_length > 0)

@@ -221,6 +221,13 @@ bool tl_name_same(const char *name, const char *found)
     return strcmp(name, tl_text_begins(found, outer) ? found + strlen(outer) : found) == 0;
 }
 
+bool tl_name_indexes(const struct tl_modelfile *file, const struct tl_geometry *g, uint32_t layer)
+{
+    const struct tl_name *row;
+    char tried[TL_NAME_BYTES];
+    return tl_name_find(file, g, TL_R_INDEX_Q, layer, 0, &row, tried) != NULL;
+}
+
 unsigned tl_name_layout(const struct tl_geometry *g, const struct tl_name *name)
 {
     return g->format == TL_MODELFILE_SAFETENSORS ? name->layout : name->layout & TL_LAYOUT_TAPS;

@@ -29,6 +29,9 @@ const struct tl_name *tl_name_each(const struct tl_arch *arch, enum tl_modelfile
 /* Is `found`, from a file, that name, as it is or behind the prefix of a model with a vision tower? */
 bool tl_name_same(const char *name, const char *found);
 
+/* Has a layer of the file an indexer of its own? Others share that of a layer before them. */
+bool tl_name_indexes(const struct tl_modelfile *file, const struct tl_geometry *geometry, uint32_t layer);
+
 /* How the tensor lies in a file of this geometry's format: of the fused layouts GGUF has none. */
 unsigned tl_name_layout(const struct tl_geometry *geometry, const struct tl_name *name);
 

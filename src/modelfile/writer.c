@@ -167,6 +167,13 @@ int tl_writer_i32s(struct tl_writer *writer, const char *key, const int32_t *val
     return add_meta(writer, &meta);
 }
 
+int tl_writer_bools(struct tl_writer *writer, const char *key, const bool *values, uint64_t count)
+{
+    struct tl_meta_data data = {.type = TL_TYPE_BOOL, .bytes = (const uint8_t *)values};
+    struct tl_meta meta = {key, TL_META_BOOL, true, count, &data};
+    return add_meta(writer, &meta);
+}
+
 int tl_writer_f32s(struct tl_writer *writer, const char *key, const float *values, uint64_t count)
 {
     struct tl_meta_data data = {.type = TL_TYPE_F32, .bytes = (const uint8_t *)values};

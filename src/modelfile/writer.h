@@ -24,6 +24,7 @@ int tl_writer_string(struct tl_writer *writer, const char *key, const char *text
 
 int tl_writer_strings(struct tl_writer *writer, const char *key, const char *const *texts, uint64_t count);
 int tl_writer_f32s(struct tl_writer *writer, const char *key, const float *values, uint64_t count);
+int tl_writer_bools(struct tl_writer *writer, const char *key, const bool *values, uint64_t count);
 int tl_writer_i32s(struct tl_writer *writer, const char *key, const int32_t *values, uint64_t count);
 
 int tl_writer_tensor(struct tl_writer *writer, const char *name, const struct tl_number *number, uint32_t n_dims,

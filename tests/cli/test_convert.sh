@@ -27,7 +27,7 @@ refused() {                                     # CODE, WORDS of the sentence, a
 # --- there and back. The GGUF is beside one of llama.cpp's converter where sums have other last bits: rows of llama that turn lie in
 # another order there, and rates of decay, which are logarithms in one kind alone, are rounded on the way
 for model in llama llama-yarn llama-linear llama-bf16 llama-f16 qwen2 qwen3 qwen3_moe gemma3 gpt_oss gpt_oss-mxfp4 deepseek_v3 deepseek_v3-fp8 \
-    kimi_k2 kimi_k2-int4 glm4_moe minimax_m2 bailing_moe mistral4 qwen3_next qwen3_5 qwen3_5_moe; do
+    kimi_k2 kimi_k2-int4 glm4_moe glm_dsa minimax_m2 bailing_moe mistral4 qwen3_next qwen3_5 qwen3_5_moe; do
     convert "$golden/$model" "$place/$model.gguf" || fail "$model"
     case $model in
     llama* | qwen3_5*) [ "$(logits "$golden/$model/model.gguf" "$model")" = "$(logits "$place/$model.gguf" "$model")" ] || fail "$model: not as llama.cpp's" ;;
@@ -60,6 +60,19 @@ done
 convert "$golden/qwen2" "$place/joined" || fail 'shards to one file'
 [ "$(logits "$place/joined" qwen2)" = "$(logits "$golden/qwen2" qwen2)" ] || fail 'joined'
 
+# --- what is carried and not run: the indexer of GLM 5, with the context that it is for, as llama.cpp's converter writes it
+facts() { "$TRILL" inspect "$1" --json >"$place/inspect.json"; python3 - "$place/inspect.json" <<'END'
+import json, sys
+d = json.load(open(sys.argv[1]))
+print([(t['name'], t['type'], t['shape']) for t in sorted(d['tensors'], key=lambda t: t['name'])])
+print({k: d['metadata'][k] for k in sorted(d['metadata']) if 'indexer' in k or 'context_length' in k})
+END
+}
+[ "$(facts "$golden/glm_dsa/model.gguf")" = "$(facts "$place/glm_dsa.gguf")" ] || fail "the indexer: $(facts "$place/glm_dsa.gguf")"
+[ "$(facts "$golden/glm_dsa" | head -1)" = "$(facts "$place/glm_dsa" | head -1)" ] || fail 'the indexer, back'
+[ "$(member "$place/glm_dsa/config.json" '["max_position_embeddings"], d["index_topk"], d["index_n_heads"], d["index_head_dim"], d["indexer_types"]')" = \
+    "(256, 70, 2, 16, ['full', 'full', 'full'])" ] || fail 'config.json with an indexer'
+
 # --- tokens of the same texts, the template, the ends
 for model in llama gemma3 gpt_oss kimi_k2; do
     python3 -c 'import json, sys; print("\n".join(t["text"] if isinstance(t, dict) else t for t in json.load(open(sys.argv[1]))))' "$golden/$model/texts.json" \
@@ -73,7 +86,9 @@ cmp "$golden/llama/chat_template.jinja" "$place/llama/chat_template.jinja" || fa
 [ "$(member "$place/llama/generation_config.json" '["eos_token_id"][0]')" = 2 ] || fail 'EOS'
 
 # --- what is refused, before anything is written
-refused 2 'indexer' "$golden/glm_dsa" "$place/new.gguf"
+cp -r "$golden/glm_dsa" "$place/unknown"
+LC_ALL=C sed -i 's/layers\.1\.self_attn\.indexer\.wk/layers.1.self_attn.indexer.wx/' "$place/unknown/model.safetensors"
+refused 2 'indexer.wx.weight is none that a model of the architecture glm-dsa is known to have' "$place/unknown" "$place/new.gguf"
 refused 2 'is there already' "$golden/llama" "$place/llama.gguf"
 refused 2 'the model itself' "$golden/llama" "$golden/llama" --force
 refused 2 'the model itself' "$golden/llama/model.gguf" "$golden/llama/model.gguf" --force

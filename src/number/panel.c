@@ -29,10 +29,35 @@ uint64_t tl_panel_row_bytes(const struct tl_number *number, uint64_t cols)
 
 /* --- 16 rows of one field into its place --------------------------------------------------------------------------- */
 
+typedef uint32_t four __attribute__((vector_size(16)));
+
+static inline four load4(const uint8_t *from)
+{
+    four v;
+    memcpy(&v, from, sizeof(v));
+    return v;
+}
+
+/* Four granules of four rows at a time: a transposition. */
+static inline void turn4(const uint8_t *const from[], uint64_t at, uint8_t *to)
+{
+    four a = load4(from[0] + at), b = load4(from[1] + at), c = load4(from[2] + at), d = load4(from[3] + at);
+    four ac = __builtin_shufflevector(a, c, 0, 4, 1, 5), bd = __builtin_shufflevector(b, d, 0, 4, 1, 5);
+    four ca = __builtin_shufflevector(a, c, 2, 6, 3, 7), db = __builtin_shufflevector(b, d, 2, 6, 3, 7);
+    four turned[4] = {__builtin_shufflevector(ac, bd, 0, 4, 1, 5), __builtin_shufflevector(ac, bd, 2, 6, 3, 7),
+                      __builtin_shufflevector(ca, db, 0, 4, 1, 5), __builtin_shufflevector(ca, db, 2, 6, 3, 7)};
+    for (uint32_t i = 0; i < 4; i++)
+        memcpy(to + i * 4 * TL_PANEL_ROWS, &turned[i], sizeof(turned[i]));
+}
+
 /* from[r]: row r of the field; n granules. */
 static void pack4(const uint8_t *const from[TL_PANEL_ROWS], uint64_t at, uint64_t n, uint8_t *restrict to)
 {
-    for (uint64_t i = 0; i < n; i++, to += 4 * TL_PANEL_ROWS)
+    uint64_t i = 0;
+    for (; i + 4 <= n; i += 4, to += 4 * 4 * TL_PANEL_ROWS)
+        for (uint32_t r = 0; r < TL_PANEL_ROWS; r += 4)
+            turn4(from + r, at + 4 * i, to + 4 * r);
+    for (; i < n; i++, to += 4 * TL_PANEL_ROWS)
         for (uint32_t r = 0; r < TL_PANEL_ROWS; r++)
             memcpy(to + 4 * r, from[r] + at + 4 * i, 4);
 }

@@ -280,7 +280,7 @@ int tl_experts_run(struct tl_step *s, struct tl_pool *pool)
     e->base_row = 0;
     int status = tl_store_ask(s->store, bank, e->asked, n_asked, !few);
     if (status >= 0)
-        tl_lookahead_run(s, s->program);
+        tl_lookahead_run(s, s->program, s->ops->layer + 1, s->ops);
     while (status >= 0 && (status = tl_store_take(s->store, e->taken, TL_EXPERTS_TAKEN)) > 0) {
         e->n_taken = (uint32_t)status;
         work_off(s, pool, few);

@@ -148,6 +148,15 @@ static int run_part(struct tl_step *s, struct tl_pool *pool, uint32_t part, uint
     return status;
 }
 
+/* X enters complete: a better guess of what the layer's router will choose than the layer before could have. */
+static int run_layer(struct tl_step *s, struct tl_pool *pool, uint32_t layer)
+{
+    const struct tl_program *program = s->program;
+    set_rows(s, 0, s->n_tokens);
+    tl_lookahead_run(s, program, layer, &program->ops[program->stages[program->part_stage[1 + layer]].first_op]);
+    return run_part(s, pool, 1 + layer, s->n_tokens);
+}
+
 /* --- a step --- */
 
 void tl_step_turns(struct tl_step *s, uint32_t row)
@@ -276,7 +285,7 @@ static int run_step(struct tl_model *model, struct tl_pool *pool)
     for (uint32_t layer = from; layer < n_layers && status >= 0; layer++) {
         status = at_border(s, layer);
         if (status >= 0)
-            status = run_part(s, pool, 1 + layer, s->n_tokens);
+            status = run_layer(s, pool, layer);
     }
     if (status >= 0)
         status = at_border(s, n_layers);

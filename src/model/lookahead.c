@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Which experts the next layer will probably want: its norm and its router, on the residual stream as it is before this
- * layer's experts have been added. Changes no bit of the step: what it finds only tells the store what to read while the
- * drive is idle. Runs for steps of few tokens, in scratch of its own; of steps of many nothing has to be predicted. */
+/* Which experts a layer will probably want: its norm and its router, on the residual stream before this is complete: first
+ * when the experts of the layer before are asked for, then again when they have been added and only the layer's own
+ * attention is missing. Changes no bit of the step: what it finds only tells the store what to read while the drive is
+ * idle. Runs for steps of few tokens, in scratch of its own; of steps of many nothing has to be predicted. */
 #include <string.h>
 
 #include "model/router.h"
@@ -39,6 +40,7 @@ void tl_lookahead_layout(struct tl_step *step, struct tl_arena *arena)
     l->scratch = tl_arena_take(arena, g->n_experts, sizeof(float));
     l->chosen = tl_arena_take(arena, g->n_used, sizeof(*l->chosen));
     l->weights = tl_arena_take(arena, g->n_used, sizeof(float));
+    l->expected = tl_arena_take(arena, (uint64_t)MOST_TOKENS * g->n_used, sizeof(*l->expected));
     l->all = tl_arena_take(arena, g->n_experts, sizeof(*l->all));
     for (uint32_t i = 0; l->all && i < g->n_experts; i++)
         l->all[i] = i;
@@ -48,13 +50,12 @@ void tl_lookahead_layout(struct tl_step *step, struct tl_arena *arena)
 
 struct router { const struct tl_op *norm, *linear, *route, *experts; };
 
-static bool find_router(const struct tl_program *program, const struct tl_op *now, struct router *ret)
+static bool find_router(const struct tl_program *program, uint32_t layer, const struct tl_op *from, struct router *ret)
 {
-    uint32_t next = now->layer + 1;
-    ret->linear = find(program, next, TL_OP_LINEAR, now);
+    ret->linear = find(program, layer, TL_OP_LINEAR, from);
     ret->norm = ret->linear ? norm_of(program, ret->linear) : NULL;
-    ret->route = ret->linear ? find(program, next, TL_OP_ROUTE, ret->linear) : NULL;
-    ret->experts = ret->route ? find(program, next, TL_OP_EXPERTS, ret->route) : NULL;
+    ret->route = ret->linear ? find(program, layer, TL_OP_ROUTE, ret->linear) : NULL;
+    ret->experts = ret->route ? find(program, layer, TL_OP_EXPERTS, ret->route) : NULL;
     return ret->norm && ret->experts;
 }
 
@@ -102,24 +103,32 @@ static void predict(struct tl_step *s, const struct router *r, uint32_t token)
     order(l, g->n_used);
 }
 
-void tl_lookahead_run(struct tl_step *s, const struct tl_program *program)
+/* The likeliest of every token come first. */
+static void expect(struct tl_step *s, const struct router *router)
+{
+    struct tl_step_lookahead *l = &s->lookahead;
+    uint32_t n_used = s->geometry->n_used, mode = tl_pool_float_mode();
+    for (uint32_t token = 0; token < s->n_rows; token++) {
+        predict(s, router, token);
+        for (uint32_t rank = 0; rank < n_used; rank++)
+            l->expected[rank * s->n_rows + token] = l->chosen[rank];
+    }
+    tl_store_expect(s->store, router->experts->weight, l->expected, s->n_rows * n_used);
+    tl_pool_float_restore(mode);
+}
+
+void tl_lookahead_run(struct tl_step *s, const struct tl_program *program, uint32_t layer, const struct tl_op *from)
 {
     struct router router;
-    if (!tl_store_looks_ahead(s->store) || s->n_rows > MOST_TOKENS || !find_router(program, s->ops, &router))
-        return;
-    uint32_t mode = tl_pool_float_mode();
-    for (uint32_t token = 0; token < s->n_rows; token++) {
-        predict(s, &router, token);
-        tl_store_expect(s->store, router.experts->weight, s->lookahead.chosen, s->geometry->n_used);
-    }
-    tl_pool_float_restore(mode);
+    if (tl_store_looks_ahead(s->store) && s->n_rows <= MOST_TOKENS && find_router(program, layer, from, &router))
+        expect(s, &router);
 }
 
 void tl_lookahead_all(struct tl_step *s, const struct tl_program *program)
 {
     const struct tl_geometry *g = s->geometry;
     struct router router;
-    if (!tl_store_looks_ahead(s->store) || !find_router(program, s->ops, &router))
+    if (!tl_store_looks_ahead(s->store) || !find_router(program, s->ops->layer + 1, s->ops, &router))
         return;
     uint32_t n_experts = g->layer_experts[router.experts->layer];
     if ((uint64_t)s->n_rows * g->n_used >= (uint64_t)CHOICES_AN_EXPERT * n_experts)

@@ -27,7 +27,7 @@ struct tl_step_experts {
 };
 
 /* One token through the router of the next layer. */
-struct tl_step_lookahead { float *hidden, *logits, *scratch, *weights; uint32_t *chosen, *all; struct tl_acts acts; };
+struct tl_step_lookahead { float *hidden, *logits, *scratch, *weights; uint32_t *chosen, *expected, *all; struct tl_acts acts; };
 
 /* Most query rows of one call of attention: many heads share one latent, which is read and turned once for all of them. */
 static inline uint32_t tl_attend_rows(const struct tl_geometry *geometry)
@@ -96,9 +96,9 @@ void tl_delta_run(struct tl_step *step, struct tl_pool *pool);
 
 /* lookahead.c */
 void tl_lookahead_layout(struct tl_step *step, struct tl_arena *arena);
-/* Tells the store what the next layer will probably ask for; called when this layer has asked. */
-void tl_lookahead_run(struct tl_step *step, const struct tl_program *program);
-/* The same for steps of so many tokens that it will ask for nearly all; called whenever this layer has given some back. */
+/* Tells the store what a layer will probably ask for, by X as it is; its operations come behind `from`. */
+void tl_lookahead_run(struct tl_step *step, const struct tl_program *program, uint32_t layer, const struct tl_op *from);
+/* The same of the next layer for steps of so many tokens that it will ask for nearly all; called whenever this layer has given some back. */
 void tl_lookahead_all(struct tl_step *step, const struct tl_program *program);
 
 static inline bool tl_step_seen(const struct tl_step *step, const struct tl_op *op)

@@ -189,12 +189,12 @@ void tl_drive_queue(struct tl_drive *d, uint32_t frame, enum tl_priority priorit
     append(d, frame, priority);
 }
 
-void tl_drive_hurry(struct tl_drive *d, uint32_t frame)
+void tl_drive_move(struct tl_drive *d, uint32_t frame, enum tl_priority priority)
 {
     if (!d->frames[frame].queued || d->frames[frame].priority == TL_DEMAND)
         return;
     take_out(d, frame);
-    append(d, frame, TL_DEMAND);
+    append(d, frame, priority);
 }
 
 void tl_drive_give_up(struct tl_drive *d, uint32_t frame)

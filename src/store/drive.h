@@ -95,7 +95,7 @@ void tl_drive_close(struct tl_drive *drive);                          /* waits f
 
 /* Under lock, all of them. */
 void tl_drive_queue(struct tl_drive *drive, uint32_t frame, enum tl_priority priority);      /* key, bank, expert, n_pieces are set */
-void tl_drive_hurry(struct tl_drive *drive, uint32_t frame);                                 /* demanded after all */
+void tl_drive_move(struct tl_drive *drive, uint32_t frame, enum tl_priority priority);       /* behind others of it; what is demanded stays so */
 void tl_drive_give_up(struct tl_drive *drive, uint32_t frame);        /* reads no more of it; true end when n_left is 0 */
 uint32_t tl_drive_landed(struct tl_drive *drive, uint32_t *ret_raws, uint32_t most);         /* hands out landed buffers, oldest first */
 void tl_drive_release(struct tl_drive *drive, uint32_t raw);          /* packed: free for the next read */

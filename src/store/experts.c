@@ -46,6 +46,15 @@ static void begin_missing(struct tl_store *s)
     }
 }
 
+/* Nothing more is read of what was only likely. What was not even begun does not count. */
+static void expect_no_more(struct tl_store *s, uint32_t frame)
+{
+    const struct tl_frame *f = tl_frame_at(s, frame);
+    s->banks[f->bank].n_ahead -= f->next_piece == 0;
+    tl_meter_add(s->meters, TL_METER_AHEAD_READS, f->next_piece == 0 ? UINT64_MAX : 0);
+    tl_frame_give_up(s, frame);
+}
+
 /* What is there, or on its way, stays; what was only likely and is not asked for goes. */
 static void find_present(struct tl_store *s)
 {
@@ -63,7 +72,7 @@ static void find_present(struct tl_store *s)
         s->banks[a->bank].n_ahead_used += f->ahead;
         f->ahead = false;
         f->wanted = true;
-        tl_drive_hurry(&s->drive, frame);
+        tl_drive_move(&s->drive, frame, TL_DEMAND);
         tl_frame_mark(s, f);
     }
     for (uint32_t i = 0; i < a->n_experts; i++)
@@ -71,11 +80,8 @@ static void find_present(struct tl_store *s)
             tl_frame_keep(s, a->frame[i]);
     for (uint32_t i = 0; i < s->n_ring; i++) {
         const struct tl_frame *f = tl_frame_at(s, s->ring[i]);
-        if (!f->ahead || f->bank != a->bank || f->state != TL_FRAME_LOADING)
-            continue;
-        s->banks[a->bank].n_ahead -= f->next_piece == 0;
-        tl_meter_add(s->meters, TL_METER_AHEAD_READS, f->next_piece == 0 ? UINT64_MAX : 0);
-        tl_frame_give_up(s, s->ring[i]);
+        if (f->ahead && f->bank == a->bank && f->state == TL_FRAME_LOADING)
+            expect_no_more(s, s->ring[i]);
     }
     tl_meter_add(s->meters, TL_METER_EXPERT_HITS, hits);
     tl_meter_add(s->meters, TL_METER_EXPERT_MISSES, a->n_experts - hits);
@@ -221,24 +227,57 @@ static bool worth(struct tl_store *s, struct tl_bank *bank)
 
 bool tl_store_looks_ahead(const struct tl_store *s) { return tl_experts_stream(s) && s->options.ahead != TL_AHEAD_OFF; }
 
+static bool is_among(uint32_t expert, const uint32_t *experts, uint32_t n_experts)
+{
+    uint32_t i = 0;
+    while (i < n_experts && experts[i] != expert)
+        i++;
+    return i < n_experts;
+}
+
+/* What was expected of the bank before and is no more: forgotten where nothing of it was read, else the last in the queue. */
+static void expect_less(struct tl_store *s, uint32_t bank, const uint32_t *experts, uint32_t n_experts, bool begun)
+{
+    for (uint32_t i = 0; i < s->n_ring; i++) {
+        const struct tl_frame *f = tl_frame_at(s, s->ring[i]);
+        if (!f->ahead || !f->queued || f->bank != bank || (f->next_piece > 0) != begun || is_among(f->expert, experts, n_experts))
+            continue;
+        if (begun)
+            tl_drive_move(&s->drive, s->ring[i], TL_AHEAD);
+        else
+            expect_no_more(s, s->ring[i]);
+    }
+}
+
+/* Into a free frame of the ring, half of which is for what is only likely. */
+static void read_ahead(struct tl_store *s, uint32_t bank, uint32_t expert)
+{
+    uint32_t n_ahead = 0;
+    for (uint32_t i = 0; i < s->n_ring; i++)
+        n_ahead += tl_frame_at(s, s->ring[i])->ahead;
+    uint32_t frame = n_ahead < s->n_ring / 2 ? tl_frame_of_ring(s, false) : TL_NONE;
+    if (frame == TL_NONE)
+        return;
+    tl_frame_load(s, frame, bank, expert, TL_AHEAD);
+    s->banks[bank].n_ahead++;
+    tl_meter_add(s->meters, TL_METER_AHEAD_READS, 1);
+}
+
 void tl_store_expect(struct tl_store *s, uint32_t bank, const uint32_t *experts, uint32_t n_experts)
 {
     if (!tl_store_looks_ahead(s))
         return;
     pthread_mutex_lock(&s->drive.lock);
-    uint32_t n_ahead = 0;
-    for (uint32_t i = 0; i < s->n_ring; i++)
-        n_ahead += tl_frame_at(s, s->ring[i])->ahead;
     bool pays = worth(s, &s->banks[bank]);
-    for (uint32_t i = 0; i < n_experts && n_ahead < s->n_ring / 2 && pays; i++) {
-        uint32_t frame = s->frame_of[s->banks[bank].first_key + experts[i]] == TL_NONE ? tl_frame_of_ring(s, false) : TL_NONE;
+    expect_less(s, bank, experts, n_experts, false);
+    for (uint32_t i = 0; i < n_experts && pays; i++) {
+        uint32_t frame = s->frame_of[s->banks[bank].first_key + experts[i]];
         if (frame == TL_NONE)
-            continue;
-        tl_frame_load(s, frame, bank, experts[i], TL_AHEAD);
-        s->banks[bank].n_ahead++;
-        n_ahead++;
-        tl_meter_add(s->meters, TL_METER_AHEAD_READS, 1);
+            read_ahead(s, bank, experts[i]);
+        else if (tl_frame_at(s, frame)->ahead)
+            tl_drive_move(&s->drive, frame, TL_AHEAD);
     }
+    expect_less(s, bank, experts, n_experts, true);
     tl_drive_pump(&s->drive);
     pthread_mutex_unlock(&s->drive.lock);
 }

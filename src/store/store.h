@@ -146,7 +146,7 @@ int tl_store_take(struct tl_store *store, struct tl_expert *ret_experts, uint32_
 void tl_store_give(struct tl_store *store, uint32_t bank, const struct tl_expert *experts, uint32_t n_experts);
 
 /* Experts of another bank that will probably be asked for next, likeliest first: read while the drive has nothing else to do, and
- * only where that has been of use. */
+ * only where that has been of use. Told again, it replaces what was told of the bank before. */
 bool tl_store_looks_ahead(const struct tl_store *store);
 void tl_store_expect(struct tl_store *store, uint32_t bank, const uint32_t *experts, uint32_t n_experts);
 

@@ -167,7 +167,7 @@ static int await(struct tl_store *s, uint32_t frame)
     struct tl_frame *f = tl_frame_at(s, frame);
     int status = 0;
     f->wanted = true;
-    tl_drive_hurry(&s->drive, frame);
+    tl_drive_move(&s->drive, frame, TL_DEMAND);
     while (f->state != TL_FRAME_READY && status >= 0) {
         if (f->state == TL_FRAME_EMPTY)
             tl_drive_queue(&s->drive, frame, TL_DEMAND);

@@ -20,27 +20,36 @@ struct few_shape {
     bool has_min;
 };
 
-/* The g-th half of a part (see unpack_codes; of a grid's the codes are `unpacked`) for all tokens: acc[t] goes on. */
+/* The g-th half of a part (see unpack_codes; of a grid's the rest is in `part`) for all tokens: acc[t] goes on. */
 INLINE void few_half(const struct few_shape shape, const uint8_t *block, uint32_t h, uint32_t q, uint32_t g,
-                     const struct ints unpacked[PART_CODES], const struct scales scales, const uint32_t n_tokens,
+                     const struct grid_part *part, const struct scales scales, const uint32_t n_tokens,
                      const struct tl_acts_block *const x[FEW_TOKENS], struct lanes acc[FEW_TOKENS])
 {
     const uint32_t n = PART_CODES / 2;
-    const int32_t offset = (int32_t)shape.offset - (CODES_8_SIGNED && shape.bits == 8 ? 128 : 0);
+    const bool turns = grid_turns(shape.id);
+    const uint32_t bits = shape.bits - turns;
+    const int32_t offset = turns ? 0 : (int32_t)shape.offset - (CODES_8_SIGNED && shape.bits == 8 ? 128 : 0);
     struct sums sums[FEW_TOKENS];
+    struct grid_run run;
     UNROLL
     for (uint32_t t = 0; t < n_tokens; t++)
         sums[t] = sums_zero();
     UNROLL
     for (uint32_t i = 0; i < n; i++) {
-        struct ints codes = is_grid(shape.id) ? unpacked[g * n + i] : unpack_codes(shape.id, block, h, q, g * n + i);
+        if (is_grid(shape.id) && i % 2 == 0)
+            run = grid_run(shape.id, part, (g * n + i) / 2);
+        struct ints codes = turns               ? run.codes[i % 2]
+                            : is_grid(shape.id) ? grid_codes(shape.id, &run, i % 2, shape.offset)
+                                                : unpack_codes(shape.id, block, h, q, g * n + i);
         UNROLL
-        for (uint32_t t = 0; t < n_tokens; t++)
-            sums[t] = sums_step(shape.bits, i, sums[t], codes, ints_every4(x[t]->codes + 4 * (g * n + i)));
+        for (uint32_t t = 0; t < n_tokens; t++) {
+            struct ints activations = ints_every4(x[t]->codes + 4 * (g * n + i));
+            sums[t] = sums_step(bits, i, sums[t], codes, turns ? grid_turned(activations, &run, i % 2) : activations);
+        }
     }
     UNROLL
     for (uint32_t t = 0; t < n_tokens; t++) {
-        struct ints total = sums_total(shape.bits, n, sums[t]);
+        struct ints total = sums_total(bits, n, sums[t]);
         if (offset)
             total = ints_add(total, ints_set(-x[t]->sums[g] * offset));
         acc[t] = lanes_fma(ints_to_lanes(total), lanes_mul(scales.scale, lanes_set(x[t]->scale[g])), acc[t]);
@@ -57,23 +66,33 @@ INLINE void few_block(const struct few_shape shape, const uint8_t *block, const 
 {
     const uint32_t parts = shape.elems / PART_COLS, groups = PART_COLS / shape.group;
     const uint32_t part_bytes = TL_PANEL_ROWS * shape.bytes / parts;
-    struct scales scales[TL_WALK_GROUPS];
+    _Alignas(64) float scale[TL_WALK_GROUPS][TL_PANEL_ROWS], min[TL_WALK_GROUPS][TL_PANEL_ROWS];
     UNROLL
     for (uint32_t j = 0; j < parts; j++)
         UNROLL
-        for (uint32_t g = 0; g < groups; g++)
-            scales[j * groups + g] = unpack_scales(shape.id, block, j, g);
+        for (uint32_t g = 0; g < groups; g++) {
+            struct scales scales = unpack_scales(shape.id, block, j, g);
+            lanes_store(scale[j * groups + g], scales.scale);
+            if (shape.has_min)
+                lanes_store(min[j * groups + g], scales.min);
+        }
+    struct grid_part part[PARTS_AHEAD];
+    for (uint32_t j = 0; is_grid(shape.id) && PARTS_AHEAD > 1 && j < parts; j++)
+        grid_part(shape.id, block, j, &part[j]);
     for (uint32_t h = 0; h < parts / shape.period; h++)
         UNROLL
         for (uint32_t q = 0; q < shape.period; q++) {
             uint32_t j = h * shape.period + q;
-            struct ints unpacked[PART_CODES];
             prefetch(block + FEW_AHEAD + j * part_bytes, part_bytes);
-            if (is_grid(shape.id))
-                grid_codes(shape.id, block, j, unpacked);
+            if (is_grid(shape.id) && PARTS_AHEAD == 1)
+                grid_part(shape.id, block, j, &part[0]);
             UNROLL
-            for (uint32_t g = 0; g < 2; g++)
-                few_half(shape, block, h, q, g, unpacked, scales[j * groups + g % groups], n_tokens, x, acc);
+            for (uint32_t g = 0; g < 2; g++) {
+                struct scales scales = {.scale = lanes_load(scale[j * groups + g % groups])};
+                if (shape.has_min)
+                    scales.min = lanes_load(min[j * groups + g % groups]);
+                few_half(shape, block, h, q, g, &part[j % PARTS_AHEAD], scales, n_tokens, x, acc);
+            }
             UNROLL
             for (uint32_t t = 0; t < n_tokens; t++)
                 x[t]++;

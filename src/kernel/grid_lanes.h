@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The formats of grids (number/grid.h) into vectors, once for all levels: codes of a part of 32 columns, and its scales. In all
- * of them a part has points, a table's entries of two or three bits a coordinate, and bits that choose between two values
- * of each coordinate: signs, and in iq1 whether the eighth is added. */
+/* What the formats of grids (number/grid.h) store, once for all levels: of a part of 32 columns the numbers of its points, the
+ * bits that choose between two values of each coordinate (signs, and in iq1 whether the eighth is added), and its scales.
+ * points_lanes.h makes codes of them, by loads; x86/avx512/points.h by permutations. */
 #ifndef TL_KERNEL_GRID_LANES_H
 #define TL_KERNEL_GRID_LANES_H
 
 #include "kernel/field_lanes.h"
 #include "number/grid.h"
 
+INLINE bool is_grid(enum tl_number_id id) { return id >= TL_NUMBER_IQ3_S && id <= TL_NUMBER_IQ1_S; }
+
 /* Numbers of points, runs p and p + 2 in the halves of at[p] (of runs of four columns: p + 4 and p + 6 in those of at[2 + p]);
  * in byte q of `minus` a bit for each of the columns 8q.. of the part. */
 struct runs { struct ints at[4], minus; };
-
-/* Values of a coordinate with its bit clear and set, less the format's offset. Two coordinates of two bits are looked up in one
- * nibble, the other of them zero. */
-#define CODES_OF_2_BITS(a, b, c) {a, b, c, 0, b, 0, 0, 0, c}
-static const uint8_t iq1_codes[2][16] = {CODES_OF_2_BITS(2, 10, 18), CODES_OF_2_BITS(0, 8, 16)};
-static const uint8_t iq2_codes[2][16] = {CODES_OF_2_BITS(51, 68, 86), CODES_OF_2_BITS(35, 18, 0)};
-static const uint8_t iq3_s_codes[2][16] = {{16, 18, 20, 22, 24, 26, 28, 30}, {14, 12, 10, 8, 6, 4, 2, 0}};
-static const uint8_t iq3_xxs_codes[2][16] = {{66, 74, 82, 90, 98, 106, 114, 124}, {58, 50, 42, 34, 26, 18, 10, 0}};
-#undef CODES_OF_2_BITS
 
 INLINE struct ints every(int32_t value, struct ints x) { return ints_and(x, ints_set(value)); }
 
@@ -41,8 +34,8 @@ INLINE void points_of_bytes(struct ints low, struct ints *ret_at)
 /* Sevens of bits as bytes, from 28 bits. */
 INLINE struct ints sevens(struct ints word)
 {
-    struct ints two = with(every(0x7f, word), word, 0, 1, 0x7f00);
-    return with(with(two, word, 0, 2, 0x7f0000), word, 0, 3, 0x7f000000);
+    struct ints two = with(every(0x3fff, word), word, 0, 2, 0x3fff0000);
+    return with(every(0x007f007f, two), two, 0, 1, 0x7f007f00);
 }
 
 /* With the eighth bits, which make the number of set ones even. */
@@ -122,65 +115,17 @@ INLINE struct runs runs_iq2_xxs(const uint8_t *block, uint32_t j)
     return runs;
 }
 
-/* --- codes ------------------------------------------------------------------------------------------------------------------ */
-
-/* Of runs of eight columns: two coordinates a nibble, of which `minus` chooses. */
-INLINE void codes_of_eights(const uint16_t *points, uint32_t count, const uint8_t codes[2][16], struct runs runs, struct ints *ret_codes)
-{
-    ints_pick(points, count, runs.at);
-    UNROLL
-    for (uint32_t p = 0; p < 2; p++) {                   /* nibbles 0 2 1 3: two runs of two bytes each */
-        struct ints at = runs.at[p];
-        at = with(with(every((int32_t)0xf00ff00f, at), at, 4, 0, 0x00f000f0), at, 0, 4, 0x0f000f00);
-        UNROLL
-        for (uint32_t h = 0; h < 2; h++) {
-            uint32_t run = 2 * h + p;
-            struct ints twos = ints_shuffle(at, 2 * h, 2 * h, 2 * h + 1, 2 * h + 1), minus = ints_shuffle(runs.minus, run, run, run, run);
-            ret_codes[2 * run] = ints_look_up_either(codes, every(0x0c030c03, twos), minus, 0x08040201);
-            ret_codes[2 * run + 1] = ints_look_up_either(codes, every(0x0c030c03, ints_down(twos, 4)), minus, (int32_t)0x80402010);
-        }
-    }
-}
-
-/* Of runs of four columns. */
-INLINE void codes_of_fours(const uint16_t *points, uint32_t count, const uint8_t codes[2][16], struct runs runs, struct ints *ret_codes)
-{
-    ints_pick(points, count, runs.at);
-    ints_pick(points, count, runs.at + 2);
-    UNROLL
-    for (uint32_t run = 0; run < PART_CODES; run++) {
-        struct ints at = runs.at[run / 4 * 2 + run % 2], minus = ints_shuffle(runs.minus, run / 2, run / 2, run / 2, run / 2);
-        at = run % 4 < 2 ? every(0xfff, at) : ints_down(at, 16);
-        at = every(0x003f003f, ints_or(at, ints_up(at, 10)));
-        at = every(0x07070707, ints_or(at, ints_up(at, 5)));
-        ret_codes[run] = ints_look_up_either(codes, at, minus, run % 2 ? (int32_t)0x80402010 : 0x08040201);
-    }
-}
-
-/* Codes of part j, four columns a vector. j need not be a constant. */
-INLINE void grid_codes(enum tl_number_id id, const uint8_t *block, uint32_t j, struct ints ret_codes[PART_CODES])
+/* Of part j. */
+INLINE struct runs grid_runs(enum tl_number_id id, const uint8_t *block, uint32_t j)
 {
     switch (id) {
-    case TL_NUMBER_IQ3_S:
-        codes_of_fours(tl_grid_iq3_s, 512, iq3_s_codes, runs_iq3_s(block, j), ret_codes);
-        break;
-    case TL_NUMBER_IQ3_XXS:
-        codes_of_fours(tl_grid_iq3_xxs, 256, iq3_xxs_codes, runs_iq3_xxs(block, j), ret_codes);
-        break;
-    case TL_NUMBER_IQ2_S:
-        codes_of_eights(tl_grid_iq2_s, 1024, iq2_codes, runs_iq2_s(block, j), ret_codes);
-        break;
-    case TL_NUMBER_IQ2_XS:
-        codes_of_eights(tl_grid_iq2_xs, 512, iq2_codes, runs_iq2_xs(block, j), ret_codes);
-        break;
-    case TL_NUMBER_IQ2_XXS:
-        codes_of_eights(tl_grid_iq2_xxs, 256, iq2_codes, runs_iq2_xxs(block, j), ret_codes);
-        break;
-    case TL_NUMBER_IQ1_M:
-        codes_of_eights(tl_grid_iq1, 2048, iq1_codes, runs_iq1_m(block, j), ret_codes);
-        break;
-    default:                                             /* IQ1_S */
-        codes_of_eights(tl_grid_iq1, 2048, iq1_codes, runs_iq1_s(block, j), ret_codes);
+    case TL_NUMBER_IQ3_S: return runs_iq3_s(block, j);
+    case TL_NUMBER_IQ3_XXS: return runs_iq3_xxs(block, j);
+    case TL_NUMBER_IQ2_S: return runs_iq2_s(block, j);
+    case TL_NUMBER_IQ2_XS: return runs_iq2_xs(block, j);
+    case TL_NUMBER_IQ2_XXS: return runs_iq2_xxs(block, j);
+    case TL_NUMBER_IQ1_M: return runs_iq1_m(block, j);
+    default: return runs_iq1_s(block, j);
     }
 }
 

@@ -30,14 +30,24 @@ static int32_t tile_offset(const struct tl_number *number)
     return (int32_t)number->offset - (CODES_8_SIGNED && code_bits(number) == 8 ? 128 : 0);
 }
 
+INLINE void tile_grid(enum tl_number_id id, uint32_t offset, const uint8_t *block, uint32_t j, uint32_t side, struct tile *ret_tile)
+{
+    struct grid_part part;
+    grid_part(id, block, j, &part);
+    UNROLL
+    for (uint32_t i = 0; i < PART_CODES; i += 2) {
+        struct grid_run run = grid_run(id, &part, i / 2);
+        UNROLL
+        for (uint32_t k = 0; k < 2; k++)
+            ret_tile->codes[i + k][side] = grid_codes(id, &run, k, offset);
+    }
+}
+
 INLINE void tile_codes(enum tl_number_id id, const uint8_t *block, uint32_t h, uint32_t q, uint32_t side, struct tile *ret_tile)
 {
-    struct ints unpacked[PART_CODES];
-    if (is_grid(id))
-        grid_codes(id, block, h, unpacked);
     UNROLL
     for (uint32_t i = 0; i < PART_CODES; i++)
-        ret_tile->codes[i][side] = is_grid(id) ? unpacked[i] : unpack_codes(id, block, h, q, i);
+        ret_tile->codes[i][side] = unpack_codes(id, block, h, q, i);
 }
 
 INLINE void tile_scales(enum tl_number_id id, const uint8_t *block, uint32_t j, uint32_t groups, uint32_t side, struct tile *ret_tile)
@@ -50,7 +60,7 @@ INLINE void tile_scales(enum tl_number_id id, const uint8_t *block, uint32_t j, 
     }
 }
 
-#define TILE(ID, elems, bytes, period, group, ...) \
+#define TILE(ID, elems, bytes, period, group, bits, offset, ...) \
     static void tile_##ID(const uint8_t *block, const uint8_t *next, uint32_t n_parts, uint32_t side, struct tile *ret_tiles) \
     { \
         const uint32_t parts = (elems) / PART_COLS, block_bytes = TL_PANEL_ROWS * (bytes); \
@@ -62,7 +72,10 @@ INLINE void tile_scales(enum tl_number_id id, const uint8_t *block, uint32_t j, 
                 UNROLL \
                 for (uint32_t q = 0; q < (period); q++) { \
                     prefetch(next + (h * (period) + q) * (block_bytes / parts), block_bytes / parts); \
-                    tile_codes(TL_NUMBER_##ID, block, h, q, side, &ret_tiles[h * (period) + q]); \
+                    if (is_grid(TL_NUMBER_##ID)) \
+                        tile_grid(TL_NUMBER_##ID, offset, block, h, side, &ret_tiles[h]); \
+                    else \
+                        tile_codes(TL_NUMBER_##ID, block, h, q, side, &ret_tiles[h * (period) + q]); \
                 } \
         } \
     }

@@ -34,9 +34,6 @@
     FORMAT(IQ1_M, 256, 56, 1, 16, 5, 9, false) \
     FORMAT(IQ1_S, 256, 50, 1, 32, 5, 9, false)
 
-/* Formats of grids (grid_lanes.h): their codes come a part at a time. */
-INLINE bool is_grid(enum tl_number_id id) { return id >= TL_NUMBER_IQ3_S && id <= TL_NUMBER_IQ1_S; }
-
 /* --- codes -------------------------------------------------------------------------------------------------------------- */
 
 /* Two halves of 128 elements, each in 32 bytes that hold four runs of 32. */

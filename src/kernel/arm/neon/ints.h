@@ -8,7 +8,7 @@
 #include "kernel/inline.h"
 
 /* Registers: one panel by three tokens of sums and as many f32 accumulators; of f32 alone, one by five. */
-enum { TILE_PANELS = 1, MANY_TOKENS = 3, FEW_LIMIT = 16, VALUE_TOKENS = 5, CODES_8_SIGNED = 1 };
+enum { TILE_PANELS = 1, MANY_TOKENS = 3, FEW_LIMIT = 16, VALUE_TOKENS = 5, CODES_8_SIGNED = 1, SIGNS_APART = 0 };
 
 struct ints { int32x4_t a, b, c, d; };
 
@@ -21,6 +21,14 @@ INLINE struct ints ints_load(const void *at)
     const uint8_t *from = at;
     return (struct ints){vreinterpretq_s32_u8(vld1q_u8(from)), vreinterpretq_s32_u8(vld1q_u8(from + 16)),
                          vreinterpretq_s32_u8(vld1q_u8(from + 32)), vreinterpretq_s32_u8(vld1q_u8(from + 48))};
+}
+INLINE void ints_store(void *at, struct ints x)
+{
+    int32_t *to = at;
+    vst1q_s32(to, x.a);
+    vst1q_s32(to + 4, x.b);
+    vst1q_s32(to + 8, x.c);
+    vst1q_s32(to + 12, x.d);
 }
 INLINE struct ints ints_set(int32_t value)
 {
@@ -96,40 +104,48 @@ INLINE struct ints ints_shuffle(struct ints x, uint32_t a, uint32_t b, uint32_t 
     return (struct ints){ints_entries(vreinterpretq_u8_s32(x.a), at), ints_entries(vreinterpretq_u8_s32(x.b), at),
                          ints_entries(vreinterpretq_u8_s32(x.c), at), ints_entries(vreinterpretq_u8_s32(x.d), at)};
 }
-/* As ints_look_up, in tables[1] where byte `choice` has one of the bits `bit`. */
-INLINE int32x4_t ints_either(int32x4_t choice, uint8x16_t bits, int32x4_t no, int32x4_t yes)
+/* Bytes -1 where x has one of the bits `bit`, else 1; x turned by them. */
+INLINE int32x4_t ints_sign(int32x4_t x, uint8x16_t bits)
 {
-    return vbslq_s32(vreinterpretq_u32_u8(vtstq_u8(vreinterpretq_u8_s32(choice), bits)), yes, no);
+    return vreinterpretq_s32_u8(vorrq_u8(vtstq_u8(vreinterpretq_u8_s32(x), bits), vdupq_n_u8(1)));
 }
-INLINE struct ints ints_look_up_either(const uint8_t tables[2][16], struct ints x, struct ints choice, int32_t bit)
+INLINE struct ints ints_turn(struct ints x, int32_t bit)
 {
     const uint8x16_t bits = vreinterpretq_u8_s32(vdupq_n_s32(bit));
-    struct ints no = ints_look_up(tables[0], x), yes = ints_look_up(tables[1], x);
-    return (struct ints){ints_either(choice.a, bits, no.a, yes.a), ints_either(choice.b, bits, no.b, yes.b),
-                         ints_either(choice.c, bits, no.c, yes.c), ints_either(choice.d, bits, no.d, yes.d)};
+    return (struct ints){ints_sign(x.a, bits), ints_sign(x.b, bits), ints_sign(x.c, bits), ints_sign(x.d, bits)};
+}
+INLINE int32x4_t ints_multiplied_bytes(int32x4_t x, int32x4_t y)
+{
+    return vreinterpretq_s32_s8(vmulq_s8(vreinterpretq_s8_s32(x), vreinterpretq_s8_s32(y)));
+}
+INLINE int32x4_t ints_added_bytes(int32x4_t x, int32x4_t y)
+{
+    return vreinterpretq_s32_s8(vaddq_s8(vreinterpretq_s8_s32(x), vreinterpretq_s8_s32(y)));
+}
+INLINE struct ints ints_turned(struct ints x, struct ints turn) { return INTS_EACH(ints_multiplied_bytes, x, turn); }
+INLINE struct ints ints_add_bytes(struct ints x, struct ints y) { return INTS_EACH(ints_added_bytes, x, y); }
+
+/* Entries of a table, that of row r by at[2r]: of four columns, a row a lane. */
+INLINE int32x4_t ints_fours(const uint32_t *table, const uint16_t *at)
+{
+    return vreinterpretq_s32_u32((uint32x4_t){table[at[0]], table[at[2]], table[at[4]], table[at[6]]});
+}
+INLINE struct ints ints_pick_fours(const uint32_t *table, const uint16_t *at)
+{
+    return (struct ints){ints_fours(table, at), ints_fours(table, at + 8), ints_fours(table, at + 16), ints_fours(table, at + 24)};
 }
 
-/* Halves of at[0] and at[1] -> entries of a table. */
-INLINE int32x4_t ints_picked(const uint16_t *table, const uint16_t at[8])
+/* Of eight columns: two vectors of four, a row a lane. */
+INLINE int32x4_t ints_eights(const uint64_t *table, const uint16_t *at)
 {
-    uint16x8_t found = vdupq_n_u16(table[at[0]]);
-    found = vld1q_lane_u16(table + at[1], found, 1);
-    found = vld1q_lane_u16(table + at[2], found, 2);
-    found = vld1q_lane_u16(table + at[3], found, 3);
-    found = vld1q_lane_u16(table + at[4], found, 4);
-    found = vld1q_lane_u16(table + at[5], found, 5);
-    found = vld1q_lane_u16(table + at[6], found, 6);
-    return vreinterpretq_s32_u16(vld1q_lane_u16(table + at[7], found, 7));
+    return vreinterpretq_s32_u64((uint64x2_t){table[at[0]], table[at[2]]});
 }
-INLINE void ints_pick(const uint16_t *table, uint32_t count, struct ints at[2])
+INLINE void ints_pick_eights(const uint64_t *table, const uint16_t *at, struct ints ret_codes[2])
 {
-    uint16_t numbers[2][32];
-    (void)count;
-    memcpy(numbers, at, sizeof numbers);
-    UNROLL
-    for (uint32_t i = 0; i < 2; i++)
-        at[i] = (struct ints){ints_picked(table, numbers[i]), ints_picked(table, numbers[i] + 8),
-                              ints_picked(table, numbers[i] + 16), ints_picked(table, numbers[i] + 24)};
+    struct ints low = {ints_eights(table, at), ints_eights(table, at + 8), ints_eights(table, at + 16), ints_eights(table, at + 24)};
+    struct ints high = {ints_eights(table, at + 4), ints_eights(table, at + 12), ints_eights(table, at + 20), ints_eights(table, at + 28)};
+    ret_codes[0] = INTS_EACH(vuzp1q_s32, low, high);
+    ret_codes[1] = INTS_EACH(vuzp2q_s32, low, high);
 }
 
 INLINE struct lanes ints_to_lanes(struct ints x)

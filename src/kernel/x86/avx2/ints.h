@@ -8,7 +8,7 @@
 #include "kernel/x86/avx2/lanes.h"
 
 /* Registers: one panel by three tokens of sums and as many f32 accumulators; of f32 alone, one by four. */
-enum { TILE_PANELS = 1, MANY_TOKENS = 3, FEW_LIMIT = 16, VALUE_TOKENS = 4, CODES_8_SIGNED = 1 };
+enum { TILE_PANELS = 1, MANY_TOKENS = 3, FEW_LIMIT = 16, VALUE_TOKENS = 4, CODES_8_SIGNED = 1, SIGNS_APART = 1 };
 
 struct ints { __m256i a, b; };
 
@@ -18,6 +18,12 @@ INLINE struct ints ints_load(const void *at)
 {
     const __m256i *from = at;
     return (struct ints){_mm256_loadu_si256(from), _mm256_loadu_si256(from + 1)};
+}
+INLINE void ints_store(void *at, struct ints x)
+{
+    __m256i *to = at;
+    _mm256_storeu_si256(to, x.a);
+    _mm256_storeu_si256(to + 1, x.b);
 }
 INLINE struct ints ints_set(int32_t value)
 {
@@ -92,34 +98,47 @@ INLINE struct ints ints_shuffle(struct ints x, uint32_t a, uint32_t b, uint32_t 
     const __m256i at = _mm256_or_si256(first, _mm256_set1_epi32((int32_t)(a | b << 8 | c << 16 | d << 24)));
     return (struct ints){_mm256_shuffle_epi8(x.a, at), _mm256_shuffle_epi8(x.b, at)};
 }
-/* As ints_look_up, in tables[1] where byte `choice` has one of the bits `bit`. */
-INLINE __m256i ints_either(__m256i choice, __m256i bits, __m256i no, __m256i yes)
+/* Bytes -1 where x has one of the bits `bit`, else 1; x turned by them. */
+INLINE __m256i ints_sign(__m256i x, __m256i bits)
 {
-    return _mm256_blendv_epi8(no, yes, _mm256_cmpeq_epi8(_mm256_and_si256(choice, bits), bits));
+    return _mm256_or_si256(_mm256_cmpeq_epi8(_mm256_and_si256(x, bits), bits), _mm256_set1_epi8(1));
 }
-INLINE struct ints ints_look_up_either(const uint8_t tables[2][16], struct ints x, struct ints choice, int32_t bit)
+INLINE struct ints ints_turn(struct ints x, int32_t bit)
 {
     const __m256i bits = _mm256_set1_epi32(bit);
-    struct ints no = ints_look_up(tables[0], x), yes = ints_look_up(tables[1], x);
-    return (struct ints){ints_either(choice.a, bits, no.a, yes.a), ints_either(choice.b, bits, no.b, yes.b)};
+    return (struct ints){ints_sign(x.a, bits), ints_sign(x.b, bits)};
+}
+INLINE struct ints ints_turned(struct ints x, struct ints turn) { return INTS_EACH(_mm256_sign_epi8, x, turn); }
+INLINE struct ints ints_add_bytes(struct ints x, struct ints y) { return INTS_EACH(_mm256_add_epi8, x, y); }
+
+/* Entries of a table, that of row r by at[2r]: of four columns, a row a lane. A load to all lanes and a blend take no unit of shuffles. */
+INLINE __m256i ints_four(const uint32_t *table, const uint16_t *at) { return _mm256_set1_epi32((int32_t)table[*at]); }
+INLINE __m256i ints_fours(const uint32_t *table, const uint16_t *at)
+{
+    __m256i a = _mm256_blend_epi32(ints_four(table, at), ints_four(table, at + 2), 0xaa);
+    __m256i b = _mm256_blend_epi32(ints_four(table, at + 4), ints_four(table, at + 6), 0xaa);
+    __m256i c = _mm256_blend_epi32(ints_four(table, at + 8), ints_four(table, at + 10), 0xaa);
+    __m256i d = _mm256_blend_epi32(ints_four(table, at + 12), ints_four(table, at + 14), 0xaa);
+    return _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0xcc), _mm256_blend_epi32(c, d, 0xcc), 0xf0);
+}
+INLINE struct ints ints_pick_fours(const uint32_t *table, const uint16_t *at)
+{
+    return (struct ints){ints_fours(table, at), ints_fours(table, at + 16)};
 }
 
-/* Halves of at[0] and at[1] -> entries of a table. */
-INLINE __m128i ints_picked(const uint16_t *table, const uint16_t at[8])
+/* Of eight columns: two vectors of four, a row a lane. */
+INLINE __m256i ints_eight(const uint64_t *table, const uint16_t *at) { return _mm256_set1_epi64x((int64_t)table[*at]); }
+INLINE __m256 ints_eights(const uint64_t *table, const uint16_t *at)
 {
-    return _mm_setr_epi16((int16_t)table[at[0]], (int16_t)table[at[1]], (int16_t)table[at[2]], (int16_t)table[at[3]],
-                          (int16_t)table[at[4]], (int16_t)table[at[5]], (int16_t)table[at[6]], (int16_t)table[at[7]]);
+    __m256i a = _mm256_blend_epi32(ints_eight(table, at), ints_eight(table, at + 2), 0xcc);
+    __m256i b = _mm256_blend_epi32(ints_eight(table, at + 8), ints_eight(table, at + 10), 0xcc);
+    return _mm256_castsi256_ps(_mm256_blend_epi32(a, b, 0xf0));
 }
-INLINE void ints_pick(const uint16_t *table, uint32_t count, struct ints at[2])
+INLINE void ints_pick_eights(const uint64_t *table, const uint16_t *at, struct ints ret_codes[2])
 {
-    uint16_t numbers[2][32];
-    (void)count;
-    memcpy(numbers, at, sizeof numbers);
-    UNROLL
-    for (uint32_t i = 0; i < 2; i++) {
-        at[i].a = _mm256_setr_m128i(ints_picked(table, numbers[i]), ints_picked(table, numbers[i] + 8));
-        at[i].b = _mm256_setr_m128i(ints_picked(table, numbers[i] + 16), ints_picked(table, numbers[i] + 24));
-    }
+    __m256 a = ints_eights(table, at), b = ints_eights(table, at + 4), c = ints_eights(table, at + 16), d = ints_eights(table, at + 20);
+    ret_codes[0] = (struct ints){_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88)), _mm256_castps_si256(_mm256_shuffle_ps(c, d, 0x88))};
+    ret_codes[1] = (struct ints){_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xdd)), _mm256_castps_si256(_mm256_shuffle_ps(c, d, 0xdd))};
 }
 
 INLINE struct lanes ints_to_lanes(struct ints x) { return (struct lanes){_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }

@@ -2,6 +2,7 @@
 /* The AVX2 level's activations and products: the bodies of q8_lanes.h and values_lanes.h on this level's registers. */
 #include "kernel/x86/avx2/acts.h"
 #include "kernel/x86/avx2/ints.h"
+#include "kernel/points_lanes.h"
 
 #include "kernel/acts_lanes.h"
 #include "kernel/fill.h"
@@ -11,6 +12,7 @@
 
 void tl_kernel_fill_avx2_product(struct tl_kernel *kernel)
 {
+    points_fill();
     kernel->acts_fill[TL_ACTS_BF16] = acts_bf16;
     kernel->acts_fill[TL_ACTS_Q8] = acts_q8;
     kernel->product[TL_ACTS_F32] = product_f32;

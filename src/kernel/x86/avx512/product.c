@@ -3,6 +3,7 @@
  * vdpbf16ps is used where the CPU has it and it gives the bits of two fma, odd columns first. */
 #include "kernel/x86/avx512/acts.h"
 #include "kernel/x86/avx512/ints.h"
+#include "kernel/x86/avx512/points.h"
 
 #include "base/cpu.h"
 #include "base/pool.h"

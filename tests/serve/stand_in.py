@@ -90,7 +90,7 @@ class StandIn:
         self.thread.start()
 
     def hold(self):
-        assert self.gate.acquire(timeout=60)
+        assert self.gate.acquire(timeout=300)
 
     def go(self):
         self.gate.release()

@@ -21,7 +21,7 @@ WEATHER = [{"name": "get_weather", "description": "The weather in a city.", "inp
     "type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}]
 
 served = Server("--sessions", "4", "-c", "2048", model=MODEL, env={"TRILL_API_KEY": "key-for-tests"})
-client = anthropic.Anthropic(base_url=served.url, api_key="key-for-tests", max_retries=0, timeout=120)
+client = anthropic.Anthropic(base_url=served.url, api_key="key-for-tests", max_retries=0, timeout=under_test.HANGS_SECONDS)
 
 
 def test_messages():

@@ -25,7 +25,7 @@ WEATHER = [{"type": "function", "function": {"name": "get_weather", "description
     "required": ["city"], "additionalProperties": False}}}]
 
 served = Server("--sessions", "4", "-c", "2048", model=MODEL)
-client = openai.OpenAI(base_url=served.url + "/v1", api_key="none", max_retries=0, timeout=120)
+client = openai.OpenAI(base_url=served.url + "/v1", api_key="none", max_retries=0, timeout=under_test.HANGS_SECONDS)
 
 
 def test_models():

@@ -2,7 +2,7 @@
 /* q4_0: 32 codes of 4 bits, offset 8, one f16 scale. Block: d [2], codes [16] (low nibbles are elements 0..15).
  * Encoding is ggml's: the value of greatest magnitude becomes code 0, that is -8. */
 #include "number/bits.h"
-#include "number/fit.h"
+#include "number/fit_block.h"
 #include "number/formats.h"
 #include "number/half.h"
 
@@ -21,30 +21,16 @@ static void put(const uint8_t *codes, uint8_t *block)
     tl_bits_put(codes, 16, 4, 2, 0, block + 2);
 }
 
+static const struct tl_fit_block format = {.bytes = BYTES, .high = 15, .put = put};
+
 static void encode(const float *values, size_t n_elems, void *ret_bytes)
 {
-    uint8_t *block = ret_bytes, codes[ELEMS];
-    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
-        const float *x = values + at;
-        float scale = tl_fit_largest(x, ELEMS) / -8, inverse = tl_fit_inverse(scale);
-        for (uint32_t i = 0; i < ELEMS; i++)
-            codes[i] = tl_fit_truncate(x[i] * inverse + 8.5f, 15);
-        memset(block, 0, BYTES);
-        tl_half_store(block, scale);
-        put(codes, block);
-    }
+    tl_fit_block_encode(&format, values, n_elems, ret_bytes);
 }
 
 static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
 {
-    uint8_t *block = ret_bytes, codes[ELEMS];
-    float x[ELEMS];
-    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
-        tl_fit_flush_all(values + at, ELEMS, x);
-        memset(block, 0, BYTES);
-        tl_fit_codes(x, ELEMS, tl_half_store(block, tl_fit_scale(x, tl_fit_weights(weights, at), ELEMS, -8)), -8, codes);
-        put(codes, block);
-    }
+    tl_fit_block_fit(&format, values, weights, n_elems, ret_bytes);
 }
 
 const struct tl_number tl_number_q4_0 = {

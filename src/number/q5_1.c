@@ -2,7 +2,7 @@
 /* q5_1: 32 codes of 5 bits, f16 scale and minimum. Block: d [2], m [2], fifth bits [4], low nibbles [16].
  * Encoding is ggml's: the range of the block in 31 steps. */
 #include "number/bits.h"
-#include "number/fit.h"
+#include "number/fit_block.h"
 #include "number/formats.h"
 #include "number/half.h"
 
@@ -23,35 +23,16 @@ static void put(const uint8_t *codes, uint8_t *block)
     tl_bits_put(codes, 16, 4, 2, 0, block + 8);
 }
 
+static const struct tl_fit_block format = {.bytes = BYTES, .high = 31, .put = put};
+
 static void encode(const float *values, size_t n_elems, void *ret_bytes)
 {
-    uint8_t *block = ret_bytes, codes[ELEMS];
-    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
-        const float *x = values + at;
-        float low, high;
-        tl_fit_range(x, ELEMS, &low, &high);
-        float scale = (high - low) / 31, inverse = tl_fit_inverse(scale);
-        for (uint32_t i = 0; i < ELEMS; i++)
-            codes[i] = tl_fit_truncate((x[i] - low) * inverse + 0.5f, 31);
-        memset(block, 0, BYTES);
-        tl_half_store(block, scale);
-        tl_half_store(block + 2, low);
-        put(codes, block);
-    }
+    tl_fit_block_encode_min(&format, values, n_elems, ret_bytes);
 }
 
 static void fit(const float *values, const float *weights, size_t n_elems, void *ret_bytes)
 {
-    uint8_t *block = ret_bytes, codes[ELEMS];
-    float x[ELEMS], min;
-    for (size_t at = 0; at < n_elems; at += ELEMS, block += BYTES) {
-        tl_fit_flush_all(values + at, ELEMS, x);
-        memset(block, 0, BYTES);
-        float scale = tl_half_store(block, tl_fit_scale_min(x, tl_fit_weights(weights, at), ELEMS, 31, 1, &min));
-        min = -tl_half_store(block + 2, -min);
-        tl_fit_codes_min(x, ELEMS, scale, min, 31, codes);
-        put(codes, block);
-    }
+    tl_fit_block_fit_min(&format, values, weights, n_elems, ret_bytes);
 }
 
 const struct tl_number tl_number_q5_1 = {

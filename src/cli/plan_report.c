@@ -281,7 +281,8 @@ static void tell_reasons(const struct page *p)
         put_wrapped(tail, row->text ? row->text : "", REASON, p->out);
 }
 
-void tl_plan_tell(const struct tl_flat *plan, const char *prefix, bool explain, struct tl_buffer *out)
+/* What lies behind `prefix`: "" or "plans.0.". */
+static void tell_plan(const struct tl_flat *plan, const char *prefix, bool explain, struct tl_buffer *out)
 {
     struct page page = {plan, prefix, out};
     tell_head(&page);
@@ -320,7 +321,7 @@ static void tell_all(const struct tl_flat *plan, bool explain, struct tl_buffer 
     else if (n)
         tl_plan_compare(plan, n, out);
     else
-        tl_plan_tell(plan, "", explain, out);
+        tell_plan(plan, "", explain, out);
     for (uint64_t i = 0; i < n; i++) {
         snprintf(prefix, sizeof prefix, "plans.%u.", (unsigned)i);
         if (!tl_flat_has(plan, prefix, "for.0.text"))

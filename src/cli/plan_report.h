@@ -11,8 +11,6 @@
 int tl_plan_report(const char *report, bool explain);                 /* to standard output */
 int tl_plan_picture(const char *report, const char *path);            /* to a file, as SVG */
 
-/* For those two: what lies behind `prefix` ("" or "plans.0."). */
-void tl_plan_tell(const struct tl_flat *plan, const char *prefix, bool explain, struct tl_buffer *out);
 void tl_plan_wrap(const char *words, int indent, struct tl_buffer *out);      /* lines of a sentence */
 /* plan_compare.c */
 void tl_plan_compare(const struct tl_flat *plans, uint64_t n_plans, struct tl_buffer *out);

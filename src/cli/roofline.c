@@ -5,7 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-double tl_roofline_arithmetic(const struct trill_model_figures *figures, const struct trill_peaks *peaks)
+/* Operations a second of the numbers that this model's products are made of. */
+static double arithmetic_of(const struct trill_model_figures *figures, const struct trill_peaks *peaks)
 {
     if (strcmp(figures->activations, "f32") == 0 || strcasecmp(figures->format, "f32") == 0)
         return peaks->f32_flops;
@@ -17,7 +18,7 @@ double tl_roofline_arithmetic(const struct trill_model_figures *figures, const s
 static struct tl_roofline limit(const struct trill_model_figures *figures, const struct trill_peaks *peaks, double bytes,
                                 double operations)
 {
-    double rate = tl_roofline_arithmetic(figures, peaks);
+    double rate = arithmetic_of(figures, peaks);
     if (peaks->memory_bytes_per_s <= 0 || rate <= 0)
         return (struct tl_roofline){0, bytes * 10 > operations ? "memory" : "arithmetic"};
     double memory_s = bytes / peaks->memory_bytes_per_s, arithmetic_s = operations / rate;
@@ -34,14 +35,6 @@ struct tl_roofline tl_roofline_prefill(const struct trill_model_figures *figures
     double a_token = active > table ? active - table : active;
     double passes = (double)((tokens + chunk - 1) / chunk);
     return limit(figures, peaks, passes * (double)figures->bytes_per_token, 2 * (a_token * tokens + table));
-}
-
-struct tl_roofline tl_roofline_score(const struct trill_model_figures *figures, const struct trill_peaks *peaks,
-                                     uint64_t tokens, uint32_t chunk)
-{
-    double passes = (double)((tokens + chunk - 1) / chunk);
-    return limit(figures, peaks, passes * (double)figures->bytes_per_token,
-                 2.0 * (double)figures->active_parameters * (double)tokens);
 }
 
 struct tl_roofline tl_roofline_decode(const struct trill_model_figures *figures, const struct trill_peaks *peaks,

@@ -16,17 +16,11 @@ struct tl_roofline {
 /* Of `tokens` computed together, with logits of the last one only. */
 struct tl_roofline tl_roofline_prefill(const struct trill_model_figures *figures, const struct trill_peaks *peaks,
                                        uint32_t tokens, uint32_t chunk);
-/* Of `tokens` with logits of each. */
-struct tl_roofline tl_roofline_score(const struct trill_model_figures *figures, const struct trill_peaks *peaks,
-                                     uint64_t tokens, uint32_t chunk);
 /* Of `tokens` computed one after another. */
 struct tl_roofline tl_roofline_decode(const struct trill_model_figures *figures, const struct trill_peaks *peaks,
                                       uint32_t tokens);
 
 /* Where `missed_bytes` of the work had to come from the drive: the larger limit of both. */
 struct tl_roofline tl_roofline_streamed(struct tl_roofline limit, double missed_bytes, double drive_bytes_per_s);
-
-/* Operations per second of the numbers that this model's products are made of. */
-double tl_roofline_arithmetic(const struct trill_model_figures *figures, const struct trill_peaks *peaks);
 
 #endif

@@ -39,7 +39,8 @@ static struct work work_of(const struct tl_streaming *s)
     };
 }
 
-double tl_streaming_share(const struct tl_streaming *s)
+/* Bytes missed / seconds of the steps / bytes a second of the drive; of the steps that only decode, where there are any. 0: unknown. */
+static double share_of_drive(const struct tl_streaming *s)
 {
     struct work w = work_of(s);
     double rate = w.decode_tokens ? share((double)w.decode_missed, w.decode_seconds) : share((double)w.missed, w.seconds);
@@ -59,7 +60,7 @@ void tl_streaming_note(const struct tl_streaming *s)
                                             (double)(w.decode_tokens ? w.decode_tokens : w.tokens)), others),
                    100 * duty_of(&w), w.stall, w.seconds);
     if (s->drive_bytes_per_s > 0)
-        tl_output_note("; %.0f %% of what the drive's %s allow", 100 * tl_streaming_share(s), tl_amount_of_rate(s->drive_bytes_per_s, some));
+        tl_output_note("; %.0f %% of what the drive's %s allow", 100 * share_of_drive(s), tl_amount_of_rate(s->drive_bytes_per_s, some));
     tl_output_note("\n");
     if (s->after.expert_frames) {
         tl_output_note("experts: %u of %u in memory, hits %.1f %%", s->after.expert_frames, s->after.experts,
@@ -91,5 +92,5 @@ void tl_streaming_json(const struct tl_streaming *s, struct tl_buffer *buffer)
     tl_buffer_printf(buffer, ",\"step_s\":%.6f,\"decode_s\":%.6f", w.seconds, w.decode_seconds);
     tl_buffer_printf(buffer, ",\"lookahead_reads\":%" PRIu64 ",\"lookahead_uses\":%" PRIu64 ",\"lookahead_worth\":%.6f", w.ahead_reads,
                      w.ahead_uses, share((double)w.ahead_uses, (double)w.ahead_reads));
-    tl_buffer_printf(buffer, ",\"drive_bytes_per_s\":%.6g,\"limit_share\":%.6g}", s->drive_bytes_per_s, tl_streaming_share(s));
+    tl_buffer_printf(buffer, ",\"drive_bytes_per_s\":%.6g,\"limit_share\":%.6g}", s->drive_bytes_per_s, share_of_drive(s));
 }

@@ -17,10 +17,6 @@ bool tl_streaming_is(const struct trill_model_figures *figures);      /* is anyt
 /* Measures the drive where something is streamed; 0 where not, or where that fails. */
 double tl_streaming_measure(struct trill_model *model, const struct trill_model_figures *figures);
 
-/* Share of what the drive allows: bytes missed / seconds of the steps / bytes a second of the drive; of the steps that only
- * decode, where there are any. 0: unknown. */
-double tl_streaming_share(const struct tl_streaming *streaming);
-
 void tl_streaming_note(const struct tl_streaming *streaming);         /* lines on stderr; nothing where nothing is streamed */
 /* ,"streaming":{...} or nothing. */
 void tl_streaming_json(const struct tl_streaming *streaming, struct tl_buffer *buffer);

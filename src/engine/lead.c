@@ -28,7 +28,8 @@ struct step {
 
 /* --- requests --------------------------------------------------------------------------------------------------------------- */
 
-void tl_request_fail(struct tl_request *request, int status)
+/* Takes down this thread's sentence. */
+static void fail_request(struct tl_request *request, int status)
 {
     request->status = status;
     strncpy(request->text, tl_error_text(), sizeof(request->text) - 1);
@@ -93,7 +94,7 @@ static void take(struct step *step, struct tl_request *r, uint32_t room)
     if (status >= 0)
         status = tl_prefix_reserve(engine->prefix, state, n);
     if (status < 0) {
-        tl_request_fail(r, status);
+        fail_request(r, status);
         finish(r);
         step->touched = true;
         return;
@@ -154,7 +155,7 @@ static void collect(struct step *step)
     struct tl_engine *engine = step->engine;
     for (struct tl_request *r = engine->waiting; r; r = r->next_waiting)
         if (!r->finished && tl_session_stops(r->session)) {
-            tl_request_fail(r, tl_fail(TL_E_CANCEL, "interrupted"));
+            fail_request(r, tl_fail(TL_E_CANCEL, "interrupted"));
             finish(r);
             step->touched = true;
         }
@@ -181,7 +182,7 @@ static void give_rows(void *context, uint32_t piece, uint32_t thread)
         uint32_t place = r->session->state->length + step->tokens[i] - r->first_row;
         int status = r->row(r->context, place, step->rows + i * vocab);
         if (status < 0)
-            tl_request_fail(r, status);
+            fail_request(r, status);
         r->refused = status == 0;
     }
 }
@@ -315,7 +316,7 @@ static bool advance(struct tl_engine *engine, struct tl_request *r)
     r->begun |= complete;
     int status = complete && r->next ? r->next(r->context) : 0;
     if (status < 0)
-        tl_request_fail(r, status);
+        fail_request(r, status);
     tl_state_truncate(session->state, status > 0 ? session->n_ids - 1 : session->n_ids);
     return status > 0 || (!complete && r->status >= 0);
 }
@@ -349,7 +350,7 @@ bool tl_lead_step(struct tl_engine *engine)
     for (uint32_t i = 0; i < step.n_requests; i++) {
         struct tl_request *r = engine->step_requests[i];
         if (status < 0 && r->status >= 0)
-            tl_request_fail(r, status);
+            fail_request(r, status);
         r->ended = !advance(engine, r);
     }
     pthread_mutex_lock(&engine->lock);

@@ -8,8 +8,6 @@
 
 /* Under the lock, which it leaves while it computes; nobody else may be in. False: there was nothing to do. */
 bool tl_lead_step(struct tl_engine *engine);
-/* Takes down this thread's sentence. */
-void tl_request_fail(struct tl_request *request, int status);
 void tl_request_append(struct tl_engine *engine, struct tl_request *request);      /* to those who wait */
 void tl_request_unlink(struct tl_engine *engine, struct tl_request *request);
 

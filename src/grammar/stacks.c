@@ -105,7 +105,8 @@ static uint32_t intern(struct tl_stacks *stacks, const struct tl_frame *frame, s
     return *bucket = (uint32_t)stacks->n_sets++;
 }
 
-uint32_t tl_stacks_set(struct tl_stacks *stacks, struct tl_frame *frame, size_t n)
+/* The set of these frames, in any order, no two with the same node and count. */
+static uint32_t set_of(struct tl_stacks *stacks, struct tl_frame *frame, size_t n)
 {
     qsort(frame, n, sizeof *frame, compare);
     return intern(stacks, frame, n);
@@ -264,7 +265,7 @@ static uint32_t close_set(struct tl_stacks *stacks)
             frame[n++] = f;
     }
     stacks->n_work = stacks->n_queue = stacks->accept = 0;
-    return stacks->status < 0 ? TL_STACKS_DEAD : tl_stacks_set(stacks, frame, n);
+    return stacks->status < 0 ? TL_STACKS_DEAD : set_of(stacks, frame, n);
 }
 
 uint32_t tl_stacks_start(struct tl_stacks *stacks)

@@ -57,8 +57,6 @@ uint32_t tl_stacks_start(struct tl_stacks *stacks);                   /* before 
 uint32_t tl_stacks_make_step(struct tl_stacks *stacks, uint32_t set, uint8_t byte);
 /* Do all bytes of these ranges lead back to the set? Where no step of it is known: no. */
 bool tl_stacks_stay(struct tl_stacks *stacks, uint32_t set, uint64_t ranges);
-/* The set of these frames, in any order, no two with the same node and count. */
-uint32_t tl_stacks_set(struct tl_stacks *stacks, struct tl_frame *frame, size_t n);
 /* Forgets all sets but these, whose numbers it changes. */
 int tl_stacks_clear(struct tl_stacks *stacks, uint32_t *keep, size_t n);
 bool tl_stacks_full(const struct tl_stacks *stacks);                  /* it is time to clear */

@@ -109,15 +109,16 @@ static const struct tl_tensor *look_up(const struct tl_modelfile *file, const ch
     return tensor;
 }
 
-const char *const tl_name_endings[] = { "", "_packed", "_blocks", NULL };
+/* What the name of a tensor of codes goes on with, where scales are a tensor of their own (apart.c); ended by NULL. */
+static const char *const endings[] = { "", "_packed", "_blocks", NULL };
 
 /* By its name, or by that with one of the endings. */
 static const struct tl_tensor *look_up_any(const struct tl_modelfile *file, char name[TL_NAME_BYTES])
 {
     const struct tl_tensor *tensor = look_up(file, name);
     size_t n = strlen(name);
-    for (int i = 1; tl_name_endings[i] && !tensor && tl_modelfile_format(file) == TL_MODELFILE_SAFETENSORS; i++) {
-        snprintf(name + n, TL_NAME_BYTES - n, "%s", tl_name_endings[i]);
+    for (int i = 1; endings[i] && !tensor && tl_modelfile_format(file) == TL_MODELFILE_SAFETENSORS; i++) {
+        snprintf(name + n, TL_NAME_BYTES - n, "%s", endings[i]);
         tensor = look_up(file, name);
     }
     return tensor;

@@ -7,9 +7,6 @@
 
 enum { TL_NAME_BYTES = 160 };
 
-/* What a name goes on with where codes and scales are tensors of their own (apart.c of this room). */
-extern const char *const tl_name_endings[];      /* of the tensor of codes; ended by NULL; the first is "" */
-
 /* The tensor and the row of the name table that found it. NULL where the file has none; ret_tried is then the first name
  * that was looked for (empty: this kind of file never has one). */
 const struct tl_tensor *tl_name_find(const struct tl_modelfile *file, const struct tl_geometry *geometry, enum tl_role role,

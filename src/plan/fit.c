@@ -70,7 +70,7 @@ int tl_fit_refuse(struct tl_fitting *f, const struct tl_model_limits *limits)
 
 /* --- rungs -------------------------------------------------------------------------------------------------------- */
 
-uint64_t tl_fit_get(const struct tl_model_limits *limits, enum tl_fit_quantity quantity)
+static uint64_t limit_of(const struct tl_model_limits *limits, enum tl_fit_quantity quantity)
 {
     switch (quantity) {
     case TL_QUANTITY_CONTEXT:  return limits->context;
@@ -81,7 +81,7 @@ uint64_t tl_fit_get(const struct tl_model_limits *limits, enum tl_fit_quantity q
     }
 }
 
-void tl_fit_set(struct tl_model_limits *limits, enum tl_fit_quantity quantity, uint64_t value)
+static void set_limit(struct tl_model_limits *limits, enum tl_fit_quantity quantity, uint64_t value)
 {
     switch (quantity) {
     case TL_QUANTITY_CONTEXT:  limits->context = (uint32_t)value; break;
@@ -108,7 +108,7 @@ static uint64_t guess(const struct bracket *b, uint64_t most_bytes, uint32_t tur
 
 static int cost_of(struct tl_fitting *f, struct tl_model_limits *tried, enum tl_fit_quantity quantity, uint64_t value, uint64_t *ret_bytes)
 {
-    tl_fit_set(tried, quantity, value);
+    set_limit(tried, quantity, value);
     struct tl_model_limits limits = clamped(tried);
     return tl_fit_cost(f, &limits, NULL, ret_bytes);
 }
@@ -117,7 +117,7 @@ int tl_fit_raise(struct tl_fitting *f, struct tl_model_limits *limits, enum tl_f
                  uint64_t most_bytes)
 {
     struct tl_model_limits tried = *limits;
-    uint64_t begin = tl_fit_get(limits, quantity), bytes, at;
+    uint64_t begin = limit_of(limits, quantity), bytes, at;
     struct bracket b = {begin / step, (goal + step - 1) / step, 0, 0};       /* in whole steps */
     if (begin >= goal)
         return 1;
@@ -136,7 +136,7 @@ int tl_fit_raise(struct tl_fitting *f, struct tl_model_limits *limits, enum tl_f
         *(bytes <= most_bytes ? &b.low_bytes : &b.high_bytes) = bytes;
     }
     if (b.low * step > begin)
-        tl_fit_set(limits, quantity, b.low * step);
+        set_limit(limits, quantity, b.low * step);
     return 0;
 }
 

@@ -23,8 +23,6 @@ struct tl_fitting {
 /* One of the limits. */
 enum tl_fit_quantity { TL_QUANTITY_CONTEXT, TL_QUANTITY_SESSIONS, TL_QUANTITY_CHUNK, TL_QUANTITY_FRAMES, TL_QUANTITY_TRUNK };
 
-uint64_t tl_fit_get(const struct tl_model_limits *limits, enum tl_fit_quantity quantity);
-void tl_fit_set(struct tl_model_limits *limits, enum tl_fit_quantity quantity, uint64_t value);
 
 /* All that the process takes with these limits; UINT64_MAX: more than there can be. Fills the parts in ret_fit, which may be NULL. */
 int tl_fit_cost(struct tl_fitting *f, const struct tl_model_limits *limits, struct tl_fit *ret_fit, uint64_t *ret_bytes);

@@ -42,7 +42,7 @@ struct tl_http_exchange *tl_http_exchange_new(struct tl_http_connection *connect
     return exchange;
 }
 
-void tl_http_exchange_free_body(struct tl_http_exchange *exchange)
+static void free_body(struct tl_http_exchange *exchange)
 {
     tl_buffer_done(&exchange->body);
     tl_buffer_init(&exchange->body, TL_HTTP_BODY_BYTES);
@@ -60,7 +60,7 @@ void tl_http_exchange_unref(struct tl_http_exchange *exchange)
     if (left)
         return;
     struct tl_http *http = exchange->http;
-    tl_http_exchange_free_body(exchange);
+    free_body(exchange);
     tl_buffer_done(&exchange->reply);
     tl_buffer_done(&exchange->stream.queue);
     for (size_t i = 0; i < exchange->n_headers; i++)
@@ -103,7 +103,7 @@ const char *tl_exchange_header(const struct tl_exchange *exchange, const char *n
 
 void tl_exchange_drop_body(struct tl_exchange *exchange)
 {
-    tl_http_exchange_free_body(of(exchange));
+    free_body(of(exchange));
 }
 
 void tl_exchange_watch(struct tl_exchange *exchange, void (*gone)(void *context), void *context)

@@ -83,7 +83,6 @@ struct tl_http_exchange *tl_http_exchange_new(struct tl_http_connection *connect
 void tl_http_exchange_unref(struct tl_http_exchange *exchange);
 enum MHD_Result tl_http_exchange_send(struct tl_http_exchange *exchange);        /* what was replied, from the thread that speaks HTTP */
 void tl_http_exchange_gone(struct tl_http_exchange *exchange);       /* the client has left */
-void tl_http_exchange_free_body(struct tl_http_exchange *exchange);
 
 /* http_watch.c */
 int tl_http_watch_start(struct tl_http *http);

@@ -44,7 +44,7 @@ void tl_metrics_observe(struct tl_metrics *metrics, enum tl_histogram_id id, dou
     histogram->micros += (uint64_t)(value * 1e6 + 0.5);
 }
 
-void tl_metrics_count(struct tl_metrics *metrics, enum tl_counter_id id, uint64_t n)
+static void count(struct tl_metrics *metrics, enum tl_counter_id id, uint64_t n)
 {
     metrics->counter[id] += n;
 }
@@ -56,12 +56,12 @@ void tl_metrics_answered(struct tl_metrics *metrics, const struct tl_answer_note
     while (finish < TL_FINISHES - 1 && strcmp(finishes[finish], note->finish) != 0)
         finish++;
     metrics->finished[finish]++;
-    tl_metrics_count(metrics, TL_COUNTER_PROMPT_TOKENS, sums->prompt_tokens);
-    tl_metrics_count(metrics, TL_COUNTER_PREFIX_QUERIES, sums->prompt_tokens);
-    tl_metrics_count(metrics, TL_COUNTER_PREFIX_HITS, sums->reused_tokens);
-    tl_metrics_count(metrics, TL_COUNTER_GENERATION_TOKENS, sums->tokens);
-    tl_metrics_count(metrics, TL_COUNTER_DRAFT_TOKENS, sums->drafted_tokens);
-    tl_metrics_count(metrics, TL_COUNTER_ACCEPTED_TOKENS, sums->accepted_tokens);
+    count(metrics, TL_COUNTER_PROMPT_TOKENS, sums->prompt_tokens);
+    count(metrics, TL_COUNTER_PREFIX_QUERIES, sums->prompt_tokens);
+    count(metrics, TL_COUNTER_PREFIX_HITS, sums->reused_tokens);
+    count(metrics, TL_COUNTER_GENERATION_TOKENS, sums->tokens);
+    count(metrics, TL_COUNTER_DRAFT_TOKENS, sums->drafted_tokens);
+    count(metrics, TL_COUNTER_ACCEPTED_TOKENS, sums->accepted_tokens);
     tl_metrics_observe(metrics, TL_HISTOGRAM_E2E_REQUEST_LATENCY, note->seconds);
     tl_metrics_observe(metrics, TL_HISTOGRAM_REQUEST_QUEUE_TIME, note->queue_seconds);
     if (!sums->finish)

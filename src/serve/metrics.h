@@ -44,7 +44,6 @@ struct tl_task;
 struct tl_answer_note;
 
 void tl_metrics_observe(struct tl_metrics *metrics, enum tl_histogram_id id, double value);
-void tl_metrics_count(struct tl_metrics *metrics, enum tl_counter_id id, uint64_t n);
 void tl_metrics_answered(struct tl_metrics *metrics, const struct tl_answer_note *note);
 void tl_metrics_replied(struct tl_metrics *metrics, int http_status);
 

@@ -10,7 +10,8 @@
 static const char policy[] = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
                              " base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const struct tl_page_file *tl_page_find(const char *name)
+/* NULL: there is none of that name. */
+static const struct tl_page_file *find_file(const char *name)
 {
     for (size_t i = 0; i < tl_page_files_count; i++)
         if (strcmp(tl_page_files[i].name, name) == 0)
@@ -20,7 +21,7 @@ const struct tl_page_file *tl_page_find(const char *name)
 
 static void reply(struct tl_exchange *exchange, const char *name)
 {
-    const struct tl_page_file *file = tl_page_find(name);
+    const struct tl_page_file *file = find_file(name);
     const char *known = tl_exchange_header(exchange, "If-None-Match");
     if (!file) {
         tl_exchange_fail(exchange, 404, "there is no such file in the page", NULL);

@@ -15,7 +15,4 @@ struct tl_page_file {
 extern const struct tl_page_file tl_page_files[];
 extern const size_t tl_page_files_count;
 
-/* NULL: there is none of that name. */
-const struct tl_page_file *tl_page_find(const char *name);
-
 #endif

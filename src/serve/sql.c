@@ -17,7 +17,7 @@
 
 enum { WAIT_MS = 2000, MOST_VALUE_BYTES = 64 << 20 };
 
-int tl_sql_fail(const struct tl_sql *sql, int code)
+static int fail(const struct tl_sql *sql, int code)
 {
     int system = sql->database ? sqlite3_system_errno(sql->database) : 0;
     const char *reason = sql->database ? sqlite3_errmsg(sql->database) : sqlite3_errstr(code);
@@ -44,7 +44,7 @@ int tl_sql_fail(const struct tl_sql *sql, int code)
 int tl_sql_run(const struct tl_sql *sql, const char *text)
 {
     int code = sqlite3_exec(sql->database, text, NULL, NULL, NULL);
-    return code == SQLITE_OK ? 0 : tl_sql_fail(sql, code);
+    return code == SQLITE_OK ? 0 : fail(sql, code);
 }
 
 /* --- opening -------------------------------------------------------------------------------------------------------------- */
@@ -69,7 +69,7 @@ static int attempt(const char *name, int flags, const char *first, struct tl_sql
         code = sqlite3_exec(sql->database, first, NULL, NULL, NULL);
     }
     if (code != SQLITE_OK) {
-        status = tl_sql_fail(sql, code);
+        status = fail(sql, code);
         tl_sql_close(sql);
     }
     return status;
@@ -143,7 +143,7 @@ int tl_sql_ask(const struct tl_sql *sql, sqlite3_stmt **ret_statement, const cha
         }
     va_end(values);
     if (code != SQLITE_OK) {
-        int status = tl_sql_fail(sql, code);
+        int status = fail(sql, code);
         sqlite3_finalize(statement);
         return status;
     }
@@ -154,7 +154,7 @@ int tl_sql_ask(const struct tl_sql *sql, sqlite3_stmt **ret_statement, const cha
 int tl_sql_step(const struct tl_sql *sql, sqlite3_stmt *statement)
 {
     int code = sqlite3_step(statement);
-    return code == SQLITE_ROW ? 1 : code == SQLITE_DONE ? 0 : tl_sql_fail(sql, code);
+    return code == SQLITE_ROW ? 1 : code == SQLITE_DONE ? 0 : fail(sql, code);
 }
 
 int tl_sql_finish(const struct tl_sql *sql, sqlite3_stmt *statement)

@@ -14,7 +14,6 @@ struct tl_sql {
 /* Opens for writing and, where that is refused, for reading; makes the file where there is none, for its user alone. */
 int tl_sql_open(const char *path, struct tl_sql *ret_sql);
 void tl_sql_close(struct tl_sql *sql);
-int tl_sql_fail(const struct tl_sql *sql, int code);
 int tl_sql_run(const struct tl_sql *sql, const char *text);
 /* A statement with its values, one letter each: t (const char *, size_t) text, which must live as long as the statement;
  * i (int64_t) a number. To be given to sqlite3_finalize. */

@@ -5,7 +5,7 @@
 
 #include "base/utf8.h"
 
-uint32_t tl_bytelevel_code(uint8_t byte)
+static uint32_t code_of(uint8_t byte)
 {
     if (byte <= 0x20)
         return 0x100u + byte;
@@ -16,7 +16,8 @@ uint32_t tl_bytelevel_code(uint8_t byte)
     return byte == 0xAD ? 0x143u : byte;
 }
 
-int tl_bytelevel_byte(uint32_t code)
+/* Or -1. */
+static int byte_of(uint32_t code)
 {
     if (code >= 0x100 && code <= 0x120)
         return (int)(code - 0x100);
@@ -24,14 +25,14 @@ int tl_bytelevel_byte(uint32_t code)
         return (int)(code - 0x121 + 0x7F);
     if (code == 0x143)
         return 0xAD;
-    return code <= 0xFF && tl_bytelevel_code((uint8_t)code) == code ? (int)code : -1;
+    return code <= 0xFF && code_of((uint8_t)code) == code ? (int)code : -1;
 }
 
 size_t tl_bytelevel_spell(const char *bytes, size_t n_bytes, char *ret_text)
 {
     size_t n = 0;
     for (size_t i = 0; i < n_bytes; i++) {
-        uint32_t code = tl_bytelevel_code((uint8_t)bytes[i]);
+        uint32_t code = code_of((uint8_t)bytes[i]);
         if (code < 0x80) {
             ret_text[n++] = (char)code;
         } else {
@@ -48,7 +49,7 @@ ptrdiff_t tl_bytelevel_unspell(const char *text, size_t n_bytes, char *ret_bytes
     for (size_t at = 0; at < n_bytes;) {
         uint32_t code = (uint8_t)text[at];
         int length = code < 0x80 ? 1 : tl_utf8_decode(text + at, n_bytes - at, &code);
-        int byte = length < 0 ? -1 : tl_bytelevel_byte(code);
+        int byte = length < 0 ? -1 : byte_of(code);
         if (byte < 0)
             return -1;
         ret_bytes[n++] = (char)byte;

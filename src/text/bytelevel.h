@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-uint32_t tl_bytelevel_code(uint8_t byte);                             /* its character */
-int tl_bytelevel_byte(uint32_t code);                                 /* its byte, or -1 */
 /* Writes the characters of n_bytes bytes: at most 2 * n_bytes. Returns how many. */
 size_t tl_bytelevel_spell(const char *bytes, size_t n_bytes, char *ret_text);
 /* Writes the bytes that the characters stand for, at most n_bytes, and returns how many; -1 where one stands for none. */

@@ -6,14 +6,15 @@
 
 #include "base/utf8.h"
 
-bool tl_character_is_space(uint32_t code)
+static bool is_space(uint32_t code)
 {
     return (code >= 9 && code <= 13) || code == 0x20 || code == 0x85 || code == 0xA0 || code == 0x1680 ||
            (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 || code == 0x202F || code == 0x205F ||
            code == 0x3000;
 }
 
-bool tl_character_is_word(uint32_t code)
+/* Letters, marks, digits, connectors. */
+static bool is_word(uint32_t code)
 {
     switch (utf8proc_category((int32_t)code)) {
     case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM:
@@ -40,7 +41,7 @@ size_t tl_character_leading_space(const char *text, size_t n_bytes)
     while (at < n_bytes) {
         uint32_t code;
         int n = tl_utf8_decode(text + at, n_bytes - at, &code);
-        if (n < 0 || !tl_character_is_space(code))
+        if (n < 0 || !is_space(code))
             break;
         at += (size_t)n;
     }
@@ -54,7 +55,7 @@ size_t tl_character_trailing_space(const char *text, size_t n_bytes)
         uint32_t code;
         size_t start = last_start(text, end);
         int n = tl_utf8_decode(text + start, end - start, &code);
-        if (n < 0 || start + (size_t)n != end || !tl_character_is_space(code))
+        if (n < 0 || start + (size_t)n != end || !is_space(code))
             break;
         end = start;
     }
@@ -69,5 +70,5 @@ bool tl_character_word_before(const char *text, size_t n_bytes)
 bool tl_character_word_after(const char *text, size_t n_bytes)
 {
     uint32_t code;
-    return n_bytes && tl_utf8_decode(text, n_bytes, &code) > 0 && tl_character_is_word(code);
+    return n_bytes && tl_utf8_decode(text, n_bytes, &code) > 0 && is_word(code);
 }

@@ -17,8 +17,6 @@ static inline size_t tl_character_bytes(const char *text, size_t n_bytes)
     return n < n_bytes ? n : n_bytes;
 }
 
-bool tl_character_is_space(uint32_t code);
-bool tl_character_is_word(uint32_t code);                             /* letters, marks, digits, connectors */
 size_t tl_character_leading_space(const char *text, size_t n_bytes);  /* bytes */
 size_t tl_character_trailing_space(const char *text, size_t n_bytes);
 bool tl_character_word_before(const char *text, size_t n_bytes);      /* is the last character one of a word? */

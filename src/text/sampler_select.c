@@ -125,7 +125,8 @@ void tl_sampler_select_sort(struct tl_candidate *candidate, size_t n)
     sort_some(candidate, n, patience(n));
 }
 
-void tl_sampler_select_nth(struct tl_candidate *candidate, size_t n, size_t k)
+/* The k first in order come to the front, in any order among themselves; k < n. */
+static void select_nth(struct tl_candidate *candidate, size_t n, size_t k)
 {
     for (unsigned rounds = patience(n); n > SMALL; rounds--) {
         if (rounds == 0) {
@@ -177,7 +178,7 @@ struct scan {
 /* Keeps the k first, and raises the threshold to the last of them. */
 static void cut(struct scan *s)
 {
-    tl_sampler_select_nth(s->candidate, s->n, s->k);
+    select_nth(s->candidate, s->n, s->k);
     s->n = s->k;
     s->worst = s->candidate[0];
     for (size_t i = 1; i < s->k; i++)

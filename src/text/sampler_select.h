@@ -14,8 +14,6 @@ struct tl_candidate {
 };
 
 void tl_sampler_select_sort(struct tl_candidate *candidate, size_t n);
-/* The k first in order come to the front, in any order among themselves; k < n. */
-void tl_sampler_select_nth(struct tl_candidate *candidate, size_t n, size_t k);
 /* A heap whose first is the first in order; pop moves that to candidate[n - 1] and leaves a heap of n - 1. */
 void tl_sampler_select_heap(struct tl_candidate *candidate, size_t n);
 void tl_sampler_select_pop(struct tl_candidate *candidate, size_t n);

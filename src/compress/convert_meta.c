@@ -13,7 +13,7 @@
 #include "model/geometry_gguf.h"
 #include "text/tokenizer_write.h"
 
-static const char carried[] = "__metadata__.", template_key[] = "tokenizer.chat_template", padding_key[] = "tokenizer.ggml.padding_token_id";
+static const char template_key[] = "tokenizer.chat_template", padding_key[] = "tokenizer.ggml.padding_token_id";
 
 static bool to_gguf(const struct tl_conversion *c) { return c->to.format == TL_MODELFILE_GGUF; }
 
@@ -21,13 +21,13 @@ static bool to_gguf(const struct tl_conversion *c) { return c->to.format == TL_M
 static int copy_general(const struct tl_conversion *c, bool *named, struct tl_writer *writer)
 {
     static const char *const anew[] = {"general.architecture", "general.file_type", "general.quantization_version", "general.alignment"};
-    size_t skip = to_gguf(c) ? strlen(carried) : 0;
+    size_t skip = to_gguf(c) ? strlen(TL_META_OF_HEADER) : 0;
     int r = 0;
     for (uint64_t i = 0; i < tl_modelfile_metas(c->source) && r >= 0; i++) {
         const struct tl_meta *meta = tl_modelfile_meta_at(c->source, i);
         const char *key = meta->key + skip, *text;
         size_t n_bytes, k = 0;
-        if (strncmp(meta->key, carried, skip) != 0 || !tl_text_begins(key, "general.") || meta->kind != TL_META_STRING || meta->is_array)
+        if (strncmp(meta->key, TL_META_OF_HEADER, skip) != 0 || !tl_text_begins(key, "general.") || meta->kind != TL_META_STRING || meta->is_array)
             continue;
         while (k < TL_COUNT(anew) && strcmp(anew[k], key) != 0)
             k++;

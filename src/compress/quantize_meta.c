@@ -16,7 +16,6 @@
 #include "compress/quantize_impl.h"
 
 enum { KEY_BYTES = 128 };
-static const char carried[] = "__metadata__.";       /* before keys of a header of safetensors */
 
 static bool is_gguf(const struct tl_quantizing *q) { return tl_modelfile_format(q->file) == TL_MODELFILE_GGUF; }
 
@@ -140,13 +139,13 @@ static int carry_notes(struct tl_quantizing *q)
 {
     static const char *const anew[] = {"source.", "scheme", "native", "importance.", "experts."};
     static const char prefix[] = "trill.";
-    size_t skip = tl_modelfile_format(q->source) == TL_MODELFILE_GGUF ? 0 : strlen(carried);
+    size_t skip = tl_modelfile_format(q->source) == TL_MODELFILE_GGUF ? 0 : strlen(TL_META_OF_HEADER);
     int r = 0;
     for (uint64_t i = 0; i < tl_modelfile_metas(q->source) && r >= 0; i++) {
         struct tl_meta meta = *tl_modelfile_meta_at(q->source, i);
         char key[KEY_BYTES];
         size_t k = 0;
-        if (strncmp(meta.key, carried, skip) != 0 || !tl_text_begins(meta.key + skip, prefix))
+        if (strncmp(meta.key, TL_META_OF_HEADER, skip) != 0 || !tl_text_begins(meta.key + skip, prefix))
             continue;
         const char *rest = meta.key + skip + strlen(prefix);
         while (k < TL_COUNT(anew) && !tl_text_begins(rest, anew[k]))
@@ -170,9 +169,9 @@ static int copy_metas(struct tl_quantizing *q)
             r = add_count(q, count, meta->key);
         else if (is_gguf(q) && !replaced(meta->key))
             r = tl_writer_meta(q->writer, meta);
-        else if (!is_gguf(q) && tl_text_begins(meta->key, carried) && !replaced(meta->key + strlen(carried)) &&
+        else if (!is_gguf(q) && tl_text_begins(meta->key, TL_META_OF_HEADER) && !replaced(meta->key + strlen(TL_META_OF_HEADER)) &&
                  (r = tl_meta_at_string(meta, 0, &text, &n_bytes)) >= 0)
-            r = tl_writer_string(q->writer, meta->key + strlen(carried), text, n_bytes);
+            r = tl_writer_string(q->writer, meta->key + strlen(TL_META_OF_HEADER), text, n_bytes);
     }
     return r;
 }

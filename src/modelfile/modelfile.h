@@ -80,6 +80,9 @@ const struct tl_file *tl_modelfile_part(const struct tl_modelfile *file, uint32_
 int tl_modelfile_read(const struct tl_modelfile *file, const struct tl_tensor *tensor, uint64_t offset, void *ret_bytes,
                       size_t n_bytes);
 
+/* Keys of a safetensors header have this in front, as those of config.json and the like are metadata too. */
+#define TL_META_OF_HEADER "__metadata__."
+
 uint64_t tl_modelfile_metas(const struct tl_modelfile *file);
 const struct tl_meta *tl_modelfile_meta_at(const struct tl_modelfile *file, uint64_t index);
 const struct tl_meta *tl_modelfile_meta(const struct tl_modelfile *file, const char *key);          /* NULL: absent */

@@ -4,6 +4,7 @@
  * header to the end of the file, so that every byte of the file has one reading.
  * Format: the safetensors project's description. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,17 +144,15 @@ static int fail_name(const struct reading *reading, const char *what)
 /* __metadata__: strings to strings; the first file's are kept as metadata. */
 static int read_metadata(struct reading *reading)
 {
-    static const char prefix[] = "__metadata__.";
     struct tl_json *json = &reading->json;
     int event = tl_json_next(json);
     if (event >= 0 && event != TL_JSON_OBJECT)
         return tl_fail(TL_E_FILE, "%s: __metadata__: found no object, expected one", reading->path);
     while (event >= 0 && (event = tl_json_next(json)) == TL_JSON_KEY) {
-        char key[sizeof prefix + TL_NAME_BYTES];
+        char key[sizeof(TL_META_OF_HEADER) + TL_NAME_BYTES];
         if (!tl_name_valid(json->string.data, json->string.len))
             return fail_name(reading, "key of __metadata__");
-        memcpy(key, prefix, sizeof prefix);
-        strcat(key, json->string.data);
+        snprintf(key, sizeof key, TL_META_OF_HEADER "%s", json->string.data);
         if ((event = tl_json_next(json)) >= 0 && event != TL_JSON_STRING)
             return tl_fail(TL_E_FILE, "%s: key %s: found no string, expected one", reading->path, key);
         if (event >= 0 && reading->part == 0)

@@ -117,7 +117,7 @@ static int look(const struct tl_suits_wish *wish, struct tl_suit *s)
 {
     struct tl_outline *outline = NULL;
     struct tl_outlined *outlined = NULL;
-    struct candidate chosen;
+    struct candidate chosen = {0};
     int status = tl_outline_open(s->known->name, &whole, &outline);
     bool planned = status >= 0 && outline->geometry.arch->planned;
     if (status >= 0 && !planned)

@@ -20,7 +20,7 @@ MODELS = [path for path in (CACHE / 'smollm2-135m-instruct.gguf', CACHE / 'gemma
 PROGRAM = pathlib.Path(os.environ.get('PEERS', '/nowhere')) / 'llama.cpp/build/bin/llama-completion'
 GOLDEN = ROOT / 'tests/golden'
 PROMPT, TOKENS = 'The capital of France is', 16
-OWN_CODE = ('bailing_moe', 'glm_dsa')            # transformers does not have the one; trill does not convert the other
+OWN_CODE = ('bailing_moe', 'glm_dsa')            # transformers does not have the one; trill carries the other's indexer and does not run it
 
 
 def trill(*words):

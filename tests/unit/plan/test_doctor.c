@@ -53,7 +53,7 @@ static const struct { enum tl_check check; const char *tree; enum tl_health heal
     {TL_CHECK_GROUP, MEMORY(16000000, 12000000, 0) "put proc/self/cgroup '0::/'; put sys/fs/cgroup/cpu.max '300000 100000'", OK, "CPUs is limited"},
     {TL_CHECK_GROUP, MEMORY(16000000, 12000000, 0) "put proc/self/cgroup '0::/'; put sys/fs/cgroup/memory.max 4294967296; put sys/fs/cgroup/memory.current 0",
      WARNING, "4.0 GiB of memory are left"},
-    {TL_CHECK_LOAD, "put proc/loadavg '0.00 0.1 0.1 1/93 2517'", OK, "0.0 of"},
+    {TL_CHECK_LOAD, "put proc/loadavg '0.00 0.1 0.1 1/93 2517'", OK, "0.0 tasks"},
     {TL_CHECK_LOAD, "put proc/loadavg '9000.25 0.1 0.1 1/93 2517'", WARNING, "9000."},
     {TL_CHECK_LOAD, "put proc/loadavg 'busy'", UNKNOWN, "/proc/loadavg"},
     {TL_CHECK_CLOCK, "put sys/devices/system/cpu/cpu0/cpufreq/scaling_governor performance; put sys/devices/system/cpu/cpu0/cpufreq/scaling_driver acpi-cpufreq",

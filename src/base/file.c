@@ -7,13 +7,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "base/array.h"
+#include "base/amount.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -209,19 +208,9 @@ int tl_file_room(const char *path, uint64_t *ret_bytes)
     return 0;
 }
 
-static const char *amount(uint64_t bytes, char text[16])
-{
-    const char *units[] = {"kB", "MB", "GB", "TB"};
-    double value = (double)bytes * 1e-3;
-    size_t unit = 0;
-    for (; value >= 999.5 && unit + 1 < TL_COUNT(units); unit++)
-        value /= 1000;
-    snprintf(text, 16, "%.3g %s", value, units[unit]);
-    return text;
-}
-
 int tl_file_no_room(const char *path, uint64_t needed_bytes, uint64_t free_bytes, const char *advice)
 {
-    char needed[16], left[16];
-    return tl_fail(TL_E_IO, "%s: %s are needed, and %s are free there%s", path, amount(needed_bytes, needed), amount(free_bytes, left), advice);
+    char needed[TL_AMOUNT_BYTES], left[TL_AMOUNT_BYTES];
+    return tl_fail(TL_E_IO, "%s: %s are needed, and %s are free there%s", path, tl_amount_of_bytes((double)needed_bytes, needed),
+                   tl_amount_of_bytes((double)free_bytes, left), advice);
 }

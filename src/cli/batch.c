@@ -6,12 +6,12 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/parse.h"
 #include "cli/account.h"
-#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/decoding.h"
 #include "cli/job.h"

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/account.h"
-#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/flat.h"
 #include "cli/job.h"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/amount.h"
+#include "base/amount.h"
 #include "cli/command.h"
 #include "cli/eval_report.h"
 #include "cli/svg.h"

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/json.h"
 #include "base/memory.h"
-#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/place.h"

@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "cli/amount.h"
+#include "base/amount.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/written.h"

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/amount.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/place.h"

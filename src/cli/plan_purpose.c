@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/amount.h"
+#include "base/amount.h"
 #include "cli/plan_suits.h"
 
 struct page { const struct tl_flat *report; struct tl_buffer *out; char prefix[80]; };

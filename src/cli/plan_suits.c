@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/array.h"
-#include "cli/amount.h"
 #include "cli/plan_report.h"
 
 struct page { const struct tl_flat *report; struct tl_buffer *out; char prefix[40]; };

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/array.h"
-#include "cli/amount.h"
 #include "cli/plan_suits.h"
 #include "cli/svg.h"
 

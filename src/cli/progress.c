@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/amount.h"
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "cli/amount.h"
 #include "cli/output.h"
 
 enum { CELLS = 30, LONG_STAGE = 20 };        /* a long stage leaves less room for its bar */

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/flat.h"
 #include "cli/interrupt.h"

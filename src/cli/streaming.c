@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-#include "cli/amount.h"
+#include "base/amount.h"
 #include "cli/command.h"
 #include "cli/output.h"
 

@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/json.h"
 #include "cli/account.h"
-#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/job.h"
 #include "cli/output.h"

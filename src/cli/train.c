@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/flat.h"
 #include "cli/job.h"

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "cli/amount.h"
+#include "base/amount.h"
 #include "cli/job.h"
 #include "cli/output.h"
 #include "cli/plot.h"

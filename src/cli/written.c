@@ -2,8 +2,8 @@
 /* The run of a command that writes a model anew, and its last line. */
 #include "cli/written.h"
 
+#include "base/amount.h"
 #include "cli/account.h"
-#include "cli/amount.h"
 #include "cli/output.h"
 
 int tl_written_carry_out(const struct tl_job_order *order, const char **model, const char *home, bool no_ledger)

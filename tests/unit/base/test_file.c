@@ -123,9 +123,9 @@ static void room_is_told(void **state)
     assert_int_equal(tl_file_room("file", &bytes), 0);
     assert_true(bytes > 0);
     assert_int_equal(tl_file_no_room("a", 15000000, 2999999, "; delete some"), TL_E_IO);
-    assert_string_equal(tl_error_text(), "a: 15 MB are needed, and 3 MB are free there; delete some");
+    assert_string_equal(tl_error_text(), "a: 15.0 MB are needed, and 3.00 MB are free there; delete some");
     assert_int_equal(tl_file_no_room("a", 999, 0, ""), TL_E_IO);
-    assert_string_equal(tl_error_text(), "a: 0.999 kB are needed, and 0 kB are free there");
+    assert_string_equal(tl_error_text(), "a: 999 bytes are needed, and 0 bytes are free there");
 }
 
 /* Left by a process that is gone; that of a living one stays. */

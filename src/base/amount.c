@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Amounts as people read them. */
-#include "cli/amount.h"
+#include "base/amount.h"
 
 #include <math.h>
 #include <stdio.h>

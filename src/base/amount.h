@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Amounts as people read them: three or four figures and a unit. Powers of 1000. */
-#ifndef TL_CLI_AMOUNT_H
-#define TL_CLI_AMOUNT_H
+#ifndef TL_BASE_AMOUNT_H
+#define TL_BASE_AMOUNT_H
 
 enum { TL_AMOUNT_BYTES = 24 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Matrix products of every level, format and form of activations against ref, bit for bit, at awkward sizes: odd rows
- * and columns, one to twenty tokens, ranges of tokens and panels, codes and scales at their extremes. The output lies in
- * poison that has to survive; what a product reads ends where memory may not be touched. Formats that no level knows (a copy with a foreign id) take the general path. */
+ * and columns, one to 37 tokens (more than any level takes as few), ranges of tokens and panels, codes and scales at
+ * their extremes. The output lies in poison that has to survive; what a product reads ends where memory may not be touched. Formats that no level knows (a copy with a foreign id) take the general path. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,14 +13,14 @@
 #include "kernels.h"
 #include "number/panel.h"
 
-enum { MAX_TOKENS = 20, OUT_PAD = 5 };
+enum { MAX_TOKENS = 37, OUT_PAD = 5 };
 
 struct shape { uint32_t rows, cols; };
 struct range { uint32_t from, to; };
 enum filling { RANDOM, LARGEST, SMALLEST, FILLINGS };
 
 static const struct shape shapes[] = {{1, 1}, {16, 32}, {5, 31}, {17, 64}, {33, 255}, {48, 256}, {40, 300}, {20, 1100}};
-static const struct range tokens[] = {{0, 0}, {0, 1}, {2, 4}, {1, 4}, {0, 4}, {3, 8}, {0, 6}, {5, 12}, {0, 20}, {19, 20}};
+static const struct range tokens[] = {{0, 0}, {0, 1}, {2, 4}, {1, 4}, {0, 4}, {3, 8}, {0, 6}, {5, 12}, {0, 37}, {36, 37}};
 
 struct matrix {
     struct tl_number number;

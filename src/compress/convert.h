@@ -17,9 +17,9 @@
 struct tl_conversion;
 
 /* The source, the progress and the pool, whose threads take part in reading, must outlive it; of the source nothing is changed but its
- * tokenizer's text. Scales that are tensors of their own are read here: they tell what the weights can become. TL_E_FILE, TL_E_USAGE: what cannot be converted, in a sentence. widens: what the other kind stores in other blocks only
- * becomes f32, for who rounds it anew anyhow; blocks that have no equal among those are then no failure of reading. `log` is told
- * what is left out; may be NULL. */
+ * tokenizer's text. Scales that are tensors of their own are read here: they tell what the weights can become. widens: what the other
+ * kind stores in other blocks only becomes f32, for who rounds it anew anyhow; blocks that have no equal among those are then no failure
+ * of reading. `log` is told what is left out; may be NULL. TL_E_FILE, TL_E_USAGE: what cannot be converted, in a sentence. */
 int tl_conversion_open(struct tl_modelfile *source, bool widens, struct tl_pool *pool, struct tl_progress *progress,
                        void (*log)(void *context, int level, const char *text), void *context, struct tl_conversion **ret_conversion);
 void tl_conversion_close(struct tl_conversion *conversion);           /* NULL is fine */

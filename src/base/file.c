@@ -148,6 +148,12 @@ bool tl_file_is_named(int fd, const char *path)
     return fstat(fd, &held) == 0 && stat(path, &named) == 0 && held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
+char *tl_file_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? tl_strndup(path, (size_t)(slash - path) + 1) : tl_strdup(".");
+}
+
 char *tl_file_join(const char *folder, const char *name)
 {
     size_t n = strlen(folder), m = strlen(name);

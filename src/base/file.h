@@ -28,6 +28,7 @@ bool tl_file_exists(const char *path);
 bool tl_file_is_folder(const char *path);
 bool tl_file_is_named(int fd, const char *path);                      /* is the open file the one that has this name now? */
 char *tl_file_join(const char *folder, const char *name);             /* tl_free; NULL: out of memory */
+char *tl_file_folder(const char *path);                               /* that it lies in, "DIR/" or "."; as above */
 char *tl_file_beside(const char *path, const char *ending);           /* "PATH.part" of ".part"; as above */
 int tl_file_make_folders(const char *path);          /* those on the way to a file, for the user alone where they are not there */
 

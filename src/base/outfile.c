@@ -276,13 +276,10 @@ uint64_t tl_outfile_offset(const struct tl_outfile *file)
 /* After this the new name survives a power cut. File systems without folder sync are not at fault. */
 static int sync_folder(const struct tl_outfile *file)
 {
-    TL_AUTO char *folder = tl_strdup(file->path);
+    TL_AUTO char *folder = tl_file_folder(file->path);
     if (!folder)
         return TL_E_NOMEM;
-    char *slash = strrchr(folder, '/');
-    if (slash)
-        slash[slash == folder] = 0;
-    int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return 0;
     int r = fsync(fd) < 0 && errno == EIO ? tl_fail(TL_E_IO, "%s: syncing its folder: %m", file->path) : 0;

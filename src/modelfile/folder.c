@@ -171,8 +171,7 @@ static int read_index(struct tl_modelfile *file, const char *index_path)
 /* The folder that holds file->path. */
 static int set_folder(struct tl_modelfile *file)
 {
-    const char *slash = strrchr(file->path, '/');
-    file->folder = slash ? tl_strndup(file->path, (size_t)(slash - file->path) + 1) : tl_strdup(".");
+    file->folder = tl_file_folder(file->path);
     return file->folder ? 0 : TL_E_NOMEM;
 }
 

@@ -12,15 +12,9 @@
 #include "base/text.h"
 #include "modelfile/writer_parts.h"
 
-static char *folder_of(const struct tl_writer *writer)
-{
-    const char *slash = strrchr(writer->path, '/');
-    return slash ? tl_strndup(writer->path, (size_t)(slash - writer->path) + 1) : tl_strdup(".");
-}
-
 int tl_writer_beside(struct tl_writer *writer, const char *name, const void *bytes, size_t n_bytes)
 {
-    TL_AUTO char *folder = folder_of(writer), *path = folder ? tl_file_join(folder, name) : NULL;
+    TL_AUTO char *folder = tl_file_folder(writer->path), *path = folder ? tl_file_join(folder, name) : NULL;
     if (!path || tl_grow((void **)&writer->sides, writer->n_sides, &writer->sides_cap, sizeof *writer->sides) < 0)
         return TL_E_NOMEM;
     struct tl_writer_side *side = &writer->sides[writer->n_sides++];
@@ -102,7 +96,7 @@ static int remove_old(const struct tl_writer *writer, const char *folder, bool w
 
 int tl_writer_replace(struct tl_writer *writer)
 {
-    TL_AUTO char *folder = folder_of(writer);
+    TL_AUTO char *folder = tl_file_folder(writer->path);
     int r = folder ? remove_old(writer, folder, true) : TL_E_NOMEM;
     if (r >= 0)
         r = remove_old(writer, folder, false);
